@@ -1,0 +1,1 @@
+//! The header tree, the coins and the best chain over the store.

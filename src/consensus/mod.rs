@@ -1,0 +1,1 @@
+//! The rules: pure functions from block and coins to a verdict.

@@ -1,0 +1,1 @@
+//! Words over a door, evaluation of `-e` and files, and the REPL.

@@ -1,0 +1,1 @@
+//! Hashes, curve operations, sealing and entropy: thin over kept crates.

@@ -1,0 +1,1 @@
+//! Unconfirmed transactions: policy and pool.

@@ -1,0 +1,1 @@
+//! The nouns of a Bitcoin-format chain and their byte codecs; no rules.

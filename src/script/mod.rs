@@ -1,0 +1,1 @@
+//! Script: opcodes, engine, signature hashes, templates, text assembly.

@@ -1,0 +1,1 @@
+//! redb tables, the database and its migrations.
