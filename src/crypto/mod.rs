@@ -1,1 +1,3 @@
 //! Hashes, curve operations, sealing and entropy: thin over kept crates.
+
+pub mod hash;
