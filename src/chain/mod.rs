@@ -19,6 +19,7 @@ pub mod import;
 pub mod index;
 pub mod query;
 pub mod state;
+pub mod verify;
 
 #[cfg(test)]
 mod tests;

@@ -205,7 +205,13 @@ impl Chain {
         result
     }
 
-    fn accept_in_bulk(
+    /// Whether a header is in the tree.
+    pub fn has_header(&mut self, hash: &BlockHash) -> Result<bool, StoreError> {
+        Ok(self.active()?.tree.id_of(hash).is_some())
+    }
+
+    /// One block of `accept_blocks` in bulk, checked by itself before.
+    pub fn accept_in_bulk(
         &mut self,
         checked: CheckedBlock,
         now: u32,

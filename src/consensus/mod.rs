@@ -11,3 +11,8 @@ pub mod header;
 pub mod rule;
 pub mod scripts;
 pub mod tx;
+
+#[cfg(test)]
+pub mod maker;
+#[cfg(test)]
+pub mod tests;
