@@ -10,7 +10,10 @@ pub mod codec;
 pub mod coin;
 pub mod hex;
 pub mod id;
+pub mod map;
 pub mod network;
 pub mod script;
 pub mod target;
 pub mod tx;
+#[cfg(test)]
+pub mod vectors;
