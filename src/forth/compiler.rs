@@ -1,6 +1,6 @@
 //! Building definitions: tokens, control flow, locals.
 
-use super::dict::{HIDDEN, Kind, NONE, NOWHERE};
+use super::dict::{BOUND, HIDDEN, Kind, NONE, NOWHERE};
 use super::error::{Res, throw, throw_with};
 use super::limits::{CODE_TOKENS, LOCALS_COUNT, WORDS};
 use super::machine::Machine;
@@ -248,7 +248,7 @@ impl Machine {
         self.comp.toks.clear();
         self.comp.flow.clear();
         self.comp.locals.clear();
-        while self.dict.len() > 0 && !self.is_visible(self.dict.len() as u32 - 1) {
+        while !self.dict.is_empty() && !self.is_visible(self.dict.len() as u32 - 1) {
             self.dict.truncate(self.dict.len() - 1);
         }
         if self.latest as usize >= self.dict.len() {
@@ -261,13 +261,14 @@ impl Machine {
 
     /// DOES> at run time: the latest created word runs the code at `token`.
     pub(super) fn set_does(&mut self, token: u32) -> Res {
-        match self.dict.get_mut(self.latest_created).map(|word| &mut word.kind) {
-            Some(Kind::Create(_, does)) => {
-                *does = token;
-                Ok(())
-            }
-            _ => Err(throw(-31)),
+        let Some(word) = self.dict.get_mut(self.latest_created) else { return Err(throw(-31)) };
+        let Kind::Create(_, does) = &mut word.kind else { return Err(throw(-31)) };
+        *does = token;
+        if word.flags & BOUND != 0 {
+            word.flags &= !BOUND;
+            self.fast.flush();
         }
+        Ok(())
     }
 
     // ------------------------------------------------------------------ control flow

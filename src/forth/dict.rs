@@ -25,6 +25,8 @@ pub const IMMEDIATE: u8 = 1;
 pub const COMPILE_ONLY: u8 = 2;
 /// Still being compiled: not found.
 pub const HIDDEN: u8 = 4;
+/// Fast code relies on what it does now.
+pub const BOUND: u8 = 8;
 
 /// A primitive in Rust.
 pub type Prim = fn(&mut Machine) -> Res;

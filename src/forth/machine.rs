@@ -27,7 +27,7 @@ pub(super) const T_INTERPRET: u32 = 2;
 
 /// What CATCH puts back.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CatchFrame {
+pub struct CatchFrame {
     pub rs: usize,
     pub ds: usize,
     pub fs: usize,
@@ -88,6 +88,7 @@ pub struct Machine {
     pub(super) code: Vec<Tok>,
     /// Start token and word of every definition, in order.
     pub(super) code_words: Vec<(u32, u32)>,
+    pub(super) fast: super::fast::Fast,
     pub(super) ip: u32,
     pub(super) ticks: u32,
     pub(super) fuel: Option<u64>,
@@ -131,7 +132,7 @@ impl Machine {
             ns: Vec::new(),
             loop_index: 0,
             loop_limit: 0,
-            catches: Vec::new(),
+            catches: Vec::with_capacity(64),
             dict: Dict::new(),
             code: vec![
                 Tok::new(Op::Halt, 0, 0),
@@ -139,6 +140,7 @@ impl Machine {
                 Tok::new(Op::Interpret, 0, 0),
             ],
             code_words: Vec::new(),
+            fast: super::fast::Fast::default(),
             ip: T_HALT,
             ticks: 0,
             fuel: None,

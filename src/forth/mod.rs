@@ -15,6 +15,7 @@ mod compiler;
 mod context;
 pub mod dict;
 pub mod error;
+mod fast;
 pub mod host;
 mod lex;
 pub mod limits;

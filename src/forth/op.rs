@@ -120,6 +120,8 @@ pub enum Op {
     CharPlus,
     StoD,
     Execute,
+    Catch,
+    Throw,
     Noop,
 }
 

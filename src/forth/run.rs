@@ -4,7 +4,7 @@ use super::dict::{CT_BASE, Kind};
 use super::error::{Fault, Res, throw};
 use super::machine::{CatchFrame, Machine, RETURN_TAG, T_CATCH_DONE, T_INTERPRET};
 use super::op::Op;
-use super::words::{core, double};
+use super::words::{core, double, exception};
 
 /// Tokens between two looks at the interrupt flag.
 const QUANTUM: u32 = 256;
@@ -13,7 +13,7 @@ impl Machine {
     /// Runs from the current token until Halt, catching faults where a CATCH above `floor` waits.
     pub(super) fn run(&mut self, floor: usize) -> Res {
         loop {
-            match self.run_steps() {
+            match self.run_steps(floor) {
                 Ok(()) => return Ok(()),
                 Err(Fault::Throw(throw)) if self.catches.len() > floor => {
                     self.unwind(throw.code, throw.message)?;
@@ -155,13 +155,25 @@ impl Machine {
     }
 
     /// Steps until Halt or a fault.
-    fn run_steps(&mut self) -> Res {
+    fn run_steps(&mut self, floor: usize) -> Res {
         loop {
             if self.ticks == 0 {
                 self.tick()?;
             }
             self.ticks -= 1;
             let Some(&token) = self.code.get(self.ip as usize) else { return Err(throw(-9)) };
+            let token = match self.fast_entry(token.op == Op::Enter) {
+                Some(entry) => {
+                    if self.run_fast(entry, floor)? {
+                        continue;
+                    }
+                    let Some(&token) = self.code.get(self.ip as usize) else {
+                        return Err(throw(-9));
+                    };
+                    token
+                }
+                None => token,
+            };
             if token.op == Op::Halt {
                 return Ok(());
             }
@@ -327,6 +339,11 @@ impl Machine {
                 let xt = self.pop()?;
                 self.execute_xt(xt)
             }
+            Op::Catch => {
+                let xt = self.pop()?;
+                self.catch(xt)
+            }
+            Op::Throw => exception::throw_word(self),
             Op::Noop => Ok(()),
             op => self.step_data(op),
         }

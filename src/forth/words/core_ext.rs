@@ -516,6 +516,7 @@ impl Machine {
 
     /// Cuts the code, unless something that still runs would return into it.
     fn forget_code(&mut self, len: usize) {
+        self.fast.flush();
         use crate::forth::machine::RETURN_TAG;
         let returns = |value: &i64| {
             *value & !0xffff_ffff == RETURN_TAG && (*value & 0xffff_ffff) as usize >= len

@@ -1,16 +1,17 @@
 //! EXCEPTION and EXCEPTION EXT.
 
-use crate::forth::dict::{Entry, WordSet, prim};
+use crate::forth::dict::{Entry, WordSet, op, prim};
 use crate::forth::error::{Fault, Res, throw};
 use crate::forth::host::Throw;
 use crate::forth::machine::Machine;
+use crate::forth::op::Op;
 
 /// The table.
 pub const SET: WordSet = WordSet { name: "EXCEPTION", words: WORDS };
 
 static WORDS: &[Entry] = &[
-    prim("catch", "( i*x xt -- j*x 0 | i*x n )", "Runs a token; n is what it THROWs.", catch),
-    prim("throw", "( k*x n -- k*x | i*x n )", "Goes back to CATCH unless n is zero.", throw_),
+    op("catch", "( i*x xt -- j*x 0 | i*x n )", "Runs a token; n is what it THROWs.", Op::Catch),
+    op("throw", "( k*x n -- k*x | i*x n )", "Goes back to CATCH unless n is zero.", Op::Throw),
     prim(
         "(abort\")",
         "( f c-addr u -- )",
@@ -20,12 +21,8 @@ static WORDS: &[Entry] = &[
     super::core_ext::DEFERRED,
 ];
 
-fn catch(m: &mut Machine) -> Res {
-    let xt = m.pop()?;
-    m.catch(xt)
-}
-
-fn throw_(m: &mut Machine) -> Res {
+/// THROW.
+pub fn throw_word(m: &mut Machine) -> Res {
     let code = m.pop()?;
     if code == 0 {
         return Ok(());
