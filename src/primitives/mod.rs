@@ -14,3 +14,5 @@ pub mod network;
 pub mod script;
 pub mod target;
 pub mod tx;
+#[cfg(test)]
+pub mod vectors;
