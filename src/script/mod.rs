@@ -17,7 +17,10 @@ pub mod num;
 pub mod opcode;
 pub mod ops;
 pub mod sighash;
+pub mod sigops;
 pub mod stack;
+pub mod step;
+pub mod template;
 pub mod verify;
 
 #[cfg(test)]

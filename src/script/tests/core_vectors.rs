@@ -11,12 +11,13 @@ use crate::primitives::codec::Decode;
 use crate::primitives::hex;
 use crate::primitives::script::Script;
 use crate::primitives::tx::{OutPoint, Transaction, TxOut};
-use crate::script::asm::assemble;
+use crate::script::asm::{assemble, disassemble};
 use crate::script::check::verify_input;
 use crate::script::checker::CheckNow;
 use crate::script::error::ScriptError;
 use crate::script::flags::{NAMES, ScriptFlags};
 use crate::script::sighash::TxMidstate;
+use crate::script::template::solve;
 use crate::script::verify::{TAPSCRIPT_LEAF, tap_leaf_hash, tap_tweak_hash};
 
 /// Sets of flags that mean something: what comes with what is added.
@@ -229,4 +230,16 @@ fn sighash() {
     }
     println!("sighash: {count} cases");
     assert!(count >= 500);
+}
+
+#[test]
+fn decode_script() {
+    let Some(cases) = load_json("core/rpc_decodescript.json") else { return };
+    for case in &cases {
+        let script = hex::decode(text(&case[0])).expect("hex");
+        assert_eq!(disassemble(&script), text(&case[1]["asm"]));
+        assert_eq!(solve(&script).name(), text(&case[1]["type"]));
+    }
+    println!("decodescript: {} cases", cases.len());
+    assert!(!cases.is_empty());
 }

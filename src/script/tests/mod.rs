@@ -1,7 +1,10 @@
 //! Published vectors and hostile inputs, held against the engine.
 
+mod block;
 mod core_vectors;
+mod hostile;
 mod taproot_vectors;
+mod wycheproof;
 
 use serde_json::Value;
 
@@ -54,4 +57,17 @@ pub fn outpoint(txid: &Value, vout: &Value) -> OutPoint {
     let txid: Txid = text(txid).parse().expect("a txid");
     let vout = vout.as_i64().expect("a number") as u32;
     OutPoint { txid, vout }
+}
+
+/// Numbers from a seed (SplitMix64).
+pub struct SplitMix(pub u64);
+
+impl SplitMix {
+    pub fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
+    }
 }
