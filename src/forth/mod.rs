@@ -28,5 +28,7 @@ mod run;
 mod source;
 mod stack;
 #[cfg(test)]
+mod suites;
+#[cfg(test)]
 mod tests;
 mod words;
