@@ -1193,6 +1193,7 @@ impl Translator<'_> {
 
     /// Emits an operation on the top two items.
     fn emit_binary(&mut self, op: Bin) -> Step {
+        self.ensure(2)?;
         let n = self.items.len();
         let mut op = op;
         // A number goes second.
