@@ -24,7 +24,7 @@ impl Machine {
     }
 
     /// Restores what the innermost CATCH saved and pushes the code.
-    fn unwind(&mut self, code: i64, message: Option<String>) -> Res {
+    pub(super) fn unwind(&mut self, code: i64, message: Option<String>) -> Res {
         let Some(frame) = self.catches.pop() else { return Err(throw(code)) };
         self.caught_message = message.map(|text| (code, text));
         self.rs.depth = frame.rs.min(self.rs.depth);
