@@ -10,6 +10,7 @@ pub mod codec;
 pub mod coin;
 pub mod hex;
 pub mod id;
+pub mod map;
 pub mod network;
 pub mod script;
 pub mod target;

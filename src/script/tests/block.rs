@@ -16,7 +16,7 @@ use crate::script::flags::ScriptFlags;
 use crate::script::sigops;
 
 fn unpack(name: &str) -> Option<Vec<u8>> {
-    let packed = vectors::load(name)?;
+    let packed = vectors::read(name)?;
     let mut bytes = vec![];
     let mut decoder = ruzstd::decoding::StreamingDecoder::new(&packed[..]).expect("zstd");
     decoder.read_to_end(&mut bytes).expect("zstd");

@@ -16,7 +16,7 @@ use crate::primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
 use crate::primitives::vectors;
 
 pub fn load_json(name: &str) -> Option<Vec<Value>> {
-    let bytes = vectors::load(name)?;
+    let bytes = vectors::read(name)?;
     Some(serde_json::from_slice(&bytes).expect("the vectors are JSON lists"))
 }
 

@@ -19,7 +19,7 @@ use crate::script::verify::{tap_branch_hash, tap_leaf_hash, tap_tweak_hash};
 
 #[test]
 fn bip340() {
-    let Some(csv) = vectors::load("bips/bip-0340-test-vectors.csv") else { return };
+    let Some(csv) = vectors::read("bips/bip-0340-test-vectors.csv") else { return };
     let csv = String::from_utf8(csv).expect("text");
     let mut count = 0;
     for line in csv.lines().skip(1) {
@@ -48,7 +48,7 @@ fn tree_root(tree: &Value) -> [u8; 32] {
 
 #[test]
 fn bip341_wallet() {
-    let Some(file) = vectors::load("core/bip341_wallet_vectors.json") else { return };
+    let Some(file) = vectors::read("core/bip341_wallet_vectors.json") else { return };
     let file: Value = serde_json::from_slice(&file).expect("JSON");
     let mut outputs = 0;
     for case in file["scriptPubKey"].as_array().expect("cases") {
@@ -107,7 +107,7 @@ fn flag_sets(of_case: ScriptFlags, valid: bool) -> [ScriptFlags; 3] {
 
 #[test]
 fn script_assets() {
-    let Some(file) = vectors::load("taproot/script-assets-sample.jsonl") else { return };
+    let Some(file) = vectors::read("taproot/script-assets-sample.jsonl") else { return };
     let file = String::from_utf8(file).expect("text");
     let (mut good, mut bad) = (0, 0);
     for line in file.lines() {

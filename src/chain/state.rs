@@ -1,0 +1,298 @@
+//! `Chain`: the one writer of a store. Takes headers and blocks, moves the tip, says what happened.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::active::Active;
+pub use super::active::Standing;
+use super::event::ChainEvent;
+use super::index::HeaderTree;
+use crate::consensus::block::CheckedBlock;
+use crate::consensus::rule::RuleError;
+use crate::consensus::scripts::ScriptVerifier;
+use crate::primitives::block::{Block, Header};
+use crate::primitives::codec::{DecodeError, Encode};
+use crate::primitives::id::BlockHash;
+use crate::primitives::network::NetworkParams;
+use crate::store::db::Store;
+use crate::store::error::StoreError;
+use crate::store::rows::Tip;
+
+/// Memory that bulk mode fills before it writes, in bytes, unless told otherwise.
+pub const BULK_BYTES: usize = 64 << 20;
+
+/// Why a block or header was not taken.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum BlockError {
+    /// The bytes are no block.
+    #[error("not a block: {0}")]
+    Decode(#[from] DecodeError),
+    /// The sender's fault.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    /// Our disk's fault: the node must stop.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A block that was taken.
+#[derive(Debug)]
+pub struct Accepted {
+    pub hash: BlockHash,
+    pub standing: Standing,
+    pub events: Vec<ChainEvent>,
+}
+
+/// A list of blocks that was taken up to its first fault.
+#[derive(Debug, Default)]
+pub struct BatchResult {
+    /// Blocks that are new.
+    pub accepted: usize,
+    /// Blocks that were here already.
+    pub known: usize,
+    pub events: Vec<ChainEvent>,
+    /// The place in the list of the block that was not taken, and why; none after it were tried.
+    pub error: Option<(usize, BlockError)>,
+}
+
+/// The chain on a store. Opening reads the tip alone; the header tree is read at the first act.
+#[derive(Debug)]
+pub struct Chain {
+    store: Arc<Store>,
+    verifier: Arc<dyn ScriptVerifier>,
+    opened_at: Tip,
+    bulk_bytes: usize,
+    active: Option<Active>,
+    /// What stopped the chain: nothing is taken after a fault of the disk.
+    fault: Option<StoreError>,
+}
+
+impl Chain {
+    pub fn open(store: Arc<Store>, verifier: Arc<dyn ScriptVerifier>) -> Result<Chain, StoreError> {
+        let opened_at = store.snapshot()?.tip()?;
+        let bulk_bytes = BULK_BYTES;
+        Ok(Chain { store, verifier, opened_at, bulk_bytes, active: None, fault: None })
+    }
+
+    /// Sets how much bulk mode keeps in memory, in bytes.
+    pub fn set_bulk_bytes(&mut self, bytes: usize) {
+        self.bulk_bytes = bytes;
+    }
+
+    pub fn params(&self) -> &'static NetworkParams {
+        self.store.params()
+    }
+
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// The tip, written or not.
+    pub fn tip(&self) -> Tip {
+        self.active.as_ref().map_or(self.opened_at, Active::tip)
+    }
+
+    /// The header tree, for who asks about branches; read at the first act.
+    pub fn tree(&mut self) -> Result<&HeaderTree, StoreError> {
+        Ok(&self.active()?.tree)
+    }
+
+    /// The header with the most work that is not known to be invalid.
+    pub fn best_header(&mut self) -> Result<(BlockHash, Header), StoreError> {
+        let active = self.active()?;
+        let row = active.tree.entry(active.best_header).row;
+        Ok((row.hash, row.header))
+    }
+
+    /// A block of any branch, written or not.
+    pub fn block(&mut self, hash: &BlockHash) -> Result<Option<Arc<Block>>, StoreError> {
+        self.active()?.block(hash)
+    }
+
+    fn active(&mut self) -> Result<&mut Active, StoreError> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        if self.active.is_none() {
+            let active = Active::load(Arc::clone(&self.store), Arc::clone(&self.verifier))?;
+            self.active = Some(active);
+        }
+        Ok(self.active.as_mut().expect("it was just made"))
+    }
+
+    /// Runs an act; a fault of the disk ends the chain's working life.
+    fn act<T>(
+        &mut self,
+        act: impl FnOnce(&mut Active) -> Result<T, BlockError>,
+    ) -> Result<T, BlockError> {
+        let result = act(self.active()?);
+        if let Err(BlockError::Store(fault)) = &result {
+            self.fault = Some(fault.clone());
+        }
+        result
+    }
+
+    /// Takes headers, up to the first that breaks a rule; `now` is in seconds since 1970. They
+    /// are written with the next block or `flush`: losing them costs a question to a peer.
+    pub fn accept_headers(
+        &mut self,
+        headers: &[Header],
+        now: u32,
+    ) -> (Vec<ChainEvent>, Result<(), BlockError>) {
+        let mut events = Vec::new();
+        let result = self.act(|active| {
+            for header in headers {
+                active.accept_header(header, now, &mut events)?;
+            }
+            Ok(())
+        });
+        (events, result)
+    }
+
+    /// Takes a block's wire form: checks it, keeps it, moves the tip, and returns when all of it
+    /// is durable. `now` is in seconds since 1970.
+    pub fn accept_block(&mut self, bytes: Vec<u8>, now: u32) -> Result<Accepted, BlockError> {
+        self.accept_checked(CheckedBlock::new(bytes, self.params())?, now)
+    }
+
+    /// Takes a block that we made.
+    pub fn accept_own_block(&mut self, block: &Block, now: u32) -> Result<Accepted, BlockError> {
+        self.accept_block(block.to_bytes(), now)
+    }
+
+    /// Takes a block that was checked by itself before, on any thread.
+    pub fn accept_checked(
+        &mut self,
+        checked: CheckedBlock,
+        now: u32,
+    ) -> Result<Accepted, BlockError> {
+        let hash = checked.hash;
+        self.act(|active| {
+            let mut events = Vec::new();
+            let standing = active.accept_block(checked, now, &mut events);
+            // What a failed block leaves behind (that it failed) is kept as well.
+            active.flush()?;
+            Ok(Accepted { hash, standing: standing?, events })
+        })
+    }
+
+    /// Takes blocks' wire forms in order, up to the first fault. In bulk nothing is durable before
+    /// the memory for it is full or `flush` is called, and events carry tips only; a crash comes
+    /// back at a tip on the way.
+    pub fn accept_blocks(&mut self, blocks: Vec<Vec<u8>>, now: u32, bulk: bool) -> BatchResult {
+        let params = self.params();
+        let checked: Vec<_> =
+            blocks.into_par_iter().map(|bytes| CheckedBlock::new(bytes, params)).collect();
+        let mut result = BatchResult::default();
+        for (index, checked) in checked.into_iter().enumerate() {
+            let taken = checked.map_err(BlockError::from).and_then(|checked| match bulk {
+                true => self.accept_in_bulk(checked, now, &mut result.events),
+                false => self.accept_checked(checked, now).map(|accepted| {
+                    result.events.extend(accepted.events);
+                    accepted.standing
+                }),
+            });
+            match taken {
+                Ok(Standing::Known) => result.known += 1,
+                Ok(_) => result.accepted += 1,
+                Err(error) => {
+                    result.error = Some((index, error));
+                    break;
+                }
+            }
+        }
+        result
+    }
+
+    /// Whether a header is in the tree.
+    pub fn has_header(&mut self, hash: &BlockHash) -> Result<bool, StoreError> {
+        Ok(self.active()?.tree.id_of(hash).is_some())
+    }
+
+    /// One block of `accept_blocks` in bulk, checked by itself before.
+    pub fn accept_in_bulk(
+        &mut self,
+        checked: CheckedBlock,
+        now: u32,
+        events: &mut Vec<ChainEvent>,
+    ) -> Result<Standing, BlockError> {
+        let limit = self.bulk_bytes;
+        self.act(|active| {
+            let mut news = Vec::new();
+            let standing = active.accept_block(checked, now, &mut news)?;
+            if active.pending_bytes() >= limit {
+                active.flush()?;
+            }
+            // Blocks would keep the whole batch in memory; who follows in bulk reads the store.
+            news.retain(|event| matches!(event, ChainEvent::TipChanged { .. }));
+            for news in news {
+                match events.last_mut() {
+                    Some(last @ ChainEvent::TipChanged { .. }) => merge_tips(last, news),
+                    _ => events.push(news),
+                }
+            }
+            Ok(standing)
+        })
+    }
+
+    /// Makes everything taken so far durable.
+    pub fn flush(&mut self) -> Result<(), StoreError> {
+        if self.active.is_none() && self.fault.is_none() {
+            return Ok(());
+        }
+        self.store_act(|active, _| active.flush()).map(|_| ())
+    }
+
+    /// Declares a block invalid, as the operator wishes; the tip moves off it. False if the block
+    /// is unknown or genesis.
+    pub fn invalidate(&mut self, hash: &BlockHash) -> Result<(bool, Vec<ChainEvent>), StoreError> {
+        self.store_act(|active, events| {
+            let known = active.invalidate(hash, events)?;
+            active.flush().map(|()| known)
+        })
+    }
+
+    /// Takes `invalidate` back, and every verdict on the block's ancestors and descendants.
+    pub fn reconsider(&mut self, hash: &BlockHash) -> Result<(bool, Vec<ChainEvent>), StoreError> {
+        self.store_act(|active, events| {
+            let known = active.reconsider(hash, events)?;
+            active.flush().map(|()| known)
+        })
+    }
+
+    /// Goes on with what a crash in the middle of a reorganisation left undone; does nothing
+    /// otherwise.
+    pub fn settle(&mut self) -> Result<Vec<ChainEvent>, StoreError> {
+        let settle = |active: &mut Active, events: &mut Vec<ChainEvent>| {
+            active.activate(None, events)?;
+            active.flush()
+        };
+        self.store_act(settle).map(|((), events)| events)
+    }
+
+    fn store_act<T>(
+        &mut self,
+        act: impl FnOnce(&mut Active, &mut Vec<ChainEvent>) -> Result<T, StoreError>,
+    ) -> Result<(T, Vec<ChainEvent>), StoreError> {
+        let mut events = Vec::new();
+        let result = act(self.active()?, &mut events);
+        if let Err(fault) = &result {
+            self.fault = Some(fault.clone());
+        }
+        Ok((result?, events))
+    }
+}
+
+/// Makes one tip change of two that follow each other.
+fn merge_tips(earlier: &mut ChainEvent, later: ChainEvent) {
+    if let (
+        ChainEvent::TipChanged { hash, height, disconnected, connected },
+        ChainEvent::TipChanged { hash: to, height: at, disconnected: back, connected: on },
+    ) = (earlier, later)
+    {
+        (*hash, *height) = (to, at);
+        *disconnected += back;
+        *connected += on;
+    }
+}

@@ -1,0 +1,309 @@
+//! Every broken rule is raised, with Core's reason, by a block or header that breaks it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Lab, NOW};
+use crate::chain::state::{BlockError, Chain};
+use crate::consensus::connect::subsidy;
+use crate::consensus::maker;
+use crate::consensus::rule::RuleError;
+use crate::consensus::scripts::{ScriptFailure, ScriptFlags, ScriptVerifier, TxScripts};
+use crate::consensus::tests::{EVERY_RULE, name, raised_without_a_chain};
+use crate::primitives::amount::Amount;
+use crate::primitives::block::{Block, Height};
+use crate::primitives::codec::Encode;
+use crate::primitives::id::{BlockHash, MerkleRoot};
+use crate::primitives::network::REGTEST;
+use crate::primitives::script::Script;
+use crate::primitives::target::{CompactTarget, meets};
+use crate::primitives::tx::{Transaction, TxOut};
+
+/// A good block on a chain of 110 with one transaction that spends the first coinbase, after an
+/// edit that breaks it.
+fn edited(edit: impl FnOnce(&mut Block)) -> RuleError {
+    let mut lab = Lab::of_height(110);
+    let tx = maker::spend(&[lab.coinbases[1]], &[1000]);
+    let mut block = lab.next(vec![tx]);
+    edit(&mut block);
+    lab.broken(&block)
+}
+
+/// The same with an edit of the block's transaction.
+fn edited_tx(edit: impl FnOnce(&mut Transaction)) -> RuleError {
+    edited(|block| {
+        edit(&mut block.txs[1]);
+        maker::seal(block);
+    })
+}
+
+fn edited_coinbase(edit: impl FnOnce(&mut Transaction)) -> RuleError {
+    edited(|block| {
+        edit(&mut block.txs[0]);
+        maker::seal(block);
+    })
+}
+
+fn edited_header(edit: impl FnOnce(&mut Block)) -> RuleError {
+    edited(|block| {
+        edit(block);
+        maker::grind(block);
+    })
+}
+
+/// Refuses the second input of the second transaction that it is shown.
+#[derive(Debug)]
+struct Refuses;
+
+impl ScriptVerifier for Refuses {
+    fn sigop_cost(&self, _: &Transaction, _: &[TxOut], _: ScriptFlags) -> u64 {
+        0
+    }
+
+    fn verify(&self, checks: &[TxScripts<'_>], _: ScriptFlags) -> Result<(), ScriptFailure> {
+        match checks.get(1) {
+            Some(check) if check.spent.len() == 2 => {
+                Err(ScriptFailure { tx_index: 1, input_index: 1, reason: "no".to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn refused_script() -> RuleError {
+    let mut lab = Lab::of_height(110);
+    let store = Arc::clone(lab.chain.store());
+    lab.chain = Chain::open(store, Arc::new(Refuses)).unwrap();
+    let first = maker::spend(&[lab.coinbases[1]], &[1000]);
+    let second = maker::spend(&[lab.coinbases[2], lab.coinbases[3]], &[1000]);
+    let block = lab.next(vec![first, second]);
+    lab.broken(&block)
+}
+
+fn on_an_invalid_parent() -> (RuleError, RuleError) {
+    let mut lab = Lab::of_height(3);
+    let parent = lab.next(vec![]);
+    lab.good(&parent);
+    lab.chain.invalidate(&parent.hash()).unwrap();
+    let again = lab.broken(&parent);
+    let child = lab.next(vec![]);
+    (again, lab.broken(&child))
+}
+
+fn too_new() -> RuleError {
+    let mut lab = Lab::of_height(3);
+    let block = lab.next(vec![]);
+    let now = block.header.time - 7201;
+    let result = lab.chain.accept_block(block.to_bytes(), now);
+    let Err(BlockError::Rule(error)) = result else { panic!("{result:?}") };
+    // It is not held against the block: in a second it is good.
+    lab.chain.accept_block(block.to_bytes(), now + 1).expect("good by now");
+    error
+}
+
+fn raised_by_blocks() -> Vec<(RuleError, &'static str)> {
+    let (known_invalid, invalid_parent) = on_an_invalid_parent();
+    let far = maker::outpoint(crate::primitives::id::Txid([9; 32]), 0);
+    vec![
+        (edited_header(|b| b.header.bits = CompactTarget(0x207f_fffe)), "bad-diffbits"),
+        (
+            edited(|b| {
+                let target = b.header.bits.to_target().unwrap();
+                while meets(&b.hash(), target) {
+                    b.header.nonce += 1;
+                }
+            }),
+            "high-hash",
+        ),
+        (edited_header(|b| b.header.time = REGTEST.genesis.time), "time-too-old"),
+        (too_new(), "time-too-new"),
+        (edited_header(|b| b.header.version = 3), "bad-version(0x00000003)"),
+        (edited_header(|b| b.header.version = -1), "bad-version(0xffffffff)"),
+        (edited_header(|b| b.header.prev = BlockHash([1; 32])), "prev-blk-not-found"),
+        (known_invalid, "duplicate-invalid"),
+        (invalid_parent, "bad-prevblk"),
+        (edited_header(|b| b.header.merkle_root = MerkleRoot([1; 32])), "bad-txnmrklroot"),
+        (
+            edited(|b| {
+                let tx = maker::spend(&[far], &[1]);
+                b.txs.push(tx.clone());
+                maker::seal(b);
+                b.txs.push(tx);
+            }),
+            "bad-txns-duplicate",
+        ),
+        (
+            edited(|b| {
+                b.txs.clear();
+                maker::seal(b);
+            }),
+            "bad-blk-length",
+        ),
+        (
+            edited(|b| {
+                b.txs.remove(0);
+                maker::seal(b);
+            }),
+            "bad-cb-missing",
+        ),
+        (
+            edited(|b| {
+                b.txs.push(maker::coinbase(Height(111), 9, Amount(1)));
+                maker::seal(b);
+            }),
+            "bad-cb-multiple",
+        ),
+        (edited_tx(|tx| tx.outputs.clear()), "bad-txns-vout-empty"),
+        (
+            edited_tx(|tx| tx.outputs[0].script_pubkey = Script(vec![0xac; 20_001])),
+            "bad-blk-sigops",
+        ),
+        (
+            edited_tx(|tx| {
+                tx.inputs[0].sequence = 0;
+                tx.lock_time = 111;
+            }),
+            "bad-txns-nonfinal",
+        ),
+        (edited_coinbase(|tx| tx.inputs[0].script_sig = Script(vec![1, 112])), "bad-cb-height"),
+        (
+            edited(|b| {
+                maker::commit(b);
+                b.txs[0].inputs[0].witness = vec![vec![0; 31]];
+            }),
+            "bad-witness-nonce-size",
+        ),
+        (
+            edited(|b| {
+                maker::commit(b);
+                b.txs[0].inputs[0].witness = vec![vec![1; 32]];
+            }),
+            "bad-witness-merkle-match",
+        ),
+        (edited(|b| b.txs[1].inputs[0].witness = vec![vec![1]]), "unexpected-witness"),
+        (
+            edited(|b| {
+                b.txs[1].inputs[0].witness = vec![vec![0; 4_000_000]];
+                maker::commit(b);
+            }),
+            "bad-blk-weight",
+        ),
+        (edited_tx(|tx| tx.inputs[0].prevout = far), "bad-txns-inputs-missingorspent"),
+        (
+            edited(|b| {
+                let again = maker::spend(&[b.txs[1].inputs[0].prevout], &[7]);
+                b.txs.push(again);
+                maker::seal(b);
+            }),
+            "bad-txns-inputs-missingorspent",
+        ),
+        (
+            edited(|b| {
+                let coinbase = maker::outpoint(b.txs[0].txid(), 0);
+                b.txs[1] = maker::spend(&[coinbase], &[7]);
+                maker::seal(b);
+            }),
+            "bad-txns-premature-spend-of-coinbase",
+        ),
+        (edited_tx(|tx| tx.outputs[0].value = Amount(5_000_000_001)), "bad-txns-in-belowout"),
+        (edited_tx(|tx| tx.inputs[0].sequence = 111), "bad-txns-nonfinal"),
+        (edited_tx(|tx| tx.inputs[0].sequence = 1 << 22 | 200), "bad-txns-nonfinal"),
+        (edited_coinbase(|tx| tx.outputs[0].value = Amount(10_000_000_000)), "bad-cb-amount"),
+        (refused_script(), "block-script-verify-flag-failed (no)"),
+    ]
+}
+
+#[test]
+fn every_rule_is_raised_with_cores_reason() {
+    let mut raised = BTreeSet::new();
+    for (error, reason) in raised_by_blocks().into_iter().chain(raised_without_a_chain()) {
+        assert_eq!(error.reason(), reason, "{error}");
+        raised.insert(name(&error));
+    }
+    assert_eq!(raised.len(), EVERY_RULE, "not raised by any of {raised:?}");
+}
+
+#[test]
+fn limits_are_met_exactly() {
+    let mut lab = Lab::of_height(110);
+    // Fees may be claimed to the last unit; locks end at their block.
+    let mut tx = maker::spend(&[lab.coinbases[1]], &[1000]);
+    tx.inputs[0].sequence = 110;
+    tx.lock_time = 110;
+    let mut block = lab.next(vec![tx]);
+    let all = subsidy(Height(111), &REGTEST).0 + 5_000_000_000 - 1000;
+    block.txs[0].outputs[0].value = Amount(all);
+    maker::seal(&mut block);
+    lab.good(&block);
+    // 20,000 signature operations are what fits.
+    let mut tx = maker::spend(&[lab.coinbases[2]], &[1]);
+    tx.outputs[0].script_pubkey = Script(vec![0xac; 20_000]);
+    let block = lab.next(vec![tx]);
+    lab.good(&block);
+    // A witness under a commitment, and one under a commitment that is not the last output.
+    let mut tx = maker::spend(&[lab.coinbases[3]], &[1]);
+    tx.inputs[0].witness = vec![vec![7; 100]];
+    let mut block = lab.next(vec![tx]);
+    maker::commit(&mut block);
+    block.txs[0].outputs.push(maker::output(0));
+    maker::seal(&mut block);
+    lab.good(&block);
+}
+
+#[test]
+fn a_mutated_block_does_not_spoil_the_real_one() {
+    let mut lab = Lab::of_height(110);
+    let tx = maker::spend(&[lab.coinbases[1]], &[1000]);
+    let block = lab.next(vec![tx.clone(), maker::spend(&[lab.coinbases[2]], &[5])]);
+    let mut mutated = block.clone();
+    mutated.txs.push(mutated.txs[2].clone());
+    assert_eq!(lab.broken(&mutated).reason(), "bad-txns-duplicate");
+    let mut stripped = block.clone();
+    stripped.txs[1].inputs[0].witness = vec![vec![1]];
+    assert_eq!(lab.broken(&stripped).reason(), "unexpected-witness");
+    lab.good(&block);
+}
+
+#[test]
+fn an_output_that_nobody_can_spend_is_no_coin() {
+    let mut lab = Lab::of_height(110);
+    let mut tx = maker::spend(&[lab.coinbases[1]], &[10, 20, 30]);
+    tx.outputs[0].script_pubkey = Script(vec![0x6a]);
+    tx.outputs[1].script_pubkey = Script(vec![0x51; 10_001]);
+    let txid = tx.txid();
+    let block = lab.next(vec![tx]);
+    lab.good(&block);
+    for vout in [0, 1] {
+        let spend = maker::spend(&[maker::outpoint(txid, vout)], &[1]);
+        let block = lab.next(vec![spend]);
+        assert_eq!(lab.broken(&block).reason(), "bad-txns-inputs-missingorspent");
+    }
+    let block = lab.next(vec![maker::spend(&[maker::outpoint(txid, 2)], &[1])]);
+    lab.good(&block);
+}
+
+#[test]
+fn noise_and_bit_flips_are_refused() {
+    let mut lab = Lab::of_height(105);
+    let block = lab.next(vec![maker::spend(&[lab.coinbases[1]], &[1000])]);
+    let bytes = block.to_bytes();
+    let before = lab.chain.tip();
+    for cut in 0..bytes.len() {
+        let result = lab.chain.accept_block(bytes[..cut].to_vec(), NOW);
+        assert!(matches!(result, Err(BlockError::Decode(_))), "{cut}: {result:?}");
+    }
+    for bit in 0..bytes.len() * 8 {
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        let result = lab.chain.accept_block(flipped, NOW);
+        // A flip in the version, time or nonce can leave good work behind.
+        let free = bit / 8 < 4 || (68..72).contains(&(bit / 8)) || bit / 8 >= 76 && bit / 8 < 80;
+        match result {
+            Err(BlockError::Decode(_) | BlockError::Rule(_)) => {}
+            Ok(_) if free => {}
+            other => panic!("bit {bit}: {other:?}"),
+        }
+    }
+    assert!(lab.chain.tip().height.0 <= before.height.0 + 1);
+    let _: Block = block;
+}

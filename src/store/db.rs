@@ -1,0 +1,281 @@
+//! Opening the data folder, and the one way to write to it.
+//!
+//! Opening reads the `meta` table and nothing else, and writes nothing: a folder that is only
+//! looked at stays as it is, a fresh one gets its first bytes with its first block.
+
+use std::fs::OpenOptions;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::backends::FileBackend;
+use redb::{Database, ReadableDatabase, StorageBackend, WriteTransaction};
+
+use super::backend::{Deferred, Shared};
+use super::batch::WriteBatch;
+use super::error::{Place, StoreError};
+use super::migrate;
+use super::rows::{BlockStatus, HeaderRow, Tip};
+use super::snapshot::Snapshot;
+use super::tables;
+use crate::primitives::block::Height;
+use crate::primitives::codec::Encode;
+use crate::primitives::network::NetworkParams;
+
+/// What can be chosen when a store is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// Bytes of pages that the engine keeps; taken as they are read.
+    pub cache_bytes: usize,
+    /// Keep a transaction index; decided when the chain is created.
+    pub tx_index: bool,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        StoreOptions { cache_bytes: 32 << 20, tx_index: true }
+    }
+}
+
+/// The open data folder. Share it by `Arc`: any thread may take snapshots, one `Chain` writes.
+pub struct Store {
+    db: Database,
+    file: Arc<Deferred>,
+    place: Place,
+    params: &'static NetworkParams,
+    tx_index: bool,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.place.0).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens or creates `folder`/`chain.redb`; the folder is made if it is not there.
+    pub fn open(
+        folder: &Path,
+        params: &'static NetworkParams,
+        options: StoreOptions,
+    ) -> Result<Store, StoreError> {
+        let path = folder.join(tables::FILE_NAME);
+        let open =
+            || OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = open().or_else(|error| {
+            if error.kind() != std::io::ErrorKind::NotFound {
+                return Err(error);
+            }
+            std::fs::create_dir_all(folder)?;
+            open()
+        });
+        let place = Place(path.clone());
+        let file = file.map_err(|e| place.io(e))?;
+        let backend = FileBackend::new(file).map_err(|e| place.sort(e))?;
+        Store::with_backend(Box::new(backend), path, params, options)
+    }
+
+    /// A store that ends with the process.
+    pub fn memory(params: &'static NetworkParams) -> Result<Store, StoreError> {
+        let backend = Box::new(redb::backends::InMemoryBackend::new());
+        Store::with_backend(backend, PathBuf::from("memory"), params, StoreOptions::default())
+    }
+
+    /// Opens or creates a store on any backend; `path` is what errors call it.
+    pub fn with_backend(
+        backend: Box<dyn StorageBackend>,
+        path: PathBuf,
+        params: &'static NetworkParams,
+        options: StoreOptions,
+    ) -> Result<Store, StoreError> {
+        let place = Place(path);
+        // The lock comes before the first look, so that nobody changes what is read.
+        if let Ok(false) = backend.try_lock_range(Bound::Included(0), Bound::Unbounded) {
+            return Err(StoreError::InUse { path: place.0 });
+        }
+        let file = Arc::new(Deferred::new(backend).map_err(|e| place.io(e))?);
+        let fresh = file.is_empty().map_err(|e| place.io(e))?;
+        let db = redb::Builder::new()
+            .set_cache_size(options.cache_bytes)
+            .create_with_backend(Shared(Arc::clone(&file)))
+            .map_err(|e| place.sort(e))?;
+        let mut store = Store { db, file, place, params, tx_index: options.tx_index };
+        if fresh {
+            store.create()?;
+        } else {
+            store.check()?;
+        }
+        Ok(store)
+    }
+
+    pub fn params(&self) -> &'static NetworkParams {
+        self.params
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        &self.place.0
+    }
+
+    pub fn has_tx_index(&self) -> bool {
+        self.tx_index
+    }
+
+    /// The database as it is now.
+    pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let txn = self.db.begin_read().map_err(|e| self.place.sort(e))?;
+        Ok(Snapshot::new(txn, self.place.clone()))
+    }
+
+    /// Writes a batch: all of it is durable when this returns, or none of it.
+    pub fn commit(&self, batch: &mut WriteBatch) -> Result<(), StoreError> {
+        self.file.release().map_err(|e| self.place.io(e))?;
+        let mut txn = self.db.begin_write().map_err(|e| self.place.sort(e))?;
+        // The allocator's state goes with every commit, so that a start after a crash need not
+        // walk the file.
+        txn.set_quick_repair(true);
+        self.write(&txn, batch).map_err(|e| self.place.sort(e))?;
+        txn.commit().map_err(|e| self.place.sort(e))
+    }
+
+    fn write(&self, txn: &WriteTransaction, batch: &mut WriteBatch) -> Result<(), redb::Error> {
+        if !batch.headers.is_empty() {
+            let mut headers = txn.open_table(tables::HEADERS)?;
+            let mut ids = Vec::with_capacity(batch.headers.len());
+            for (id, row) in &batch.headers {
+                headers.insert(id, &row.to_array())?;
+                ids.push((row.hash.0, *id));
+            }
+            ids.sort_unstable();
+            let mut header_ids = txn.open_table(tables::HEADER_IDS)?;
+            for (hash, id) in &ids {
+                header_ids.insert(hash, id)?;
+            }
+        }
+        if !batch.blocks.is_empty() {
+            let mut blocks = txn.open_table(tables::BLOCKS)?;
+            for (id, bytes) in &batch.blocks {
+                blocks.insert(id, bytes.as_slice())?;
+            }
+        }
+        if !batch.undo.is_empty() {
+            let mut undo = txn.open_table(tables::UNDO)?;
+            for (id, bytes) in &batch.undo {
+                undo.insert(id, bytes.as_slice())?;
+            }
+        }
+        if !batch.chain.is_empty() {
+            let mut chain = txn.open_table(tables::CHAIN)?;
+            for (height, id) in &batch.chain {
+                match id {
+                    Some(id) => drop(chain.insert(height, id)?),
+                    None => drop(chain.remove(height)?),
+                }
+            }
+        }
+        self.write_coins(txn, batch)?;
+        if self.tx_index && !batch.txs.is_empty() {
+            // Stable, so that the last entry for a txid is written last.
+            batch.txs.sort_by_key(|(txid, _)| *txid);
+            let mut txs = txn.open_table(tables::TXS)?;
+            for (txid, place) in &batch.txs {
+                match place {
+                    Some(place) => drop(txs.insert(&txid.0, &place.to_array())?),
+                    None => drop(txs.remove(&txid.0)?),
+                }
+            }
+        }
+        if let Some(tip) = &batch.tip {
+            let mut meta = txn.open_table(tables::META)?;
+            meta.insert(tables::META_TIP, tip.to_bytes().as_slice())?;
+        }
+        Ok(())
+    }
+
+    fn write_coins(
+        &self,
+        txn: &WriteTransaction,
+        batch: &mut WriteBatch,
+    ) -> Result<(), redb::Error> {
+        if batch.coins.is_empty() {
+            return Ok(());
+        }
+        batch.coins.sort_unstable_by_key(|(outpoint, _)| *outpoint);
+        let mut coins = txn.open_table(tables::COINS)?;
+        let mut bytes = Vec::with_capacity(64);
+        for (outpoint, coin) in &batch.coins {
+            let key = tables::coin_key(outpoint);
+            match coin {
+                Some(coin) => {
+                    bytes.clear();
+                    coin.encode(&mut bytes);
+                    drop(coins.insert(&key, bytes.as_slice())?);
+                }
+                None => drop(coins.remove(&key)?),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the tables and the genesis block; they stay in memory until the first commit.
+    fn create(&self) -> Result<(), StoreError> {
+        let genesis = self.params.genesis_block();
+        let row = HeaderRow {
+            header: genesis.header,
+            hash: self.params.genesis.hash,
+            height: Height::GENESIS,
+            parent: 0,
+            sequence: 1,
+            tx_count: 1,
+            status: BlockStatus::HAVE_DATA.with(BlockStatus::HAVE_UNDO).with(BlockStatus::VALID),
+        };
+        let tip = Tip {
+            id: 0,
+            height: Height::GENESIS,
+            hash: row.hash,
+            work: genesis.header.bits.work(),
+            tx_total: 1,
+        };
+        let mut batch = WriteBatch { tip: Some(tip), ..WriteBatch::default() };
+        batch.headers.insert(0, row);
+        batch.blocks.insert(0, genesis.to_bytes());
+        batch.undo.insert(0, vec![0]);
+        batch.chain.insert(0, Some(0));
+        let mut create = || -> Result<(), redb::Error> {
+            let txn = self.db.begin_write()?;
+            {
+                let mut meta = txn.open_table(tables::META)?;
+                let schema = tables::SCHEMA_VERSION.to_le_bytes();
+                meta.insert(tables::META_SCHEMA, schema.as_slice())?;
+                meta.insert(tables::META_NETWORK, self.params.name.as_bytes())?;
+                meta.insert(tables::META_GENESIS, self.params.genesis.hash.0.as_slice())?;
+                meta.insert(tables::META_TX_INDEX, [u8::from(self.tx_index)].as_slice())?;
+                txn.open_table(tables::COINS)?;
+                txn.open_table(tables::TXS)?;
+            }
+            self.write(&txn, &mut batch)?;
+            Ok(txn.commit()?)
+        };
+        create().map_err(|e| self.place.sort(e))
+    }
+
+    /// Refuses a file of a newer schema or of another network.
+    fn check(&mut self) -> Result<(), StoreError> {
+        let snapshot = self.snapshot()?;
+        let schema = snapshot.meta(tables::META_SCHEMA)?.unwrap_or_default();
+        let schema = <[u8; 4]>::try_from(schema.as_slice()).map_or(0, u32::from_le_bytes);
+        migrate::admit(schema, &self.place)?;
+        let found = snapshot.meta(tables::META_NETWORK)?.unwrap_or_default();
+        let genesis = snapshot.meta(tables::META_GENESIS)?.unwrap_or_default();
+        if found != self.params.name.as_bytes() || genesis != self.params.genesis.hash.0 {
+            return Err(StoreError::OtherNetwork {
+                path: self.place.0.clone(),
+                found: String::from_utf8_lossy(&found).into_owned(),
+                wanted: self.params.name,
+            });
+        }
+        let tx_index = snapshot.meta(tables::META_TX_INDEX)?;
+        self.tx_index = tx_index.as_deref() == Some(&[1]);
+        Ok(())
+    }
+}

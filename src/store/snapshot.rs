@@ -1,0 +1,216 @@
+//! Reads over one moment of the database: consistent, from any thread, while the chain writes on.
+//!
+//! A snapshot keeps the pages that it shows from being reused: drop it soon.
+
+use std::ops::RangeInclusive;
+use std::sync::OnceLock;
+
+use redb::{Key, ReadOnlyTable, ReadTransaction, TableDefinition, Value};
+
+use super::error::{Place, StoreError};
+use super::rows::{HeaderRow, Spent, Tip, TxPlace};
+use super::tables::{self, COIN_KEY, HEADER_ROW, TX_ROW};
+use crate::primitives::block::{Block, Header, Height};
+use crate::primitives::codec::{Decode, Reader};
+use crate::primitives::coin::Coin;
+use crate::primitives::id::{BlockHash, Txid};
+use crate::primitives::tx::{OutPoint, Transaction};
+
+/// A table that opens at its first use.
+type Lazy<K, V> = OnceLock<ReadOnlyTable<K, V>>;
+
+pub struct Snapshot {
+    txn: ReadTransaction,
+    place: Place,
+    headers: Lazy<u32, &'static [u8; HEADER_ROW]>,
+    header_ids: Lazy<&'static [u8; 32], u32>,
+    chain: Lazy<u32, u32>,
+    blocks: Lazy<u32, &'static [u8]>,
+    undo: Lazy<u32, &'static [u8]>,
+    coins: Lazy<&'static [u8; COIN_KEY], &'static [u8]>,
+    txs: Lazy<&'static [u8; 32], &'static [u8; TX_ROW]>,
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Snapshot")
+    }
+}
+
+impl Snapshot {
+    pub(super) fn new(txn: ReadTransaction, place: Place) -> Snapshot {
+        Snapshot {
+            txn,
+            place,
+            headers: OnceLock::new(),
+            header_ids: OnceLock::new(),
+            chain: OnceLock::new(),
+            blocks: OnceLock::new(),
+            undo: OnceLock::new(),
+            coins: OnceLock::new(),
+            txs: OnceLock::new(),
+        }
+    }
+
+    fn table<'a, K: Key + 'static, V: Value + 'static>(
+        &self,
+        cell: &'a Lazy<K, V>,
+        definition: TableDefinition<'_, K, V>,
+    ) -> Result<&'a ReadOnlyTable<K, V>, StoreError> {
+        if let Some(table) = cell.get() {
+            return Ok(table);
+        }
+        let table = self.txn.open_table(definition).map_err(|e| self.place.sort(e))?;
+        Ok(cell.get_or_init(|| table))
+    }
+
+    /// The error for a row that is not what the schema says.
+    pub fn corrupt(&self, what: impl Into<String>) -> StoreError {
+        self.place.corrupt(what)
+    }
+
+    /// A value of the `meta` table.
+    pub(super) fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let table = self.txn.open_table(tables::META).map_err(|e| self.place.sort(e))?;
+        let value = table.get(name).map_err(|e| self.place.sort(e))?;
+        Ok(value.map(|v| v.value().to_vec()))
+    }
+
+    /// The end of the active chain.
+    pub fn tip(&self) -> Result<Tip, StoreError> {
+        let bytes = self.meta(tables::META_TIP)?.ok_or_else(|| self.corrupt("it has no tip"))?;
+        Tip::from_bytes(&bytes).map_err(|e| self.corrupt(format!("tip: {e}")))
+    }
+
+    /// The id of the block of that hash.
+    pub fn id_of(&self, hash: &BlockHash) -> Result<Option<u32>, StoreError> {
+        let table = self.table(&self.header_ids, tables::HEADER_IDS)?;
+        let id = table.get(&hash.0).map_err(|e| self.place.sort(e))?;
+        Ok(id.map(|id| id.value()))
+    }
+
+    /// The id of the active chain's block at that height.
+    pub fn id_at(&self, height: Height) -> Result<Option<u32>, StoreError> {
+        let table = self.table(&self.chain, tables::CHAIN)?;
+        let id = table.get(height.0).map_err(|e| self.place.sort(e))?;
+        Ok(id.map(|id| id.value()))
+    }
+
+    /// Whether the active chain goes through that block.
+    pub fn is_active(&self, id: u32, row: &HeaderRow) -> Result<bool, StoreError> {
+        Ok(self.id_at(row.height)? == Some(id))
+    }
+
+    pub fn header(&self, id: u32) -> Result<Option<HeaderRow>, StoreError> {
+        let table = self.table(&self.headers, tables::HEADERS)?;
+        let row = table.get(id).map_err(|e| self.place.sort(e))?;
+        row.map(|row| self.decode_header(id, row.value())).transpose()
+    }
+
+    fn decode_header(&self, id: u32, row: &[u8; HEADER_ROW]) -> Result<HeaderRow, StoreError> {
+        HeaderRow::from_array(row).map_err(|e| self.corrupt(format!("header {id}: {e}")))
+    }
+
+    /// Every header with its id, parents before children.
+    pub fn headers(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<(u32, HeaderRow), StoreError>>, StoreError> {
+        let table = self.table(&self.headers, tables::HEADERS)?;
+        let rows = table.range::<u32>(..).map_err(|e| self.place.sort(e))?;
+        Ok(rows.map(|row| {
+            let (id, row) = row.map_err(|e| self.place.sort(e))?;
+            Ok((id.value(), self.decode_header(id.value(), row.value())?))
+        }))
+    }
+
+    /// The ids of the active chain between two heights.
+    pub fn chain(
+        &self,
+        heights: RangeInclusive<u32>,
+    ) -> Result<impl DoubleEndedIterator<Item = Result<(Height, u32), StoreError>>, StoreError>
+    {
+        let table = self.table(&self.chain, tables::CHAIN)?;
+        let rows = table.range(heights).map_err(|e| self.place.sort(e))?;
+        Ok(rows.map(|row| {
+            let (height, id) = row.map_err(|e| self.place.sort(e))?;
+            Ok((Height(height.value()), id.value()))
+        }))
+    }
+
+    /// A block's wire form.
+    pub fn block_bytes(&self, id: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        let table = self.table(&self.blocks, tables::BLOCKS)?;
+        let bytes = table.get(id).map_err(|e| self.place.sort(e))?;
+        Ok(bytes.map(|bytes| bytes.value().to_vec()))
+    }
+
+    pub fn block(&self, id: u32) -> Result<Option<Block>, StoreError> {
+        let table = self.table(&self.blocks, tables::BLOCKS)?;
+        let bytes = table.get(id).map_err(|e| self.place.sort(e))?;
+        let decode = |bytes: &[u8]| {
+            Block::from_bytes(bytes).map_err(|e| self.corrupt(format!("block {id}: {e}")))
+        };
+        bytes.map(|bytes| decode(bytes.value())).transpose()
+    }
+
+    /// What a block spent.
+    pub fn spent(&self, id: u32) -> Result<Option<Spent>, StoreError> {
+        let table = self.table(&self.undo, tables::UNDO)?;
+        let bytes = table.get(id).map_err(|e| self.place.sort(e))?;
+        let decode = |bytes: &[u8]| {
+            Spent::from_bytes(bytes).map_err(|e| self.corrupt(format!("undo data {id}: {e}")))
+        };
+        bytes.map(|bytes| decode(bytes.value())).transpose()
+    }
+
+    pub fn coin(&self, outpoint: &OutPoint) -> Result<Option<Coin>, StoreError> {
+        let table = self.table(&self.coins, tables::COINS)?;
+        let bytes = table.get(&tables::coin_key(outpoint)).map_err(|e| self.place.sort(e))?;
+        bytes.map(|bytes| self.decode_coin(outpoint, bytes.value())).transpose()
+    }
+
+    fn decode_coin(&self, outpoint: &OutPoint, bytes: &[u8]) -> Result<Coin, StoreError> {
+        Coin::from_bytes(bytes).map_err(|e| self.corrupt(format!("coin {outpoint}: {e}")))
+    }
+
+    /// Every coin's key and bytes as stored, in the order of keys.
+    pub fn for_each_coin(
+        &self,
+        mut each: impl FnMut(&[u8; COIN_KEY], &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let table = self.table(&self.coins, tables::COINS)?;
+        for row in table.range::<&[u8; COIN_KEY]>(..).map_err(|e| self.place.sort(e))? {
+            let (key, bytes) = row.map_err(|e| self.place.sort(e))?;
+            each(key.value(), bytes.value())?;
+        }
+        Ok(())
+    }
+
+    /// Where a transaction of the active chain is, if there is an index and it knows.
+    pub fn tx_place(&self, txid: &Txid) -> Result<Option<TxPlace>, StoreError> {
+        let table = self.table(&self.txs, tables::TXS)?;
+        let row = table.get(&txid.0).map_err(|e| self.place.sort(e))?;
+        Ok(row.map(|row| TxPlace::from_array(row.value())))
+    }
+
+    /// One transaction out of a block's wire form, and the block's header.
+    pub fn tx_at(
+        &self,
+        id: u32,
+        place: TxPlace,
+    ) -> Result<Option<(Header, Transaction)>, StoreError> {
+        let table = self.table(&self.blocks, tables::BLOCKS)?;
+        let Some(bytes) = table.get(id).map_err(|e| self.place.sort(e))? else {
+            return Ok(None);
+        };
+        let bytes = bytes.value();
+        let decode = || {
+            let header = Header::decode(&mut Reader::new(bytes))?;
+            let tx = bytes.get(place.offset as usize..).unwrap_or_default();
+            Ok((header, Transaction::decode(&mut Reader::new(tx))?))
+        };
+        decode().map(Some).map_err(|e: crate::primitives::codec::DecodeError| {
+            self.corrupt(format!("transaction at {place:?}: {e}"))
+        })
+    }
+}
