@@ -13,14 +13,14 @@ use secp256k1::{Keypair, Message, PublicKey, XOnlyPublicKey, schnorr};
 
 /// What libsecp256k1 takes, under the names of our rows.
 fn peer_times() -> Vec<(&'static str, Duration)> {
-    let pair = Keypair::from_seckey_byte_array(sha256(b"bench")).expect("a scalar");
+    let pair = Keypair::from_secret_bytes(sha256(b"bench")).expect("a scalar");
     let secret = pair.secret_key();
     let digest = sha256(b"message");
     let message = Message::from_digest(digest);
     let der = ecdsa::sign(message, &secret).serialize_der();
     let public = pair.public_key().serialize();
     let recoverable = RecoverableSignature::sign_ecdsa_recoverable(message, &secret);
-    let x_only = pair.x_only_public_key().0.serialize();
+    let x_only = pair.x_only_public_key().0.to_byte_array();
     let schnorr = schnorr::sign_with_aux_rand(&digest, &pair, &[1; 32]).to_byte_array();
     vec![
         (

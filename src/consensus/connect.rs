@@ -4,7 +4,7 @@
 use super::block::{CheckedBlock, MAX_BLOCK_SIGOPS_COST};
 use super::header::Branch;
 use super::rule::RuleError;
-use super::scripts::{ScriptFlags, ScriptVerifier, TxScripts, block_flags};
+use super::scripts::{ScriptVerifier, block_flags};
 use super::tx::output_sum;
 use crate::primitives::amount::Amount;
 use crate::primitives::block::{Block, Height};
@@ -12,8 +12,10 @@ use crate::primitives::coin::Coin;
 use crate::primitives::id::BlockHash;
 use crate::primitives::map::OutPointMap;
 use crate::primitives::network::NetworkParams;
-use crate::primitives::script::Script;
 use crate::primitives::tx::{OutPoint, Transaction};
+use crate::script::check::TxScripts;
+use crate::script::flags::ScriptFlags;
+use crate::script::template::is_unspendable;
 use crate::store::error::StoreError;
 use crate::store::rows::Spent;
 
@@ -26,9 +28,6 @@ const SEQUENCE_IS_TIME: u32 = 1 << 22;
 const SEQUENCE_MASK: u32 = 0xffff;
 /// A relative time lock counts in 512 seconds.
 const SEQUENCE_TIME_SHIFT: u32 = 9;
-
-const OP_RETURN: u8 = 0x6a;
-const MAX_SCRIPT_SIZE: usize = 10_000;
 
 /// The coins as they are before a block.
 pub trait CoinView {
@@ -78,11 +77,6 @@ pub struct Context<'a> {
     pub branch: &'a dyn Branch,
     pub params: &'static NetworkParams,
     pub verifier: &'a dyn ScriptVerifier,
-}
-
-/// An output that no script can spend is never a coin.
-pub fn is_unspendable(script: &Script) -> bool {
-    script.as_bytes().first() == Some(&OP_RETURN) || script.len() > MAX_SCRIPT_SIZE
 }
 
 /// The subsidy at a height.
@@ -181,7 +175,7 @@ fn check_scripts(
     verifier.verify(&checks, flags).map_err(|failure| RuleError::Script {
         tx_index: failure.tx_index + 1,
         input_index: failure.input_index,
-        reason: failure.reason,
+        reason: failure.error.to_string(),
     })
 }
 
@@ -229,7 +223,7 @@ impl Connecting<'_> {
         }
         let txid = checked.txids[index];
         for (output, vout) in tx.outputs.iter().zip(0..) {
-            if is_unspendable(&output.script_pubkey) {
+            if is_unspendable(output.script_pubkey.as_bytes()) {
                 continue;
             }
             let outpoint = OutPoint { txid, vout };

@@ -1,45 +1,15 @@
 //! The seam to the script engine: which script rules hold for a block, and who checks them.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use crate::primitives::block::Height;
 use crate::primitives::id::BlockHash;
 use crate::primitives::network::{NetworkParams, ScriptException};
 use crate::primitives::tx::{Transaction, TxOut};
-
-/// A set of script rules, with the bit values of Core's `SCRIPT_VERIFY_*`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct ScriptFlags(pub u32);
-
-impl ScriptFlags {
-    pub const NONE: ScriptFlags = ScriptFlags(0);
-    pub const P2SH: ScriptFlags = ScriptFlags(1);
-    pub const DERSIG: ScriptFlags = ScriptFlags(1 << 2);
-    pub const NULLDUMMY: ScriptFlags = ScriptFlags(1 << 4);
-    pub const CHECKLOCKTIMEVERIFY: ScriptFlags = ScriptFlags(1 << 9);
-    pub const CHECKSEQUENCEVERIFY: ScriptFlags = ScriptFlags(1 << 10);
-    pub const WITNESS: ScriptFlags = ScriptFlags(1 << 11);
-    pub const TAPROOT: ScriptFlags = ScriptFlags(1 << 17);
-
-    pub const fn with(self, other: ScriptFlags) -> ScriptFlags {
-        ScriptFlags(self.0 | other.0)
-    }
-}
-
-/// One transaction with the outputs that it spends, one for each input.
-#[derive(Debug, Clone, Copy)]
-pub struct TxScripts<'a> {
-    pub tx: &'a Transaction,
-    pub spent: &'a [TxOut],
-}
-
-/// The first input, in list order, whose script is refused; `tx_index` is the place in the list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScriptFailure {
-    pub tx_index: usize,
-    pub input_index: usize,
-    pub reason: String,
-}
+use crate::script::check::{ScriptCache, ScriptFailure, TxScripts, verify_all};
+use crate::script::flags::ScriptFlags;
+use crate::script::sigops;
 
 /// Who runs scripts. The verdict may not depend on how many threads it uses.
 pub trait ScriptVerifier: Debug + Send + Sync {
@@ -50,6 +20,22 @@ pub trait ScriptVerifier: Debug + Send + Sync {
     fn verify(&self, checks: &[TxScripts<'_>], flags: ScriptFlags) -> Result<(), ScriptFailure>;
 }
 
+/// The script engine; it passes over what `cache` (which the pool fills) says was verified.
+#[derive(Debug, Clone, Default)]
+pub struct ScriptEngine {
+    pub cache: Option<Arc<ScriptCache>>,
+}
+
+impl ScriptVerifier for ScriptEngine {
+    fn sigop_cost(&self, tx: &Transaction, spent: &[TxOut], flags: ScriptFlags) -> u64 {
+        sigops::cost(tx, spent, flags) as u64
+    }
+
+    fn verify(&self, checks: &[TxScripts<'_>], flags: ScriptFlags) -> Result<(), ScriptFailure> {
+        verify_all(checks, flags, self.cache.as_deref())
+    }
+}
+
 /// FOR TESTS ONLY: accepts EVERY script, so anybody can spend anything. A node that runs with it
 /// does not validate.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,7 +43,7 @@ pub struct NoScripts;
 
 impl ScriptVerifier for NoScripts {
     fn sigop_cost(&self, tx: &Transaction, _: &[TxOut], _: ScriptFlags) -> u64 {
-        super::tx::legacy_sigops(tx) * crate::primitives::tx::WITNESS_SCALE as u64
+        (sigops::legacy(tx) * crate::primitives::tx::WITNESS_SCALE) as u64
     }
 
     fn verify(&self, _: &[TxScripts<'_>], _: ScriptFlags) -> Result<(), ScriptFailure> {

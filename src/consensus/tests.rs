@@ -8,8 +8,8 @@ use super::connect::{CoinView, ConnectError, Context, connect, subsidy};
 use super::header::{Branch, check_header_in_place, check_work, next_bits};
 use super::maker::{self, Parent};
 use super::rule::RuleError;
-use super::scripts::{NoScripts, ScriptFlags, block_flags};
-use super::tx::{check_transaction, is_final, legacy_sigops};
+use super::scripts::{NoScripts, ScriptEngine, block_flags};
+use super::tx::{check_transaction, is_final};
 use crate::primitives::amount::{Amount, MAX_MONEY};
 use crate::primitives::block::{Block, Header, Height};
 use crate::primitives::codec::Decode;
@@ -20,6 +20,8 @@ use crate::primitives::script::Script;
 use crate::primitives::target::CompactTarget;
 use crate::primitives::tx::{OutPoint, Transaction, TxOut};
 use crate::primitives::vectors;
+use crate::script::flags::ScriptFlags;
+use crate::script::sigops;
 use crate::store::error::StoreError;
 
 /// A branch of headers in a list, from height 0.
@@ -160,7 +162,7 @@ fn published_mainnet_block_connects() {
             view.0.insert(input.prevout, coin.clone());
         }
     }
-    let context = Context { branch: &branch, params: &BITCOIN, verifier: &NoScripts };
+    let context = Context { branch: &branch, params: &BITCOIN, verifier: &ScriptEngine::default() };
     let connected = connect(&checked, &mut view, &context).unwrap();
     assert_eq!(connected.spent.len(), spent.len());
     assert_eq!(connected.spent.outputs, spent.into_iter().map(|c| c.output).collect::<Vec<_>>());
@@ -364,9 +366,9 @@ fn signature_operations_without_context() {
     let mut tx = maker::spend(&[named(1)], &[1]);
     // CHECKSIG, a push that hides one, CHECKMULTISIG, a push cut short before one more.
     tx.outputs[0].script_pubkey = Script(vec![0xac, 1, 0xac, 0xae, 0x4c, 1, 0xad, 0xaf, 5, 0xac]);
-    assert_eq!(legacy_sigops(&tx), 1 + 20 + 20);
+    assert_eq!(sigops::legacy(&tx), 1 + 20 + 20);
     tx.inputs[0].script_sig = Script(vec![0x4d, 0xff]);
-    assert_eq!(legacy_sigops(&tx), 41);
+    assert_eq!(sigops::legacy(&tx), 41);
 }
 
 #[test]
