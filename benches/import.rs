@@ -72,7 +72,11 @@ fn timed(name: &str, command: &mut Command, blocks: u32) -> f64 {
     let seconds = start.elapsed().as_secs_f64();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    println!("{name:>18}: {seconds:6.2} s, {:8.0} blocks/s, {}", f64::from(blocks) / seconds, said.trim());
+    println!(
+        "{name:>18}: {seconds:6.2} s, {:8.0} blocks/s, {}",
+        f64::from(blocks) / seconds,
+        said.trim()
+    );
     seconds
 }
 

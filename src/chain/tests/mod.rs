@@ -12,7 +12,7 @@ use super::query::{self, CoinTotals};
 use super::state::{Accepted, Chain};
 use crate::consensus::maker::{self, Parent};
 use crate::consensus::rule::RuleError;
-use crate::consensus::scripts::NoScripts;
+use crate::consensus::scripts::{NoScripts, ScriptEngine};
 use crate::primitives::block::{Block, Height};
 use crate::primitives::codec::Encode;
 use crate::primitives::network::REGTEST;
@@ -25,6 +25,11 @@ const NOW: u32 = 2_000_000_000;
 
 fn chain(store: &Arc<Store>) -> Chain {
     Chain::open(Arc::clone(store), Arc::new(NoScripts)).expect("opens")
+}
+
+/// A chain that runs scripts, as a node does.
+fn checked_chain(store: &Arc<Store>) -> Chain {
+    Chain::open(Arc::clone(store), Arc::new(ScriptEngine::default())).expect("opens")
 }
 
 fn totals(store: &Store) -> CoinTotals {
@@ -98,7 +103,7 @@ fn published_regtest_chain_connects() {
     let folder = tempfile::tempdir().expect("a folder");
     let open = || Arc::new(Store::open(folder.path(), &REGTEST, StoreOptions::default()).unwrap());
     let store = open();
-    let mut one_by_one = chain(&store);
+    let mut one_by_one = checked_chain(&store);
     for bytes in &blocks {
         one_by_one.accept_block(bytes.clone(), NOW).expect("valid");
     }
@@ -108,15 +113,16 @@ fn published_regtest_chain_connects() {
     // The same after a reopening, and in bulk in memory.
     let store = open();
     assert_eq!(totals(&store), wanted);
-    assert_eq!(chain(&store).tip().height, Height(206));
+    assert_eq!(checked_chain(&store).tip().height, Height(206));
     let memory = Arc::new(Store::memory(&REGTEST).unwrap());
-    let mut bulk = chain(&memory);
+    let mut bulk = checked_chain(&memory);
     let result = bulk.accept_blocks(blocks, NOW, true);
     assert!(result.error.is_none(), "{:?}", result.error);
     assert_eq!((result.accepted, result.events.len()), (206, 1));
     bulk.flush().unwrap();
     assert_eq!(totals(&memory), wanted);
-    let level4 = super::verify::verify(&memory, &NoScripts, 0, 4, &mut go_on).unwrap();
+    let level4 =
+        super::verify::verify(&memory, &ScriptEngine::default(), 0, 4, &mut go_on).unwrap();
     assert_eq!(level4.blocks, 206);
     super::verify::replay(&store, Arc::new(NoScripts), NOW, &mut go_on).unwrap();
 }
