@@ -73,11 +73,6 @@ fn asinh(a: f64) -> f64 {
     if a == 0.0 { a } else { a.asinh() }
 }
 
-fn s_to_f(m: &mut Machine) -> Res {
-    let value = m.pop()?;
-    m.fpush(value as f64)
-}
-
 fn f_to_s(m: &mut Machine) -> Res {
     let value = m.fpop()?;
     let value = i64::try_from(to_integer(value)?).map_err(|_| throw(-11))?;
