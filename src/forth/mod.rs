@@ -17,6 +17,8 @@ pub mod dict;
 pub mod error;
 mod fast;
 pub mod host;
+#[cfg(test)]
+mod hostile;
 mod lex;
 pub mod limits;
 pub mod machine;

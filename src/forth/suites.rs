@@ -136,10 +136,15 @@ impl Host for MemoryHost {
 
 /// A machine with files in memory.
 pub(super) fn machine() -> (Machine, Rc<RefCell<World>>) {
+    machine_with(Limits::default())
+}
+
+/// A machine with files in memory and other limits.
+pub(super) fn machine_with(limits: Limits) -> (Machine, Rc<RefCell<World>>) {
     let world = Rc::new(RefCell::new(World::default()));
     let files = MemoryFiles(Rc::clone(&world));
     let host = MemoryHost { world: Rc::clone(&world), files };
-    (Machine::new(Limits::default(), Box::new(host)), world)
+    (Machine::new(limits, Box::new(host)), world)
 }
 
 /// A suite: its file, its text, and the standard's words that it must mention.

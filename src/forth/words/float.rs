@@ -104,12 +104,14 @@ pub fn need(m: &Machine, count: usize) -> Res {
     if m.fs.depth < count { Err(throw(-45)) } else { Ok(()) }
 }
 
-fn ask(m: &mut Machine, f: fn(f64) -> bool) -> Res {
+/// Replaces the top float by a flag.
+pub fn ask(m: &mut Machine, f: fn(f64) -> bool) -> Res {
     let a = m.fpop()?;
     m.push_flag(f(a))
 }
 
-fn compare(m: &mut Machine, f: fn(f64, f64) -> bool) -> Res {
+/// Replaces the top two floats by a flag.
+pub fn compare(m: &mut Machine, f: fn(f64, f64) -> bool) -> Res {
     let [a, b] = pop_two(m)?;
     m.push_flag(f(a, b))
 }

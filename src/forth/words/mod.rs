@@ -5,6 +5,7 @@
 //! `SET` into [`SETS`]. State that outlives a word goes into [`Extra`].
 
 pub mod block;
+pub mod comfort;
 pub mod core;
 pub mod core_compile;
 pub mod core_ext;
@@ -53,6 +54,7 @@ pub static SETS: &[WordSet] = &[
     memory::SET,
     tools::SET,
     tools_ext::SET,
+    comfort::SET,
     search::SET,
     string::SET,
     string_ext::SET,

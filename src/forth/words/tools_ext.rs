@@ -190,7 +190,7 @@ fn name_to_compile(m: &mut Machine) -> Res {
 }
 
 /// The machine's own word of a name, also when the user redefined the name.
-fn own_word(m: &Machine, name: &str) -> Option<u32> {
+pub fn own_word(m: &Machine, name: &str) -> Option<u32> {
     (0..m.dict.len() as u32).find(|&word| {
         m.dict.get(word).is_some_and(|header| header.entry.is_some())
             && m.dict.name(word) == name.as_bytes()
