@@ -5,14 +5,13 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::active::Active;
-pub use super::active::Standing;
+use super::error::{BlockError, Standing};
 use super::event::ChainEvent;
 use super::index::HeaderTree;
 use crate::consensus::block::CheckedBlock;
-use crate::consensus::rule::RuleError;
 use crate::consensus::scripts::ScriptVerifier;
 use crate::primitives::block::{Block, Header};
-use crate::primitives::codec::{DecodeError, Encode};
+use crate::primitives::codec::Encode;
 use crate::primitives::id::BlockHash;
 use crate::primitives::network::NetworkParams;
 use crate::store::db::Store;
@@ -21,20 +20,6 @@ use crate::store::rows::Tip;
 
 /// Memory that bulk mode fills before it writes, in bytes, unless told otherwise.
 pub const BULK_BYTES: usize = 64 << 20;
-
-/// Why a block or header was not taken.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum BlockError {
-    /// The bytes are no block.
-    #[error("not a block: {0}")]
-    Decode(#[from] DecodeError),
-    /// The sender's fault.
-    #[error(transparent)]
-    Rule(#[from] RuleError),
-    /// Our disk's fault: the node must stop.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// A block that was taken.
 #[derive(Debug)]

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::header::{Branch, check_work};
 use super::rule::RuleError;
-use super::tx::{MAX_BLOCK_WEIGHT, check_transaction, is_final, legacy_sigops};
+use super::tx::{MAX_BLOCK_WEIGHT, check_transaction, is_final};
 use crate::crypto::hash::{sha256d, sha256d_pair};
 use crate::primitives::block::{Block, Header, Height};
 use crate::primitives::codec::{Decode, DecodeError, Encode, MAX_SIZE, Reader, compact_size_len};
 use crate::primitives::id::{BlockHash, MerkleRoot, Txid};
 use crate::primitives::network::NetworkParams;
 use crate::primitives::tx::{Transaction, WITNESS_SCALE};
+use crate::script::sigops;
 
 /// Most signature operations of a block, in cost units (BIP141).
 pub const MAX_BLOCK_SIGOPS_COST: u64 = 80_000;
@@ -130,7 +131,7 @@ fn check_block(checked: &CheckedBlock, params: &NetworkParams) -> Result<(), Rul
         return Err(RuleError::SecondCoinbase { index: index + 1 });
     }
     block.txs.iter().try_for_each(check_transaction)?;
-    let cost = block.txs.iter().map(legacy_sigops).sum::<u64>() * WITNESS_SCALE as u64;
+    let cost = block.txs.iter().map(sigops::legacy).sum::<usize>() as u64 * WITNESS_SCALE as u64;
     if cost > MAX_BLOCK_SIGOPS_COST {
         return Err(RuleError::TooManySigops { cost, limit: MAX_BLOCK_SIGOPS_COST });
     }

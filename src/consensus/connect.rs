@@ -4,7 +4,7 @@
 use super::block::{CheckedBlock, MAX_BLOCK_SIGOPS_COST};
 use super::header::Branch;
 use super::rule::RuleError;
-use super::scripts::{ScriptFlags, ScriptVerifier, TxScripts, block_flags};
+use super::scripts::{ScriptVerifier, block_flags};
 use super::tx::output_sum;
 use crate::primitives::amount::Amount;
 use crate::primitives::block::{Block, Height};
@@ -14,6 +14,8 @@ use crate::primitives::map::OutPointMap;
 use crate::primitives::network::NetworkParams;
 use crate::primitives::script::Script;
 use crate::primitives::tx::{OutPoint, Transaction};
+use crate::script::check::TxScripts;
+use crate::script::flags::ScriptFlags;
 use crate::store::error::StoreError;
 use crate::store::rows::Spent;
 
@@ -181,7 +183,7 @@ fn check_scripts(
     verifier.verify(&checks, flags).map_err(|failure| RuleError::Script {
         tx_index: failure.tx_index + 1,
         input_index: failure.input_index,
-        reason: failure.reason,
+        reason: failure.error.to_string(),
     })
 }
 

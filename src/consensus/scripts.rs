@@ -6,60 +6,56 @@ use crate::primitives::block::Height;
 use crate::primitives::id::BlockHash;
 use crate::primitives::network::{NetworkParams, ScriptException};
 use crate::primitives::tx::{Transaction, TxOut};
-
-/// A set of script rules, with the bit values of Core's `SCRIPT_VERIFY_*`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct ScriptFlags(pub u32);
-
-impl ScriptFlags {
-    pub const NONE: ScriptFlags = ScriptFlags(0);
-    pub const P2SH: ScriptFlags = ScriptFlags(1);
-    pub const DERSIG: ScriptFlags = ScriptFlags(1 << 2);
-    pub const NULLDUMMY: ScriptFlags = ScriptFlags(1 << 4);
-    pub const CHECKLOCKTIMEVERIFY: ScriptFlags = ScriptFlags(1 << 9);
-    pub const CHECKSEQUENCEVERIFY: ScriptFlags = ScriptFlags(1 << 10);
-    pub const WITNESS: ScriptFlags = ScriptFlags(1 << 11);
-    pub const TAPROOT: ScriptFlags = ScriptFlags(1 << 17);
-
-    pub const fn with(self, other: ScriptFlags) -> ScriptFlags {
-        ScriptFlags(self.0 | other.0)
-    }
-}
-
-/// One transaction with the outputs that it spends, one for each input.
-#[derive(Debug, Clone, Copy)]
-pub struct TxScripts<'a> {
-    pub tx: &'a Transaction,
-    pub spent: &'a [TxOut],
-}
-
-/// The first input, in list order, whose script is refused; `tx_index` is the place in the list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScriptFailure {
-    pub tx_index: usize,
-    pub input_index: usize,
-    pub reason: String,
-}
+use crate::script::check::{self, ScriptCache, ScriptFailure, TxScripts};
+use crate::script::flags::ScriptFlags;
+use crate::script::sigops;
 
 /// Who runs scripts. The verdict may not depend on how many threads it uses.
 pub trait ScriptVerifier: Debug + Send + Sync {
     /// The cost of a transaction's signature operations (BIP141), legacy ones included.
-    fn sigop_cost(&self, tx: &Transaction, spent: &[TxOut], flags: ScriptFlags) -> u64;
+    fn sigop_cost(&self, tx: &Transaction, spent: &[TxOut], flags: ScriptFlags) -> u64 {
+        sigops::cost(tx, spent, flags) as u64
+    }
 
     /// Runs the scripts of every input in the list.
     fn verify(&self, checks: &[TxScripts<'_>], flags: ScriptFlags) -> Result<(), ScriptFailure>;
 }
 
+/// The script engine, with what it has verified before.
+#[derive(Debug)]
+pub struct Engine {
+    cache: ScriptCache,
+}
+
+impl Engine {
+    /// Transactions that the engine remembers as verified.
+    const CACHED_TXS: usize = 1 << 17;
+
+    /// `salt` is random, so that no one can choose transactions that collide in the cache.
+    pub fn new(salt: [u8; 32]) -> Engine {
+        Engine { cache: ScriptCache::new(salt, Engine::CACHED_TXS) }
+    }
+
+    /// What was verified before; the mempool adds to it.
+    pub fn cache(&self) -> &ScriptCache {
+        &self.cache
+    }
+}
+
+impl ScriptVerifier for Engine {
+    fn verify(&self, checks: &[TxScripts<'_>], flags: ScriptFlags) -> Result<(), ScriptFailure> {
+        check::verify_all(checks, flags, Some(&self.cache))
+    }
+}
+
 /// FOR TESTS ONLY: accepts EVERY script, so anybody can spend anything. A node that runs with it
 /// does not validate.
+#[cfg(test)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoScripts;
 
+#[cfg(test)]
 impl ScriptVerifier for NoScripts {
-    fn sigop_cost(&self, tx: &Transaction, _: &[TxOut], _: ScriptFlags) -> u64 {
-        super::tx::legacy_sigops(tx) * crate::primitives::tx::WITNESS_SCALE as u64
-    }
-
     fn verify(&self, _: &[TxScripts<'_>], _: ScriptFlags) -> Result<(), ScriptFailure> {
         Ok(())
     }
@@ -68,11 +64,11 @@ impl ScriptVerifier for NoScripts {
 /// The script rules of a block (Core's `GetBlockScriptFlags`).
 pub fn block_flags(hash: &BlockHash, height: Height, params: &NetworkParams) -> ScriptFlags {
     let exception = params.script_exceptions.iter().find(|(block, _)| block == hash);
-    let p2sh_witness = ScriptFlags::P2SH.with(ScriptFlags::WITNESS);
+    let p2sh_witness = ScriptFlags::P2SH | ScriptFlags::WITNESS;
     let mut flags = match exception {
         Some((_, ScriptException::NoFlags)) => ScriptFlags::NONE,
         Some((_, ScriptException::NoTaproot)) => p2sh_witness,
-        None => p2sh_witness.with(ScriptFlags::TAPROOT),
+        None => p2sh_witness | ScriptFlags::TAPROOT,
     };
     let forks = &params.forks;
     for (from, flag) in [
@@ -82,7 +78,7 @@ pub fn block_flags(hash: &BlockHash, height: Height, params: &NetworkParams) -> 
         (forks.segwit, ScriptFlags::NULLDUMMY),
     ] {
         if height.0 >= from {
-            flags = flags.with(flag);
+            flags |= flag;
         }
     }
     flags

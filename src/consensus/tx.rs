@@ -6,7 +6,6 @@ use std::collections::HashSet;
 use super::rule::RuleError;
 use crate::primitives::amount::{Amount, MAX_MONEY};
 use crate::primitives::block::Height;
-use crate::primitives::script::Script;
 use crate::primitives::tx::{OutPoint, Transaction, WITNESS_SCALE};
 
 /// Weight units of the heaviest block (BIP141).
@@ -82,36 +81,4 @@ pub fn is_final(tx: &Transaction, height: Height, cutoff: u32) -> bool {
     tx.lock_time == 0
         || tx.lock_time < reached
         || tx.inputs.iter().all(|input| input.sequence == SEQUENCE_FINAL)
-}
-
-/// Signature operations counted without looking at what is spent: every CHECKMULTISIG as 20
-/// (Core's `GetLegacySigOpCount`).
-pub fn legacy_sigops(tx: &Transaction) -> u64 {
-    let inputs = tx.inputs.iter().map(|input| script_sigops(&input.script_sig));
-    inputs.chain(tx.outputs.iter().map(|output| script_sigops(&output.script_pubkey))).sum()
-}
-
-/// CHECKSIG and its kin count 1, CHECKMULTISIG 20; counting ends where a push is cut short.
-fn script_sigops(script: &Script) -> u64 {
-    let mut rest = script.as_bytes();
-    let mut count = 0;
-    while let Some((&opcode, tail)) = rest.split_first() {
-        let (prefix, length) = match opcode {
-            0x01..=0x4b => (0, usize::from(opcode)),
-            0x4c..=0x4e => {
-                let prefix = 1 << (opcode - 0x4c);
-                let Some(bytes) = tail.get(..prefix) else { break };
-                (prefix, bytes.iter().rev().fold(0usize, |n, &b| n << 8 | usize::from(b)))
-            }
-            _ => (0, 0),
-        };
-        count += match opcode {
-            0xac | 0xad => 1,
-            0xae | 0xaf => 20,
-            _ => 0,
-        };
-        let Some(next) = tail.get(prefix..).and_then(|t| t.get(length..)) else { break };
-        rest = next;
-    }
-    count
 }

@@ -1,3 +1,4 @@
 //! Hashes, curve operations, sealing and entropy: thin over kept crates.
 
+pub mod curve;
 pub mod hash;

@@ -1,1 +1,27 @@
 //! Script: opcodes, engine, signature hashes, templates, text assembly.
+//!
+//! Imports `primitives` and `crypto` only; knows nothing of blocks, chains or coins.
+//!
+//! `check` is the door: a list of transactions with what they spend. Below it `verify` (one spend),
+//! `engine` (one script) and the opcode table; `checker` is what a script sees of its transaction.
+
+pub mod asm;
+pub mod check;
+pub mod checker;
+pub mod encoding;
+pub mod engine;
+pub mod error;
+pub mod flags;
+pub mod instruction;
+pub mod num;
+pub mod opcode;
+pub mod ops;
+pub mod sighash;
+pub mod sigops;
+pub mod stack;
+pub mod step;
+pub mod template;
+pub mod verify;
+
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Lab, NOW};
-use crate::chain::state::{BlockError, Chain};
+use crate::chain::error::BlockError;
+use crate::chain::state::Chain;
 use crate::consensus::connect::subsidy;
 use crate::consensus::maker;
 use crate::consensus::rule::RuleError;
-use crate::consensus::scripts::{ScriptFailure, ScriptFlags, ScriptVerifier, TxScripts};
+use crate::consensus::scripts::ScriptVerifier;
 use crate::consensus::tests::{EVERY_RULE, name, raised_without_a_chain};
 use crate::primitives::amount::Amount;
 use crate::primitives::block::{Block, Height};
@@ -18,6 +19,9 @@ use crate::primitives::network::REGTEST;
 use crate::primitives::script::Script;
 use crate::primitives::target::{CompactTarget, meets};
 use crate::primitives::tx::{Transaction, TxOut};
+use crate::script::check::{ScriptFailure, TxScripts};
+use crate::script::error::ScriptError;
+use crate::script::flags::ScriptFlags;
 
 /// A good block on a chain of 110 with one transaction that spends the first coinbase, after an
 /// edit that breaks it.
@@ -63,7 +67,7 @@ impl ScriptVerifier for Refuses {
     fn verify(&self, checks: &[TxScripts<'_>], _: ScriptFlags) -> Result<(), ScriptFailure> {
         match checks.get(1) {
             Some(check) if check.spent.len() == 2 => {
-                Err(ScriptFailure { tx_index: 1, input_index: 1, reason: "no".to_owned() })
+                Err(ScriptFailure { tx_index: 1, input_index: 1, error: ScriptError::EvalFalse })
             }
             _ => Ok(()),
         }
@@ -209,7 +213,10 @@ fn raised_by_blocks() -> Vec<(RuleError, &'static str)> {
         (edited_tx(|tx| tx.inputs[0].sequence = 111), "bad-txns-nonfinal"),
         (edited_tx(|tx| tx.inputs[0].sequence = 1 << 22 | 200), "bad-txns-nonfinal"),
         (edited_coinbase(|tx| tx.outputs[0].value = Amount(10_000_000_000)), "bad-cb-amount"),
-        (refused_script(), "block-script-verify-flag-failed (no)"),
+        (
+            refused_script(),
+            "block-script-verify-flag-failed (Script evaluated without error but finished with a false/empty top stack element)",
+        ),
     ]
 }
 

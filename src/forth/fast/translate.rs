@@ -1,0 +1,1401 @@
+//! From the tokens of a definition to fast code: a symbolic stack for each basic block.
+//!
+//! The translator walks the tokens with a stack of descriptions in place of values. DUP, SWAP and
+//! their kin only move descriptions; numbers fold; `address + offset`, CELLS and `@` become one
+//! load; a comparison before a branch becomes one instruction. At the end of a block every item is
+//! put into its own slot. Any oddity ends the translation: the stepper then keeps the definition.
+
+use super::super::dict::Kind;
+use super::super::machine::{Machine, T_CATCH_DONE};
+use super::super::op::{Op, Tok};
+use super::super::run::{binary, unary};
+use super::flow::{Plan, plan};
+use super::handlers as h;
+use super::inline::{Inliner, Piece};
+use super::select::{self, Bin, Un, X, Y};
+use super::{Entry, Handler, Insn, LOCALS, NEVER, NONE, TOP};
+
+/// What is known about an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Val {
+    /// It lies in a slot, counted from the middle of the window.
+    Slot(i32),
+    /// A number.
+    Imm(i64),
+    /// A local.
+    Local(u8),
+    /// The loop index.
+    Index,
+    /// A base, times eight when scaled, plus an offset.
+    Sum { base: Base, scaled: bool, offset: i32 },
+}
+
+/// Base of a sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Base {
+    Slot(i32),
+    Local(u8),
+    Index,
+}
+
+impl Base {
+    const fn val(self) -> Val {
+        match self {
+            Self::Slot(at) => Val::Slot(at),
+            Self::Local(at) => Val::Local(at),
+            Self::Index => Val::Index,
+        }
+    }
+}
+
+/// Translation gives up: the definition stays with the stepper.
+struct GiveUp;
+type Step<T = ()> = Result<T, GiveUp>;
+
+/// Farthest slot from the middle that is used.
+const REACH: i32 = 110;
+
+struct Translator<'m> {
+    machine: &'m Machine,
+    plan: Plan,
+    list: Vec<Piece>,
+    /// First index of the new code in the code of the machine.
+    origin: usize,
+    code: Vec<Insn>,
+    token_of: Vec<u32>,
+    site_of: Vec<u32>,
+    entries: Vec<(u32, Entry)>,
+    fixups: Vec<(usize, u32)>,
+    /// Code index and depth of labels.
+    labels: Vec<(u32, i32)>,
+    items: Vec<Val>,
+    /// Position of the first item; all below lie in their own slots.
+    base: i32,
+    acc: Option<i32>,
+    token: u32,
+    alive: bool,
+    bound: Vec<u32>,
+}
+
+const UNKNOWN: i32 = i32::MIN;
+
+impl Machine {
+    /// Makes fast code for the definition around a token.
+    pub(super) fn translate(&mut self, token: u32) {
+        let at = self.code_words.partition_point(|&(start, _)| start <= token);
+        let start = at.checked_sub(1).map_or(0, |at| self.code_words[at].0);
+        let end = self.code_words.get(at).map_or(self.code.len() as u32, |&(start, _)| start);
+        if self.fast.entries.len() < self.code.len() {
+            self.fast.entries.resize(self.code.len(), Entry { at: NONE, need: 0 });
+        }
+        if self.fast.code.is_empty() {
+            self.begin_fast_code();
+        }
+        if token < start.max(3) {
+            return;
+        }
+        let first_site = self.fast.sites.len() as u32;
+        let inliner = Inliner::new(&self.code, &self.code_words, &self.dict, first_site);
+        let (list, sites, bound) = inliner.expand(start, end);
+        let plan = plan(&list, &self.dict);
+        let labels = vec![(u32::MAX, UNKNOWN); list.len() + 1];
+        let mut translator = Translator {
+            machine: self,
+            plan,
+            list,
+            origin: self.fast.code.len(),
+            code: Vec::new(),
+            token_of: Vec::new(),
+            site_of: Vec::new(),
+            entries: Vec::new(),
+            fixups: Vec::new(),
+            labels,
+            items: Vec::new(),
+            base: 0,
+            acc: None,
+            token: 0,
+            alive: false,
+            bound,
+        };
+        let done = translator.run().is_ok();
+        let Translator { code, token_of, site_of, entries, bound, .. } = translator;
+        if !done {
+            for token in start..end {
+                if self.code[token as usize].op == Op::Enter {
+                    self.fast.entries[token as usize] = Entry { at: NEVER, need: 0 };
+                }
+            }
+            return;
+        }
+        self.fast.code.extend(code);
+        self.fast.token_of.extend(token_of);
+        self.fast.site_of.extend(site_of);
+        self.fast.sites.extend(sites);
+        for (token, entry) in entries {
+            self.fast.entries[token as usize] = entry;
+        }
+        for word in bound {
+            if let Some(word) = self.dict.get_mut(word) {
+                word.flags |= super::super::dict::BOUND;
+            }
+        }
+    }
+
+    /// The code that every machine has: the end of CATCH.
+    fn begin_fast_code(&mut self) {
+        let mut put = |f: Handler, token| {
+            self.fast.code.push(Insn { f, x: 0 });
+            self.fast.token_of.push(token);
+            self.fast.site_of.push(0);
+        };
+        self.fast.sites.push((0, 0));
+        put(h::end, 0);
+        put(h::header, T_CATCH_DONE);
+        put(h::catch_done, T_CATCH_DONE);
+        put(h::end, 0);
+        self.fast.entries[T_CATCH_DONE as usize] = Entry { at: 2, need: 0 };
+    }
+}
+
+fn slot_byte(at: i32) -> u64 {
+    (at + TOP) as u8 as u64
+}
+
+fn imm_bits(value: i32) -> u64 {
+    u64::from(value as u32) << 32
+}
+
+impl Translator<'_> {
+    fn run(&mut self) -> Step {
+        let end = self.list.len() as u32;
+        let mut token = 0;
+        while token < end {
+            self.token = token;
+            self.arrive(token)?;
+            let used = if self.alive { self.translate_token(token)? } else { 1 };
+            token += used;
+        }
+        self.emit(h::end, 0);
+        for &(at, target) in &self.fixups {
+            let (index, _) = *self.labels.get(target as usize).ok_or(GiveUp)?;
+            if index == u32::MAX {
+                return Err(GiveUp);
+            }
+            self.code[at].x |= u64::from(index) << 32;
+        }
+        Ok(())
+    }
+
+    // ------------------------------------------------------------------ emission
+
+    fn emit(&mut self, f: Handler, x: u64) {
+        self.code.push(Insn { f, x });
+        let piece = self.list.get(self.token as usize).or(self.list.last());
+        let (token, site) = piece.map_or((0, 0), |piece| (piece.token, piece.site));
+        self.token_of.push(token);
+        self.site_of.push(site);
+    }
+
+    /// Index in the code of the machine.
+    fn original(&self, token: u32) -> u32 {
+        self.list.get(token as usize).map_or(0, |piece| piece.token)
+    }
+
+    fn here(&self) -> u32 {
+        (self.origin + self.code.len()) as u32
+    }
+
+    fn depth(&self) -> i32 {
+        self.base + self.items.len() as i32
+    }
+
+    /// Makes at least `n` items explicit.
+    fn ensure(&mut self, n: usize) -> Step {
+        while self.items.len() < n {
+            self.base -= 1;
+            if self.base < -REACH {
+                return Err(GiveUp);
+            }
+            self.items.insert(0, Val::Slot(self.base));
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, val: Val) -> Step {
+        self.items.push(val);
+        if self.depth() > REACH { Err(GiveUp) } else { Ok(()) }
+    }
+
+    fn pop(&mut self) -> Step<Val> {
+        self.ensure(1)?;
+        self.items.pop().ok_or(GiveUp)
+    }
+
+    /// True when an item other than `except` needs the slot.
+    fn needed(&self, slot: i32, except: usize) -> bool {
+        self.items.iter().enumerate().any(|(at, val)| at != except && reads(*val, slot))
+    }
+
+    /// A slot for a result at position `home`.
+    fn target(&self, home: i32) -> Step<i32> {
+        let mut at = home;
+        while self.needed(at, usize::MAX) {
+            at = if at < self.depth() { self.depth() } else { at + 1 };
+            if at > REACH + 10 {
+                return Err(GiveUp);
+            }
+        }
+        Ok(at)
+    }
+
+    /// Emits an instruction with a result; its slot.
+    fn result(&mut self, home: i32, f: Handler, x: u64) -> Step<i32> {
+        let at = self.target(home)?;
+        self.emit(f, x | slot_byte(at));
+        self.acc = Some(at);
+        Ok(at)
+    }
+
+    /// Emits an instruction whose result becomes the top item.
+    fn push_result(&mut self, f: Handler, x: u64) -> Step {
+        let at = self.result(self.depth(), f, x)?;
+        self.push(Val::Slot(at))
+    }
+
+    fn x_operand(&self, val: Val) -> Step<(X, u64)> {
+        Ok(match val {
+            Val::Slot(at) if self.acc == Some(at) => (X::Acc, 0),
+            Val::Slot(at) => (X::Slot, slot_byte(at) << 8),
+            Val::Local(at) => (X::Local, u64::from(at) << 8),
+            Val::Index => (X::Index, 0),
+            Val::Imm(_) | Val::Sum { .. } => return Err(GiveUp),
+        })
+    }
+
+    fn base_operand(&self, base: Base) -> Step<(X, u64)> {
+        self.x_operand(base.val())
+    }
+
+    /// A second operand that is no number.
+    fn y_operand(&self, val: Val) -> Step<(Y, u64)> {
+        Ok(match val {
+            Val::Slot(at) if self.acc == Some(at) => (Y::Acc, 0),
+            Val::Slot(at) => (Y::Slot, slot_byte(at) << 16),
+            Val::Local(at) => (Y::Local, u64::from(at) << 16),
+            _ => return Err(GiveUp),
+        })
+    }
+
+    /// Puts a description into a slot near `home`.
+    fn place(&mut self, val: Val, home: i32) -> Step<i32> {
+        match val {
+            Val::Slot(at) => Ok(at),
+            Val::Imm(value) => match i32::try_from(value) {
+                Ok(short) => self.result(home, h::lit, imm_bits(short)),
+                Err(_) => {
+                    self.emit(h::lit_wide, value as u64);
+                    self.acc = None;
+                    self.result(home, select::un(Un::Copy, X::Acc), 0)
+                }
+            },
+            Val::Local(_) | Val::Index => {
+                let (x, bits) = self.x_operand(val)?;
+                self.result(home, select::un(Un::Copy, x), bits)
+            }
+            Val::Sum { base, scaled, offset } => {
+                let (x, bits) = self.base_operand(base)?;
+                if scaled {
+                    self.result(home, select::scale(x), bits | imm_bits(offset))
+                } else {
+                    let f = select::bin(Bin::Add, x, Y::Imm).ok_or(GiveUp)?;
+                    self.result(home, f, bits | imm_bits(offset))
+                }
+            }
+        }
+    }
+
+    /// Puts the item `n` below the top into a slot, in place.
+    fn settle(&mut self, n: usize) -> Step {
+        self.ensure(n + 1)?;
+        let at = self.items.len() - 1 - n;
+        let val = self.items[at];
+        if matches!(val, Val::Slot(_)) {
+            return Ok(());
+        }
+        // The slot of its own position, when no other item needs it.
+        let home = self.base + at as i32;
+        let home = if self.needed(home, at) { self.depth() } else { home };
+        let keep = std::mem::replace(&mut self.items[at], Val::Imm(0));
+        let slot = self.place(keep, home)?;
+        self.items[at] = Val::Slot(slot);
+        Ok(())
+    }
+
+    /// Makes the item `n` below the top fit as a first operand.
+    fn settle_x(&mut self, n: usize) -> Step {
+        self.ensure(n + 1)?;
+        match self.items[self.items.len() - 1 - n] {
+            Val::Slot(_) | Val::Local(_) | Val::Index => Ok(()),
+            _ => self.settle(n),
+        }
+    }
+
+    /// Makes the item `n` below the top fit as a second operand; numbers stay.
+    fn settle_y(&mut self, n: usize) -> Step {
+        self.ensure(n + 1)?;
+        match self.items[self.items.len() - 1 - n] {
+            Val::Slot(_) | Val::Local(_) | Val::Imm(_) => Ok(()),
+            _ => self.settle(n),
+        }
+    }
+
+    /// Puts every item into the slot of its position.
+    fn canonical(&mut self) -> Step {
+        // Numbers, locals and sums whose slot nobody else needs.
+        loop {
+            let ready = (0..self.items.len()).find(|&at| {
+                let home = self.base + at as i32;
+                !matches!(self.items[at], Val::Slot(_)) && !self.needed(home, at)
+            });
+            let Some(at) = ready else { break };
+            let home = self.base + at as i32;
+            let val = std::mem::replace(&mut self.items[at], Val::Imm(0));
+            let slot = self.place_at(val, home)?;
+            self.items[at] = Val::Slot(slot);
+        }
+        // Sums whose base a move might overwrite.
+        for at in 0..self.items.len() {
+            if let sum @ Val::Sum { .. } = self.items[at] {
+                let slot = self.place(sum, self.depth())?;
+                self.items[at] = Val::Slot(slot);
+            }
+        }
+        let mut moves: Vec<(i32, i32)> = Vec::new();
+        for (at, val) in self.items.iter().enumerate() {
+            let home = self.base + at as i32;
+            if let Val::Slot(from) = *val
+                && from != home
+            {
+                moves.push((home, from));
+            }
+        }
+        self.emit_moves(moves)?;
+        for at in 0..self.items.len() {
+            let home = self.base + at as i32;
+            if !matches!(self.items[at], Val::Slot(_)) {
+                let val = self.items[at];
+                self.place_at(val, home)?;
+            }
+            self.items[at] = Val::Slot(home);
+        }
+        self.base = self.depth();
+        self.items.clear();
+        Ok(())
+    }
+
+    /// Puts a description into exactly one slot.
+    fn place_at(&mut self, val: Val, home: i32) -> Step<i32> {
+        let count = self.code.len();
+        let slot = self.place(val, home)?;
+        if slot != home {
+            // `place` chose another slot because the item itself still reads this one.
+            let Some(last) = self.code[count..].last_mut() else { return Err(GiveUp) };
+            last.x = (last.x & !0xff) | slot_byte(home);
+            self.acc = Some(home);
+        }
+        Ok(home)
+    }
+
+    /// Copies slots as if all at once.
+    fn emit_moves(&mut self, mut moves: Vec<(i32, i32)>) -> Step {
+        while !moves.is_empty() {
+            let mut now: Vec<(i32, i32)>;
+            if moves.len() <= 4 {
+                now = std::mem::take(&mut moves);
+            } else {
+                let ready = |at: usize| {
+                    !moves.iter().enumerate().any(|(other, m)| other != at && m.1 == moves[at].0)
+                };
+                match (0..moves.len()).find(|&at| ready(at)) {
+                    Some(at) => now = vec![moves.remove(at)],
+                    None => {
+                        // All wait for each other: one source goes to a free slot.
+                        let mut free = self.depth();
+                        while moves.iter().any(|m| m.0 == free || m.1 == free)
+                            || self.needed(free, usize::MAX)
+                        {
+                            free += 1;
+                        }
+                        if free > REACH + 10 {
+                            return Err(GiveUp);
+                        }
+                        let from = moves[0].1;
+                        now = vec![(free, from)];
+                        for m in &mut moves {
+                            if m.1 == from {
+                                m.1 = free;
+                            }
+                        }
+                    }
+                }
+            }
+            if now.iter().any(|m| self.acc == Some(m.0)) {
+                self.acc = None;
+            }
+            let handler: Handler = match now.len() {
+                1 => h::moves::<1>,
+                2 => h::moves::<2>,
+                3 => h::moves::<3>,
+                _ => h::moves::<4>,
+            };
+            let bits = now.drain(..).enumerate().fold(0, |bits, (n, (to, from))| {
+                bits | (slot_byte(to) << (16 * n)) | (slot_byte(from) << (16 * n + 8))
+            });
+            self.emit(handler, bits);
+        }
+        Ok(())
+    }
+
+    // ------------------------------------------------------------------ labels and branches
+
+    fn label(&mut self, token: u32) -> &mut (u32, i32) {
+        &mut self.labels[token as usize]
+    }
+
+    /// Moves the window so that the depth becomes `depth`.
+    fn shift_to(&mut self, depth: i32) {
+        let by = self.depth() - depth;
+        if by != 0 {
+            self.emit(h::shift, imm_bits(by));
+            self.base -= by;
+            self.acc = None;
+        }
+    }
+
+    /// Code reaches a token that may be a label or a header.
+    fn arrive(&mut self, token: u32) -> Step {
+        let mark = self.plan.mark(token);
+        if !mark.label && !mark.header {
+            return Ok(());
+        }
+        if self.alive {
+            self.canonical()?;
+        }
+        let wanted = if mark.header { 0 } else { self.label(token).1 };
+        if self.alive {
+            if wanted == UNKNOWN {
+                let depth = self.depth();
+                self.label(token).1 = depth;
+            } else {
+                self.shift_to(wanted);
+            }
+        } else if wanted == UNKNOWN {
+            return Ok(());
+        } else {
+            self.base = wanted;
+            self.items.clear();
+        }
+        self.alive = true;
+        self.acc = None;
+        if mark.header {
+            let need = self.plan.need(token);
+            if need > REACH {
+                return Err(GiveUp);
+            }
+            let here = self.here();
+            let original = self.original(token);
+            self.entries.push((original, Entry { at: here + 1, need: need as u32 }));
+            self.emit(h::header, imm_bits(need));
+            if mark.checked {
+                self.emit(h::header, imm_bits(need));
+                let here = self.here() - 1;
+                *self.label(token) = (here, 0);
+                return Ok(());
+            }
+        }
+        let here = self.here();
+        let depth = self.depth();
+        *self.label(token) = (here, depth);
+        Ok(())
+    }
+
+    /// Brings the depth after a branch to what its target expects. `change` is the depth at the
+    /// target less the depth here.
+    fn meet(&mut self, target: u32, change: i32) -> Step<i32> {
+        let mark = self.plan.mark(target);
+        let depth = self.depth() + change;
+        let wanted = if mark.header { 0 } else { self.label(target).1 };
+        if wanted == UNKNOWN {
+            self.label(target).1 = depth;
+            return Ok(0);
+        }
+        let by = depth - wanted;
+        if by != 0 {
+            self.emit(h::shift, imm_bits(by));
+            self.base -= by;
+            self.acc = None;
+        }
+        Ok(by)
+    }
+
+    fn fixup(&mut self, target: u32) {
+        self.fixups.push((self.code.len() - 1, target));
+    }
+
+    /// A branch on `x op y`, already popped, to `target`.
+    fn branch(&mut self, op: Bin, x: Val, y: Val, target: u32, change: i32) -> Step {
+        let back = target <= self.token;
+        // The operands must outlive the moves: they stay on the symbolic stack meanwhile.
+        let (mut x, mut y) = (x, y);
+        let homes = self.base..self.depth();
+        let save = |this: &mut Self, val: &mut Val, other: Val| -> Step {
+            if let Val::Slot(at) = *val
+                && homes.contains(&at)
+                && this.items[(at - this.base) as usize] != Val::Slot(at)
+            {
+                let mut free = this.depth();
+                while this.needed(free, usize::MAX) || reads(other, free) {
+                    free += 1;
+                }
+                this.emit_moves(vec![(free, at)])?;
+                *val = Val::Slot(free);
+            }
+            Ok(())
+        };
+        save(self, &mut x, y)?;
+        let other = x;
+        save(self, &mut y, other)?;
+        self.guarded_canonical(&[x, y])?;
+        let by = self.meet(target, change)?;
+        for val in [&mut x, &mut y] {
+            if let Val::Slot(at) = val {
+                *at -= by;
+            }
+        }
+        if let Val::Imm(value) = y
+            && i16::try_from(value).is_err()
+        {
+            self.emit(h::lit_wide, value as u64);
+            self.acc = None;
+            let (xk, xb) = self.x_operand(x)?;
+            let f = select::branch(op, xk, Y::Acc, back).ok_or(GiveUp)?;
+            self.emit(f, xb);
+        } else {
+            let (xk, xb) = self.x_operand(x)?;
+            let (yk, yb) = match y {
+                Val::Imm(value) => (Y::Imm, u64::from(value as i16 as u16) << 16),
+                _ => self.y_operand(y)?,
+            };
+            let f = select::branch(op, xk, yk, back).ok_or(GiveUp)?;
+            self.emit(f, xb | yb);
+        }
+        self.fixup(target);
+        Ok(())
+    }
+
+    /// `canonical` that leaves the slots of popped operands alone.
+    fn guarded_canonical(&mut self, operands: &[Val]) -> Step {
+        // Results of placing may only go to homes; temporaries must miss the operands.
+        let depth = self.depth();
+        let high = operands
+            .iter()
+            .filter_map(|val| match val {
+                Val::Slot(at) if *at >= depth => Some(*at),
+                _ => None,
+            })
+            .max();
+        let Some(high) = high else { return self.canonical() };
+        // Pretend that items stand on top up to the operand's slot.
+        let count = (high - depth + 1) as usize;
+        for n in 0..count {
+            self.items.push(Val::Slot(depth + n as i32));
+        }
+        self.canonical()?;
+        self.base -= count as i32;
+        Ok(())
+    }
+
+    // ------------------------------------------------------------------ tokens
+
+    /// Translates the token and perhaps those that fuse with it; how many.
+    fn translate_token(&mut self, token: u32) -> Step<u32> {
+        let tok = self.list[token as usize].tok;
+        match tok.op {
+            Op::Enter => {
+                if tok.arg > 0 {
+                    if tok.arg as usize > LOCALS {
+                        return Err(GiveUp);
+                    }
+                    self.emit(h::enter_locals, imm_bits(tok.arg as i32));
+                }
+                Ok(1)
+            }
+            Op::Exit => {
+                self.canonical()?;
+                if tok.arg > 0 {
+                    self.emit(h::leave_locals, imm_bits(tok.arg as i32));
+                }
+                let by = self.by(0)?;
+                self.emit(h::ret, by);
+                self.alive = false;
+                Ok(1)
+            }
+            Op::Lit => self.push(Val::Imm(tok.arg)).map(|()| 1),
+            Op::Branch => {
+                self.canonical()?;
+                let target = tok.arg as u32;
+                self.meet(target, 0)?;
+                let f: Handler = if target <= token { h::jump::<true> } else { h::jump::<false> };
+                self.emit(f, 0);
+                self.fixup(target);
+                self.alive = false;
+                Ok(1)
+            }
+            Op::Branch0 => {
+                let flag = self.flag_operand()?;
+                self.branch(Bin::Eq, flag, Val::Imm(0), tok.arg as u32, 0)?;
+                Ok(1)
+            }
+            Op::Of => {
+                self.settle_y(0)?;
+                self.settle(1)?;
+                let y = self.pop()?;
+                let x = *self.items.last().ok_or(GiveUp)?;
+                self.branch(Bin::Ne, x, y, tok.arg as u32, 0)?;
+                self.pop()?;
+                Ok(1)
+            }
+            Op::QDup => {
+                let next = self.list.get(token as usize + 1).ok_or(GiveUp)?.tok;
+                self.settle(0)?;
+                self.canonical()?;
+                let top = Val::Slot(self.depth() - 1);
+                self.branch(Bin::Eq, top, Val::Imm(0), next.arg as u32, -1)?;
+                Ok(2)
+            }
+            Op::Do | Op::QDo => {
+                self.settle(0)?;
+                self.settle(1)?;
+                self.canonical()?;
+                let depth = self.depth();
+                let (limit, start) = (depth - 2, depth - 1);
+                self.base -= 2;
+                let bits =
+                    |this: i32| (slot_byte(limit - this) << 8) | (slot_byte(start - this) << 16);
+                if tok.op == Op::Do {
+                    self.emit(h::do_, bits(0));
+                } else {
+                    let by = self.meet(tok.arg as u32, 0)?;
+                    self.emit(h::q_do, bits(by));
+                    self.fixup(tok.arg as u32);
+                }
+                self.acc = None;
+                Ok(1)
+            }
+            Op::Loop => {
+                self.canonical()?;
+                self.meet(tok.arg as u32, 0)?;
+                self.emit(h::loop_, 0);
+                self.fixup(tok.arg as u32);
+                Ok(1)
+            }
+            Op::PlusLoop => self.plus_loop(tok.arg as u32).map(|()| 1),
+            Op::Unloop => {
+                self.settle_index()?;
+                self.emit(h::unloop, 0);
+                Ok(1)
+            }
+            Op::LoopI => self.push(Val::Index).map(|()| 1),
+            Op::LoopJ => self.push_result(h::r_fetch, 0).map(|()| 1),
+            Op::Local => {
+                let at = self.local_slot(tok.arg)?;
+                self.push(Val::Local(at)).map(|()| 1)
+            }
+            Op::SetLocal => self.set_local(tok.arg).map(|()| 1),
+            Op::SetValue => {
+                self.push(Val::Imm(tok.arg))?;
+                self.store(h::STORE).map(|()| 1)
+            }
+            Op::Word => self.word(token, tok),
+            Op::Execute | Op::Catch => {
+                self.canonical()?;
+                let at = self.depth() - 1;
+                self.base -= 1;
+                let by = self.by(0)?;
+                let f: Handler = if tok.op == Op::Execute { h::execute } else { h::catch };
+                self.emit(f, by | (slot_byte(at) << 8) | imm_bits(self.original(token) as i32));
+                self.alive = false;
+                Ok(1)
+            }
+            Op::Throw => {
+                self.canonical()?;
+                let at = self.depth() - 1;
+                self.base -= 1;
+                let by = self.by(0)?;
+                self.emit(
+                    h::throw,
+                    by | (slot_byte(at) << 8) | imm_bits(self.original(token) as i32),
+                );
+                Ok(1)
+            }
+            Op::Deferred => {
+                self.canonical()?;
+                let by = self.by(0)?;
+                self.emit(h::deferred, by | imm_bits(self.original(token) as i32));
+                self.emit(h::end, tok.arg as u64);
+                self.alive = false;
+                Ok(1)
+            }
+            Op::Compile | Op::Does | Op::Halt | Op::CatchDone | Op::Interpret | Op::FLit => {
+                self.step_out(token).map(|()| 1)
+            }
+            op => self.data(token, op),
+        }
+    }
+
+    /// The signed byte by which a window moves to the depth plus `extra`.
+    fn by(&self, extra: i32) -> Step<u64> {
+        i8::try_from(self.depth() + extra).map(|by| u64::from(by as u8)).map_err(|_| GiveUp)
+    }
+
+    /// The stepper runs the token.
+    fn step_out(&mut self, token: u32) -> Step {
+        self.canonical()?;
+        let by = self.by(0)?;
+        self.emit(h::step_out, by | imm_bits(self.original(token) as i32));
+        self.alive = false;
+        Ok(())
+    }
+
+    /// A flag popped for a branch.
+    fn flag_operand(&mut self) -> Step<Val> {
+        self.ensure(1)?;
+        self.settle_x(0)?;
+        self.pop()
+    }
+
+    fn local_slot(&self, index: i64) -> Step<u8> {
+        u8::try_from(LOCALS as i64 - 1 - index).map_err(|_| GiveUp)
+    }
+
+    fn set_local(&mut self, index: i64) -> Step {
+        let at = self.local_slot(index)?;
+        self.settle_x(0)?;
+        let val = self.pop()?;
+        // Items that still mean the old value take it now.
+        for n in 0..self.items.len() {
+            let uses = match self.items[self.items.len() - 1 - n] {
+                Val::Local(local) | Val::Sum { base: Base::Local(local), .. } => local == at,
+                _ => false,
+            };
+            if uses {
+                self.items.push(val);
+                self.settle(n + 1)?;
+                self.items.pop();
+            }
+        }
+        let (x, bits) = self.x_operand(val)?;
+        self.emit(select::set_local(x), bits | (u64::from(at) << 16));
+        self.acc = None;
+        Ok(())
+    }
+
+    /// Items that mean the loop index take its value now.
+    fn settle_index(&mut self) -> Step {
+        for n in 0..self.items.len() {
+            if matches!(
+                self.items[self.items.len() - 1 - n],
+                Val::Index | Val::Sum { base: Base::Index, .. }
+            ) {
+                self.settle(n)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn plus_loop(&mut self, target: u32) -> Step {
+        self.settle_y(0)?;
+        let step = match *self.items.last().ok_or(GiveUp)? {
+            Val::Imm(value) if i16::try_from(value).is_ok() => {
+                self.pop()?;
+                self.canonical()?;
+                self.meet(target, 0)?;
+                (Y::Imm, u64::from(value as i16 as u16) << 16)
+            }
+            _ => {
+                self.settle(0)?;
+                self.canonical()?;
+                self.base -= 1;
+                let at = self.depth();
+                let by = self.meet(target, 0)?;
+                (Y::Slot, slot_byte(at - by) << 16)
+            }
+        };
+        self.emit(select::plus_loop(step.0), step.1);
+        self.fixup(target);
+        Ok(())
+    }
+
+    /// A word by its index.
+    fn word(&mut self, token: u32, tok: Tok) -> Step<u32> {
+        let index = tok.arg as u32;
+        let Some(word) = self.machine.dict.get(index) else { return Err(GiveUp) };
+        match word.kind {
+            Kind::Colon(callee) => self.call(token, callee)?,
+            Kind::Create(body, 0) => {
+                self.bound.push(index);
+                self.push(Val::Imm(i64::from(body)))?;
+            }
+            Kind::Create(body, does) => {
+                self.bound.push(index);
+                self.push(Val::Imm(i64::from(body)))?;
+                self.call(token, does)?;
+            }
+            Kind::Constant(value) => self.push(Val::Imm(value))?,
+            Kind::Value(at) => {
+                self.push(Val::Imm(i64::from(at)))?;
+                self.load(false)?;
+            }
+            _ => self.step_out(token)?,
+        }
+        Ok(1)
+    }
+
+    fn call(&mut self, token: u32, callee: u32) -> Step {
+        self.canonical()?;
+        let by = i32::from(i8::try_from(self.depth()).map_err(|_| GiveUp)?);
+        self.emit(h::call, h::call_operands(by, callee, self.original(token) + 1));
+        self.alive = false;
+        Ok(())
+    }
+
+    /// Words on the data stack and memory.
+    #[allow(clippy::too_many_lines)] // one arm a word
+    fn data(&mut self, token: u32, op: Op) -> Step<u32> {
+        match op {
+            Op::Dup => {
+                self.dup_safe(0)?;
+                let top = *self.items.last().ok_or(GiveUp)?;
+                self.push(top)?;
+            }
+            Op::Drop => drop(self.pop()?),
+            Op::Swap => self.permute(2, &[1, 0])?,
+            Op::Over => {
+                self.dup_safe(1)?;
+                self.permute(2, &[0, 1, 0])?;
+            }
+            Op::Rot => self.permute(3, &[1, 2, 0])?,
+            Op::MRot => self.permute(3, &[2, 0, 1])?,
+            Op::Nip => self.permute(2, &[1])?,
+            Op::Tuck => {
+                self.dup_safe(0)?;
+                self.permute(2, &[1, 0, 1])?;
+            }
+            Op::TwoDup => {
+                self.dup_safe(0)?;
+                self.dup_safe(1)?;
+                self.permute(2, &[0, 1, 0, 1])?;
+            }
+            Op::TwoDrop => self.permute(2, &[])?,
+            Op::TwoSwap => self.permute(4, &[2, 3, 0, 1])?,
+            Op::TwoOver => {
+                self.dup_safe(2)?;
+                self.dup_safe(3)?;
+                self.permute(4, &[0, 1, 2, 3, 0, 1])?;
+            }
+            Op::Pick => {
+                let Val::Imm(n) = self.pop()? else { return Err(GiveUp) };
+                let n = usize::try_from(n).map_err(|_| GiveUp)?;
+                self.dup_safe(n)?;
+                let val = self.items[self.items.len() - 1 - n];
+                self.push(val)?;
+            }
+            Op::ToR => {
+                self.settle_x(0)?;
+                let val = self.pop()?;
+                let (x, bits) = self.x_operand(val)?;
+                self.emit(select::to_r(x), bits);
+            }
+            Op::RFrom => self.push_result(h::r_from, 0)?,
+            Op::RFetch => self.push_result(h::r_fetch, 0)?,
+            Op::TwoToR => {
+                self.settle_x(0)?;
+                self.settle_x(1)?;
+                let b = self.pop()?;
+                let a = self.pop()?;
+                let (x, bits) = self.x_operand(a)?;
+                self.emit(select::to_r(x), bits);
+                let (x, bits) = self.x_operand(b)?;
+                self.emit(select::to_r(x), bits);
+            }
+            Op::TwoRFrom => {
+                self.push_result(h::r_from, 0)?;
+                self.push_result(h::r_from, 0)?;
+                self.permute(2, &[1, 0])?;
+            }
+            Op::TwoRFetch => {
+                self.push_result(h::r_fetch, 1 << 8)?;
+                self.push_result(h::r_fetch, 0)?;
+            }
+            Op::OnePlus | Op::CharPlus => self.add(1)?,
+            Op::OneMinus => self.add(-1)?,
+            Op::CellPlus => self.add(8)?,
+            Op::Cells => self.cells()?,
+            Op::Chars | Op::Noop => {}
+            Op::TwoStar => {
+                self.push(Val::Imm(1))?;
+                self.binary(Op::LShift, token)?;
+            }
+            Op::TwoSlash => {
+                if let Some(Val::Imm(value)) = self.items.last().copied() {
+                    self.items.pop();
+                    self.push(Val::Imm(value >> 1))?;
+                } else {
+                    self.push(Val::Imm(1))?;
+                    self.emit_binary(Bin::Sar)?;
+                }
+            }
+            Op::Invert => self.unary(op, Un::Invert)?,
+            Op::Negate => self.unary(op, Un::Negate)?,
+            Op::Abs => self.unary(op, Un::Abs)?,
+            Op::ZEq | Op::ZNe | Op::ZLt | Op::ZGt => {
+                self.push(Val::Imm(0))?;
+                let op = match op {
+                    Op::ZEq => Op::Eq,
+                    Op::ZNe => Op::Ne,
+                    Op::ZLt => Op::Lt,
+                    _ => Op::Gt,
+                };
+                return self.binary(op, token);
+            }
+            Op::Fetch => self.load(false)?,
+            Op::CFetch => self.load(true)?,
+            Op::Store => self.store(h::STORE)?,
+            Op::CStore => self.store(h::STORE_BYTE)?,
+            Op::PlusStore => self.store(h::STORE_ADD)?,
+            Op::TwoFetch => {
+                self.dup_safe(0)?;
+                let address = *self.items.last().ok_or(GiveUp)?;
+                self.push(address)?;
+                self.add(8)?;
+                self.load(false)?;
+                self.permute(2, &[1, 0])?;
+                self.load(false)?;
+            }
+            Op::TwoStore => {
+                self.dup_safe(0)?;
+                self.permute(3, &[0, 2, 1, 2])?;
+                self.store(h::STORE)?;
+                self.add(8)?;
+                self.store(h::STORE)?;
+            }
+            Op::StoD => {
+                self.dup_safe(0)?;
+                let top = *self.items.last().ok_or(GiveUp)?;
+                self.push(top)?;
+                self.push(Val::Imm(63))?;
+                self.emit_binary(Bin::Sar)?;
+            }
+            Op::Div | Op::Mod => self.divide(op == Op::Mod)?,
+            Op::Within => {
+                // ( x low high ) : x-low < high-low, unsigned.
+                self.dup_safe(1)?;
+                self.permute(3, &[0, 1, 2, 1])?;
+                self.binary(Op::Sub, token)?;
+                self.permute(3, &[2, 0, 1])?;
+                self.binary(Op::Sub, token)?;
+                self.permute(2, &[1, 0])?;
+                return self.binary(Op::ULt, token);
+            }
+            Op::Add
+            | Op::Sub
+            | Op::Mul
+            | Op::And
+            | Op::Or
+            | Op::Xor
+            | Op::Min
+            | Op::Max
+            | Op::LShift
+            | Op::RShift
+            | Op::Eq
+            | Op::Ne
+            | Op::Lt
+            | Op::Gt
+            | Op::Le
+            | Op::Ge
+            | Op::ULt
+            | Op::UGt => return self.binary(op, token),
+            _ => self.step_out(token)?,
+        }
+        Ok(1)
+    }
+
+    /// Makes an item cheap to copy: sums are worked out once.
+    fn dup_safe(&mut self, n: usize) -> Step {
+        self.ensure(n + 1)?;
+        match self.items[self.items.len() - 1 - n] {
+            Val::Sum { .. } => self.settle(n),
+            _ => Ok(()),
+        }
+    }
+
+    /// Rearranges the top `n` items; the pattern counts from the deepest.
+    fn permute(&mut self, n: usize, pattern: &[usize]) -> Step {
+        self.ensure(n)?;
+        let top = self.items.split_off(self.items.len() - n);
+        for &at in pattern {
+            self.push(top[at])?;
+        }
+        Ok(())
+    }
+
+    /// Adds a constant to the top item.
+    fn add(&mut self, value: i64) -> Step {
+        self.ensure(1)?;
+        let at = self.items.len() - 1;
+        let small = i32::try_from(value);
+        let new = match (self.items[at], small) {
+            (Val::Imm(old), _) => Some(Val::Imm(old.wrapping_add(value))),
+            (Val::Slot(slot), Ok(offset)) => {
+                Some(Val::Sum { base: Base::Slot(slot), scaled: false, offset })
+            }
+            (Val::Local(local), Ok(offset)) => {
+                Some(Val::Sum { base: Base::Local(local), scaled: false, offset })
+            }
+            (Val::Index, Ok(offset)) => Some(Val::Sum { base: Base::Index, scaled: false, offset }),
+            (Val::Sum { base, scaled, offset }, Ok(more)) => {
+                offset.checked_add(more).map(|offset| Val::Sum { base, scaled, offset })
+            }
+            _ => None,
+        };
+        match new {
+            Some(new) => self.items[at] = new,
+            None => {
+                self.push(Val::Imm(value))?;
+                self.emit_binary(Bin::Add)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn cells(&mut self) -> Step {
+        self.ensure(1)?;
+        let at = self.items.len() - 1;
+        let new = match self.items[at] {
+            Val::Imm(value) => Some(Val::Imm(value.wrapping_mul(8))),
+            Val::Slot(slot) => Some(Val::Sum { base: Base::Slot(slot), scaled: true, offset: 0 }),
+            Val::Local(local) => {
+                Some(Val::Sum { base: Base::Local(local), scaled: true, offset: 0 })
+            }
+            Val::Index => Some(Val::Sum { base: Base::Index, scaled: true, offset: 0 }),
+            Val::Sum { base, scaled: false, offset } => {
+                offset.checked_mul(8).map(|offset| Val::Sum { base, scaled: true, offset })
+            }
+            Val::Sum { .. } => None,
+        };
+        match new {
+            Some(new) => self.items[at] = new,
+            None => {
+                self.settle(0)?;
+                return self.cells();
+            }
+        }
+        Ok(())
+    }
+
+    fn unary(&mut self, op: Op, un: Un) -> Step {
+        self.ensure(1)?;
+        if let Some(Val::Imm(value)) = self.items.last().copied() {
+            self.items.pop();
+            return self.push(Val::Imm(unary(op, value)));
+        }
+        self.settle_x(0)?;
+        let val = self.pop()?;
+        let (x, bits) = self.x_operand(val)?;
+        self.push_result(select::un(un, x), bits)
+    }
+
+    /// A word of two operands, fused with a branch that follows.
+    fn binary(&mut self, op: Op, token: u32) -> Step<u32> {
+        self.ensure(2)?;
+        let n = self.items.len();
+        if let (Val::Imm(a), Val::Imm(b)) = (self.items[n - 2], self.items[n - 1])
+            && let Some(value) = binary(op, a, b)
+        {
+            self.items.truncate(n - 2);
+            self.push(Val::Imm(value))?;
+            return Ok(1);
+        }
+        match op {
+            Op::Add => {
+                if let Val::Imm(value) = self.items[n - 1] {
+                    self.items.pop();
+                    return self.add(value).map(|()| 1);
+                }
+                if let Val::Imm(value) = self.items[n - 2] {
+                    self.items.remove(n - 2);
+                    return self.add(value).map(|()| 1);
+                }
+                self.emit_binary(Bin::Add)?;
+            }
+            Op::Sub => {
+                if let Val::Imm(value) = self.items[n - 1]
+                    && let Some(minus) = value.checked_neg()
+                {
+                    self.items.pop();
+                    return self.add(minus).map(|()| 1);
+                }
+                self.emit_binary(Bin::Sub)?;
+            }
+            Op::And => {
+                if let Some((used, target, inverted)) = self.branch_after(token) {
+                    let test = if inverted { Bin::Tst } else { Bin::NTst };
+                    self.compare_branch(test, target)?;
+                    return Ok(used);
+                }
+                self.emit_binary(Bin::And)?;
+            }
+            Op::Mul => self.emit_binary(Bin::Mul)?,
+            Op::Or => self.emit_binary(Bin::Or)?,
+            Op::Xor => self.emit_binary(Bin::Xor)?,
+            Op::Min => self.emit_binary(Bin::Min)?,
+            Op::Max => self.emit_binary(Bin::Max)?,
+            Op::LShift => self.emit_binary(Bin::Shl)?,
+            Op::RShift => self.emit_binary(Bin::Shr)?,
+            _ => {
+                let (mut op, swapped) = compare_of(op).ok_or(GiveUp)?;
+                if swapped {
+                    self.permute(2, &[1, 0])?;
+                }
+                let n = self.items.len();
+                if matches!(self.items[n - 2], Val::Imm(_)) {
+                    self.permute(2, &[1, 0])?;
+                    op = mirrored(op).ok_or(GiveUp).or_else(|GiveUp| {
+                        // No mirror: put the number into a slot instead.
+                        self.permute(2, &[1, 0])?;
+                        self.settle(1)?;
+                        Ok(op)
+                    })?;
+                }
+                if let Some((used, target, inverted)) = self.branch_after(token) {
+                    let jump = if inverted { op } else { negated(op).ok_or(GiveUp)? };
+                    self.compare_branch(jump, target)?;
+                    return Ok(used);
+                }
+                self.emit_binary(op)?;
+            }
+        }
+        Ok(1)
+    }
+
+    /// When a flag is used by a branch alone: tokens used, target, and whether `0=` inverts it.
+    fn branch_after(&self, token: u32) -> Option<(u32, u32, bool)> {
+        let mut at = token + 1;
+        let mut inverted = false;
+        loop {
+            if self.plan.mark(at).label || self.plan.mark(at).header {
+                return None;
+            }
+            let tok = self.list.get(at as usize)?.tok;
+            match tok.op {
+                Op::ZEq => inverted = !inverted,
+                Op::Branch0 => return Some((at + 1 - token, tok.arg as u32, inverted)),
+                _ => return None,
+            }
+            at += 1;
+        }
+    }
+
+    fn compare_branch(&mut self, op: Bin, target: u32) -> Step {
+        self.settle_y(0)?;
+        self.settle_x(1)?;
+        let y = self.pop()?;
+        let x = self.pop()?;
+        self.branch(op, x, y, target, 0)
+    }
+
+    /// Emits an operation on the top two items.
+    fn emit_binary(&mut self, op: Bin) -> Step {
+        self.ensure(2)?;
+        let n = self.items.len();
+        let mut op = op;
+        // A number goes second.
+        if matches!(self.items[n - 2], Val::Imm(_)) {
+            let commutes = matches!(
+                op,
+                Bin::Add
+                    | Bin::Mul
+                    | Bin::And
+                    | Bin::Or
+                    | Bin::Xor
+                    | Bin::Min
+                    | Bin::Max
+                    | Bin::Eq
+                    | Bin::Ne
+            );
+            if commutes || op == Bin::Sub {
+                self.items.swap(n - 2, n - 1);
+                op = if op == Bin::Sub { Bin::RSub } else { op };
+            } else {
+                self.settle(1)?;
+            }
+        }
+        if let (Bin::And, Val::Imm(value)) = (op, self.items[n - 1])
+            && let Ok(unsigned) = u32::try_from(value)
+            && i32::try_from(value).is_err()
+        {
+            op = Bin::AndU;
+            self.items[n - 1] = Val::Imm(i64::from(unsigned as i32));
+        }
+        self.settle_y(0)?;
+        self.settle_x(1)?;
+        let y = self.pop()?;
+        let x = self.pop()?;
+        let (xk, yk, bits) = self.operands(x, y)?;
+        let f = select::bin(op, xk, yk).ok_or(GiveUp)?;
+        self.push_result(f, bits)
+    }
+
+    /// Operand kinds and bits; a number that does not fit comes through the accumulator.
+    fn operands(&mut self, x: Val, y: Val) -> Step<(X, Y, u64)> {
+        if let Val::Imm(value) = y {
+            if let Ok(short) = i32::try_from(value) {
+                let (xk, bits) = self.x_operand(x)?;
+                return Ok((xk, Y::Imm, bits | imm_bits(short)));
+            }
+            self.emit(h::lit_wide, value as u64);
+            self.acc = None;
+            let (xk, bits) = self.x_operand(x)?;
+            return Ok((xk, Y::Acc, bits));
+        }
+        let (xk, xb) = self.x_operand(x)?;
+        let (yk, yb) = self.y_operand(y)?;
+        Ok((xk, yk, xb | yb))
+    }
+
+    fn divide(&mut self, modulo: bool) -> Step {
+        self.settle_y(0)?;
+        self.settle(1)?;
+        let y = self.pop()?;
+        let x = self.pop()?;
+        let Val::Slot(at) = x else { return Err(GiveUp) };
+        let (yk, yb) = match y {
+            Val::Imm(value) => match i32::try_from(value) {
+                Ok(short) => (Y::Imm, imm_bits(short)),
+                Err(_) => {
+                    self.emit(h::lit_wide, value as u64);
+                    self.acc = None;
+                    (Y::Acc, 0)
+                }
+            },
+            _ => self.y_operand(y)?,
+        };
+        self.push_result(select::divide(modulo, yk), (slot_byte(at) << 8) | yb)
+    }
+
+    /// A fixed address that does not fit an instruction goes into a slot.
+    fn settle_fixed(&mut self) -> Step {
+        match self.items.last() {
+            Some(Val::Imm(value)) if i32::try_from(*value).is_err() => self.settle(0),
+            _ => Ok(()),
+        }
+    }
+
+    /// An address operand: kind, scaled, bits with offset.
+    fn address(&self, val: Val) -> Step<(X, bool, u64)> {
+        Ok(match val {
+            Val::Sum { base, scaled, offset } => {
+                let (x, bits) = self.base_operand(base)?;
+                (x, scaled, bits | imm_bits(offset))
+            }
+            Val::Imm(value) => {
+                (X::Zero, false, imm_bits(i32::try_from(value).map_err(|_| GiveUp)?))
+            }
+            _ => {
+                let (x, bits) = self.x_operand(val)?;
+                (x, false, bits)
+            }
+        })
+    }
+
+    fn load(&mut self, byte: bool) -> Step {
+        self.ensure(1)?;
+        self.settle_fixed()?;
+        let val = self.pop()?;
+        let (x, scaled, bits) = self.address(val)?;
+        self.push_result(select::load(x, scaled, byte), bits)
+    }
+
+    fn store(&mut self, how: u8) -> Step {
+        self.ensure(2)?;
+        self.settle_fixed()?;
+        // ( value address )
+        let n = self.items.len();
+        match self.items[n - 2] {
+            Val::Imm(value) if i16::try_from(value).is_ok() => {}
+            _ => {
+                if !matches!(self.items[n - 2], Val::Local(_)) {
+                    self.settle(1)?;
+                }
+            }
+        }
+        let address = self.pop()?;
+        let value = self.pop()?;
+        let (x, scaled, bits) = self.address(address)?;
+        let (y, more) = match value {
+            Val::Imm(value) => (Y::Imm, u64::from(value as i16 as u16) << 16),
+            _ => self.y_operand(value)?,
+        };
+        self.emit(select::store(x, scaled, y, how), bits | more);
+        Ok(())
+    }
+}
+
+fn reads(val: Val, slot: i32) -> bool {
+    match val {
+        Val::Slot(at) | Val::Sum { base: Base::Slot(at), .. } => at == slot,
+        _ => false,
+    }
+}
+
+/// The comparison of a word, and whether its operands change places.
+fn compare_of(op: Op) -> Option<(Bin, bool)> {
+    Some(match op {
+        Op::Eq => (Bin::Eq, false),
+        Op::Ne => (Bin::Ne, false),
+        Op::Lt => (Bin::Lt, false),
+        Op::Gt => (Bin::Gt, false),
+        Op::Le => (Bin::Le, false),
+        Op::Ge => (Bin::Ge, false),
+        Op::ULt => (Bin::ULt, false),
+        Op::UGt => (Bin::ULt, true),
+        _ => return None,
+    })
+}
+
+/// The comparison with operands exchanged.
+fn mirrored(op: Bin) -> Option<Bin> {
+    Some(match op {
+        Bin::Eq | Bin::Ne => op,
+        Bin::Lt => Bin::Gt,
+        Bin::Gt => Bin::Lt,
+        Bin::Le => Bin::Ge,
+        Bin::Ge => Bin::Le,
+        _ => return None,
+    })
+}
+
+/// The opposite comparison.
+fn negated(op: Bin) -> Option<Bin> {
+    Some(match op {
+        Bin::Eq => Bin::Ne,
+        Bin::Ne => Bin::Eq,
+        Bin::Lt => Bin::Ge,
+        Bin::Ge => Bin::Lt,
+        Bin::Gt => Bin::Le,
+        Bin::Le => Bin::Gt,
+        Bin::ULt => Bin::UGe,
+        Bin::UGe => Bin::ULt,
+        _ => return None,
+    })
+}

@@ -1,0 +1,135 @@
+//! What the machine asks of the world outside: one trait for effects, one for files.
+//!
+//! The machine itself has no clock, no file and no terminal; whatever leaves it or comes in passes
+//! through here, so that a test can stand in for the world with a few lines.
+
+use std::sync::atomic::AtomicBool;
+
+pub use super::context::HostContext;
+
+/// One word that the host brings: its header data and its place in [`Host::call`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostWord {
+    /// Name as typed at the console.
+    pub name: &'static str,
+    /// Stack effect with the parentheses; a `"` in it marks a word that parses when it executes.
+    pub effect: &'static str,
+    /// One sentence.
+    pub help: &'static str,
+    /// A line that can be typed, or empty.
+    pub example: &'static str,
+    /// The heading under which `help` lists the word.
+    pub group: &'static str,
+    /// For a parsing word: the word that takes the same argument from the stack.
+    pub twin: Option<&'static str>,
+}
+
+/// A THROW on its way: the code, and a sentence where the code alone does not say enough.
+///
+/// Codes -1 to -255 are the standard's, -256 to -4095 the host's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Throw {
+    /// The number that CATCH returns.
+    pub code: i64,
+    /// What happened, in one sentence, where known.
+    pub message: Option<String>,
+}
+
+impl Throw {
+    /// A standard throw whose code says all.
+    #[must_use]
+    pub const fn code(code: i64) -> Self {
+        Self { code, message: None }
+    }
+
+    /// A throw with a sentence of its own.
+    #[must_use]
+    pub fn new(code: i64, message: impl Into<String>) -> Self {
+        Self { code, message: Some(message.into()) }
+    }
+}
+
+/// The answer of the host to ENVIRONMENT?.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EnvironmentValue {
+    /// One cell.
+    Cell(i64),
+    /// A double number.
+    Double(i128),
+    /// A flag alone.
+    Flag(bool),
+    /// A string ( c-addr u ).
+    Text(Vec<u8>),
+}
+
+/// Effects that the machine needs from outside.
+pub trait Host {
+    /// Prints bytes on the terminal (TYPE, EMIT, `.`).
+    fn type_out(&mut self, text: &[u8]) -> Result<(), Throw>;
+    /// Makes sure that what was printed is seen.
+    fn flush(&mut self) -> Result<(), Throw>;
+    /// One character from the keyboard; `None` at the end of input.
+    fn key(&mut self) -> Result<Option<u8>, Throw>;
+    /// True when `key` would not wait.
+    fn key_ready(&mut self) -> bool;
+    /// One edited line of at most `max` bytes; `None` at the end of input.
+    fn accept(&mut self, max: usize) -> Result<Option<Vec<u8>>, Throw>;
+    /// Seconds, minutes, hours, day, month, year of the local time.
+    fn time_and_date(&mut self) -> [i64; 6];
+    /// A clock in microseconds, for timing.
+    fn utime_us(&mut self) -> i64;
+    /// Waits; returns early when `interrupt` is set.
+    fn ms(&mut self, ms: u64, interrupt: &AtomicBool);
+    /// Reads a source file for INCLUDED: the resolved path and the text. `from` is the path of the
+    /// including file.
+    fn open_include(&mut self, name: &[u8], from: Option<&str>)
+    -> Result<(String, Vec<u8>), Throw>;
+    /// Files for the FILE word set; `None` where there are none (`--sandbox`).
+    fn file(&mut self) -> Option<&mut dyn HostFiles>;
+    /// Words from outside.
+    fn words(&self) -> &'static [HostWord];
+    /// Runs the word at `index` of [`Host::words`].
+    fn call(&mut self, index: usize, context: &mut HostContext<'_>) -> Result<(), Throw>;
+    /// Answers ENVIRONMENT? for names that the machine does not know.
+    fn environment(&self, name: &str) -> Option<EnvironmentValue> {
+        let _ = name;
+        None
+    }
+}
+
+/// How a file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FileMode {
+    /// May be read.
+    pub read: bool,
+    /// May be written.
+    pub write: bool,
+    /// Made, or cut to nothing, when opened.
+    pub create: bool,
+    /// BIN was given.
+    pub binary: bool,
+}
+
+/// Byte-level files for the FILE and BLOCK word sets. Errors are `ior`s (negative THROW codes).
+pub trait HostFiles {
+    /// Opens a file; the id is above zero and never the id of another open file.
+    fn open(&mut self, name: &[u8], mode: FileMode) -> Result<i64, i64>;
+    /// Closes a file.
+    fn close(&mut self, id: i64) -> Result<(), i64>;
+    /// Reads at a position in bytes; 0 bytes mean the end.
+    fn read_at(&mut self, id: i64, position: u64, buffer: &mut [u8]) -> Result<usize, i64>;
+    /// Writes all of `bytes` at a position.
+    fn write_at(&mut self, id: i64, position: u64, bytes: &[u8]) -> Result<(), i64>;
+    /// Size in bytes.
+    fn size(&mut self, id: i64) -> Result<u64, i64>;
+    /// Sets the size in bytes.
+    fn resize(&mut self, id: i64, size: u64) -> Result<(), i64>;
+    /// Makes sure that what was written is kept.
+    fn flush(&mut self, id: i64) -> Result<(), i64>;
+    /// Removes a file.
+    fn delete(&mut self, name: &[u8]) -> Result<(), i64>;
+    /// Renames a file.
+    fn rename(&mut self, from: &[u8], to: &[u8]) -> Result<(), i64>;
+    /// An implementation-defined status of an existing file.
+    fn status(&mut self, name: &[u8]) -> Result<i64, i64>;
+}
