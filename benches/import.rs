@@ -88,13 +88,22 @@ fn run_import(file: &Path, folder: &Path) {
     let go_on = &mut |_: &_| ControlFlow::Continue(());
     let (progress, _) = import(&mut chain, &mut file, NOW, go_on).expect("valid blocks");
     drop(chain);
+    let open_us = |folder: &Path| {
+        let start = Instant::now();
+        let store = Store::open(folder, &REGTEST, StoreOptions::default()).expect("opens");
+        let tip = store.snapshot().and_then(|s| s.tip()).expect("a tip");
+        drop(store);
+        (start.elapsed().as_micros(), tip.height)
+    };
+    let (again, _) = open_us(folder);
+    let (fresh, _) = open_us(&folder.join("fresh"));
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("VmHWM: ? kB");
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let ticks: Vec<&str> = stat.split_whitespace().collect();
     let cpu = |i: usize| ticks.get(i).and_then(|t| t.parse::<f64>().ok()).unwrap_or(0.0) / 100.0;
     println!(
-        "height {}, user {:.2} s, system {:.2} s, {}",
+        "height {}, user {:.2} s, system {:.2} s, {}; opens in {again} us, fresh in {fresh} us",
         progress.height,
         cpu(13),
         cpu(14),
