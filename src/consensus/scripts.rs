@@ -48,19 +48,6 @@ impl ScriptVerifier for Engine {
     }
 }
 
-/// FOR TESTS ONLY: accepts EVERY script, so anybody can spend anything. A node that runs with it
-/// does not validate.
-#[cfg(test)]
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoScripts;
-
-#[cfg(test)]
-impl ScriptVerifier for NoScripts {
-    fn verify(&self, _: &[TxScripts<'_>], _: ScriptFlags) -> Result<(), ScriptFailure> {
-        Ok(())
-    }
-}
-
 /// The script rules of a block (Core's `GetBlockScriptFlags`).
 pub fn block_flags(hash: &BlockHash, height: Height, params: &NetworkParams) -> ScriptFlags {
     let exception = params.script_exceptions.iter().find(|(block, _)| block == hash);

@@ -8,7 +8,7 @@ use super::connect::{CoinView, ConnectError, Context, connect, subsidy};
 use super::header::{Branch, check_header_in_place, check_work, next_bits};
 use super::maker::{self, Parent};
 use super::rule::RuleError;
-use super::scripts::{NoScripts, block_flags};
+use super::scripts::block_flags;
 use super::tx::{check_transaction, is_final};
 use crate::primitives::amount::{Amount, MAX_MONEY};
 use crate::primitives::block::{Block, Header, Height};
@@ -161,7 +161,7 @@ fn published_mainnet_block_connects() {
             view.0.insert(input.prevout, coin.clone());
         }
     }
-    let context = Context { branch: &branch, params: &BITCOIN, verifier: &NoScripts };
+    let context = Context { branch: &branch, params: &BITCOIN, verifier: &maker::engine() };
     let connected = connect(&checked, &mut view, &context).unwrap();
     assert_eq!(connected.spent.len(), spent.len());
     assert_eq!(connected.spent.outputs, spent.into_iter().map(|c| c.output).collect::<Vec<_>>());
@@ -300,7 +300,7 @@ fn connect_over(
 ) -> RuleError {
     let checked = CheckedBlock::from_block(block, &REGTEST).unwrap();
     let branch = Flat { height, time: 1000 };
-    let context = Context { branch: &branch, params, verifier: &NoScripts };
+    let context = Context { branch: &branch, params, verifier: &maker::engine() };
     match connect(&checked, view, &context) {
         Err(ConnectError::Rule(error)) => error,
         other => panic!("{other:?}"),
@@ -323,7 +323,7 @@ fn bip30_is_lifted_for_two_blocks_and_where_bip34_implies_it() {
     let mut view = Coins::default();
     view.0.insert(OutPoint { txid: checked.txids[0], vout: 0 }, coin(1));
     let branch = Flat { height: 500, time: 1000 };
-    let context = Context { branch: &branch, params: &REGTEST, verifier: &NoScripts };
+    let context = Context { branch: &branch, params: &REGTEST, verifier: &maker::engine() };
     assert!(connect(&checked, &mut view, &context).is_ok());
 }
 

@@ -12,9 +12,10 @@ use super::query::{self, CoinTotals};
 use super::state::{Accepted, Chain};
 use crate::consensus::maker::{self, Parent};
 use crate::consensus::rule::RuleError;
-use crate::consensus::scripts::NoScripts;
 use crate::primitives::block::{Block, Height};
 use crate::primitives::codec::Encode;
+use crate::primitives::hex;
+use crate::primitives::id::BlockHash;
 use crate::primitives::network::REGTEST;
 use crate::primitives::tx::{OutPoint, Transaction};
 use crate::primitives::vectors;
@@ -24,11 +25,49 @@ use crate::store::db::{Store, StoreOptions};
 const NOW: u32 = 2_000_000_000;
 
 fn chain(store: &Arc<Store>) -> Chain {
-    Chain::open(Arc::clone(store), Arc::new(NoScripts)).expect("opens")
+    Chain::open(Arc::clone(store), Arc::new(maker::engine())).expect("opens")
 }
 
 fn totals(store: &Store) -> CoinTotals {
     query::coin_totals(&store.snapshot().expect("a snapshot")).expect("the coins")
+}
+
+/// What happened to one chain, for Core's engine to judge: written to the file that
+/// `FORTHCOIN_KERNEL_CASES` names, in the form that `tests/peers/kernel_chain.py` reads.
+#[derive(Default)]
+struct CaseLog {
+    lines: Vec<String>,
+    muted: bool,
+}
+
+impl CaseLog {
+    fn took(&mut self, bytes: &[u8], error: Option<&BlockError>, tip: BlockHash) {
+        let verdict = match error {
+            None => "ok".to_owned(),
+            Some(BlockError::Rule(error)) => error.reason(),
+            Some(_) => "decode".to_owned(),
+        };
+        self.lines.push(format!("{}\t{verdict}\t{tip}\n", hex::encode(bytes)));
+    }
+
+    /// Core's engine can't be led this way.
+    fn mute(&mut self) {
+        self.muted = true;
+    }
+}
+
+impl Drop for CaseLog {
+    fn drop(&mut self) {
+        let Some(path) = std::env::var_os("FORTHCOIN_KERNEL_CASES") else { return };
+        if self.muted || self.lines.is_empty() || std::thread::panicking() {
+            return;
+        }
+        // One write appends as a whole.
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+        let text = format!("new\n{}", self.lines.concat());
+        file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
+            .expect("the file of cases can be written");
+    }
 }
 
 /// A chain in memory with a way to build on it.
@@ -37,13 +76,14 @@ struct Lab {
     tip: Parent,
     /// The coinbases' coins by height; 0 stands for none.
     coinbases: Vec<OutPoint>,
+    log: CaseLog,
 }
 
 impl Lab {
     fn new() -> Lab {
         let store = Arc::new(Store::memory(&REGTEST).expect("memory"));
         let tip = Parent::genesis(&REGTEST);
-        Lab { chain: chain(&store), tip, coinbases: vec![OutPoint::NULL] }
+        Lab { chain: chain(&store), tip, coinbases: vec![OutPoint::NULL], log: CaseLog::default() }
     }
 
     /// With some blocks on it.
@@ -53,6 +93,7 @@ impl Lab {
         for _ in 0..height {
             let block = lab.next(vec![]);
             lab.follow(&block);
+            lab.log.took(&block.to_bytes(), None, block.hash());
             blocks.push(block.to_bytes());
         }
         let result = lab.chain.accept_blocks(blocks, NOW, true);
@@ -71,7 +112,10 @@ impl Lab {
     }
 
     fn submit(&mut self, block: &Block) -> Result<Accepted, BlockError> {
-        self.chain.accept_block(block.to_bytes(), NOW)
+        let bytes = block.to_bytes();
+        let result = self.chain.accept_block(bytes.clone(), NOW);
+        self.log.took(&bytes, result.as_ref().err(), self.chain.tip().hash);
+        result
     }
 
     /// Takes a block that is good.
@@ -116,9 +160,9 @@ fn published_regtest_chain_connects() {
     assert_eq!((result.accepted, result.events.len()), (206, 1));
     bulk.flush().unwrap();
     assert_eq!(totals(&memory), wanted);
-    let level4 = super::verify::verify(&memory, &NoScripts, 0, 4, &mut go_on).unwrap();
+    let level4 = super::verify::verify(&memory, &maker::engine(), 0, 4, &mut go_on).unwrap();
     assert_eq!(level4.blocks, 206);
-    super::verify::replay(&store, Arc::new(NoScripts), NOW, &mut go_on).unwrap();
+    super::verify::replay(&store, Arc::new(maker::engine()), NOW, &mut go_on).unwrap();
 }
 
 fn go_on(_: u32) -> std::ops::ControlFlow<()> {
