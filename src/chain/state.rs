@@ -6,8 +6,9 @@ use rayon::prelude::*;
 
 use super::active::Active;
 pub use super::active::Standing;
+use super::coins::CoinCache;
 use super::event::ChainEvent;
-use super::index::HeaderTree;
+use super::index::{HeaderTree, TreeBranch};
 use crate::consensus::block::CheckedBlock;
 use crate::consensus::rule::RuleError;
 use crate::consensus::scripts::ScriptVerifier;
@@ -96,6 +97,11 @@ impl Chain {
     /// The header tree, for who asks about branches; read at the first act.
     pub fn tree(&mut self) -> Result<&HeaderTree, StoreError> {
         Ok(&self.active()?.tree)
+    }
+
+    /// The coins at the tip and the branch that ends there, for who judges what no block has yet.
+    pub fn around_tip(&mut self) -> Result<(&mut CoinCache, TreeBranch<'_>), StoreError> {
+        self.active()?.around_tip()
     }
 
     /// The header with the most work that is not known to be invalid.
