@@ -569,11 +569,9 @@ impl Machine {
 
     /// Cuts the code, unless something that still runs would return into it.
     fn forget_code(&mut self, len: usize) {
-        self.fast.flush();
-        use crate::forth::machine::RETURN_TAG;
-        let returns = |value: &i64| {
-            *value & !0xffff_ffff == RETURN_TAG && (*value & 0xffff_ffff) as usize >= len
-        };
+        self.drop_fast_code();
+        use crate::forth::machine::{is_return, return_token};
+        let returns = |value: &i64| is_return(*value) && return_token(*value) as usize >= len;
         if self.ip as usize >= len || self.rs.items().iter().any(returns) {
             return;
         }
