@@ -125,6 +125,8 @@ pub struct Machine {
     pub(super) suggestion: Option<String>,
     pub(super) included: Vec<Rc<str>>,
     pub(super) autoload: Autoload,
+    /// After a MARKER: texts that may go, and the code and words that were left then.
+    pub(super) forgotten: Option<(usize, usize)>,
     pub(super) nesting: usize,
     pub(super) host_words: &'static [HostWord],
     pub(super) host: Box<dyn Host>,
@@ -175,6 +177,7 @@ impl Machine {
             suggestion: None,
             included: Vec::new(),
             autoload: Autoload::default(),
+            forgotten: None,
             nesting: 0,
             host_words,
             host,

@@ -485,7 +485,7 @@ fn marker(m: &mut Machine) -> Res {
         words: m.dict.len(),
         code: m.code.len(),
         code_words: m.code_words.len(),
-        texts: m.inputs.first().map_or(m.sources.len(), |input| input.texts_before),
+        texts: m.sources.len(),
         here: m.memory.here,
         strings: m.memory.strings,
         lists: m.dict.lists(),
@@ -521,7 +521,7 @@ impl Machine {
         self.latest = NONE;
         self.latest_created = NONE;
         self.forget_code(state.code);
-        let _ = state.texts;
+        self.forgotten = Some((state.texts, self.code.len() + self.dict.len()));
         Ok(())
     }
 
@@ -576,7 +576,5 @@ impl Machine {
             return;
         }
         self.code.truncate(len);
-        let texts = self.inputs.last().map_or(0, |input| input.texts_before + 1);
-        let _ = texts;
     }
 }
