@@ -2,8 +2,7 @@
 //!
 //! Runs where `gforth` is installed. `FORTH_DIFFERENTIAL=SEED,COUNT` chooses another run than the
 //! default. Not generated, because gforth 0.7 differs with reason to: decimal fractions (it reads
-//! them a little wrong), printed floats (it rounds exact ties up, `F.` stops after PRECISION
-//! places) and NaNs as numbers.
+//! them a little wrong), printed floats (it rounds exact ties up) and NaNs as numbers.
 
 use std::io::Write;
 use std::process::Command;
