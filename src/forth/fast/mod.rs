@@ -143,6 +143,29 @@ impl Fast {
 }
 
 impl Machine {
+    /// Fast instructions of each token, copies of small words counted where they are used.
+    pub(in crate::forth) fn instructions_of(&mut self, start: u32, end: u32) -> Vec<usize> {
+        let known = |fast: &Fast| fast.entries.get(start as usize).is_some_and(|e| e.at != NONE);
+        if !known(&self.fast) {
+            self.translate(start);
+        }
+        let mut counts = vec![0; (end - start) as usize];
+        for (&token, &site) in self.fast.token_of.iter().zip(&self.fast.site_of) {
+            let mut token = token;
+            let mut site = site;
+            while let Some(&(outer, next)) = self.fast.sites.get(site as usize)
+                && site != 0
+            {
+                (token, site) = (outer, next);
+            }
+            if let Some(count) = token.checked_sub(start).and_then(|at| counts.get_mut(at as usize))
+            {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
     /// Drops all fast code; return addresses forget where it was.
     pub(in crate::forth) fn drop_fast_code(&mut self) {
         self.fast.flush();
