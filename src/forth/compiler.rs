@@ -266,7 +266,7 @@ impl Machine {
         *does = token;
         if word.flags & BOUND != 0 {
             word.flags &= !BOUND;
-            self.fast.flush();
+            self.drop_fast_code();
         }
         Ok(())
     }

@@ -60,18 +60,17 @@ const NASTY: &[&str] = &[
 #[test]
 fn every_word_survives_nasty_arguments() {
     let names: Vec<String> = cramped().word_names().collect();
-    for floats in ["", "1e 2e 3e", "0e 0e f/ 1e 0e f/ 1e300", "-1e308 -0e 1e-320"] {
-        for arguments in NASTY {
+    for arguments in NASTY {
+        for name in &names {
+            // A word may spoil a machine for good, by an empty search order for one.
             let mut machine = cramped();
-            for name in &names {
-                machine.set_fuel(Some(2_000));
+            for floats in ["", "1e 2e 3e", "0e 0e f/ 1e 0e f/ 1e300", "-1e308 -0e 1e-320"] {
                 for text in [
                     format!("{floats} {arguments} {name} a b"),
                     format!(": t {name} a ; {floats} {arguments} t"),
                 ] {
+                    machine.set_fuel(Some(2_000));
                     survive(&mut machine, text.as_bytes());
-                    // Something may have changed these for good.
-                    survive(&mut machine, b"[ only forth definitions decimal");
                 }
             }
         }
@@ -106,6 +105,50 @@ fn endless_sources_end() {
         let mut machine = cramped();
         survive(&mut machine, text.as_bytes());
         survive(&mut machine, b"1 2 + drop");
+    }
+}
+
+#[test]
+fn without_files_the_words_say_so() {
+    for text in [
+        "s\" a\" r/o open-file",
+        "s\" a\" r/w create-file",
+        "s\" a\" delete-file",
+        "s\" a\" file-status",
+        "s\" a\" s\" b\" rename-file",
+        "1 close-file",
+        "1 file-size",
+        "1 block",
+        "1 buffer",
+        "1 load",
+        "1 list",
+    ] {
+        assert_eq!(super::tests::fails(text).code, -21, "{text}");
+    }
+}
+
+#[test]
+fn definitions_that_cannot_be() {
+    for (text, code) in [
+        (": f {: a b", -39),
+        (": f locals| a b", -39),
+        (": f if [ 0 cs-pick ] then ;", -22),
+        (": f [ 5 cs-roll ] ;", -22),
+        (": f [ -1 cs-pick ] ;", -22),
+        ("s\" a\" (local)", -14),
+        (": l s\" a\" (local) ; immediate : f 100 0 [ : ] ;", -29),
+        ("1 2 3 end-structure", -22),
+        ("synonym a", -16),
+        ("forget bye", -15),
+        ("1e fvalue", -16),
+        ("1 to pi", -32),
+        ("1e to base", -32),
+        ("[if]", -4),
+        ("0 [if]", -39),
+        ("char", -16),
+        ("s\\\" \\xg0\"", -24),
+    ] {
+        assert_eq!(super::tests::fails(text).code, code, "{text}");
     }
 }
 

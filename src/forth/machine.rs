@@ -16,8 +16,21 @@ use super::source::{Input, Refill, SourceMap};
 use super::stack::Stack;
 use super::words;
 
-/// Upper half of a return address on the return stack.
+/// Upper 16 bits of a return address on the return stack. Below are 24 bits with the index of the
+/// fast code to return to, or zero, and 24 bits with the index of the token.
 pub(super) const RETURN_TAG: i64 = 0x5e7e_0000_0000_0000;
+
+/// True for a return address.
+#[inline(always)]
+pub(super) const fn is_return(value: i64) -> bool {
+    value >> 48 == RETURN_TAG >> 48
+}
+
+/// Token of a return address.
+#[inline(always)]
+pub(super) const fn return_token(value: i64) -> u32 {
+    (value & 0xff_ffff) as u32
+}
 /// Token that returns to Rust.
 pub(super) const T_HALT: u32 = 0;
 /// Token after a definition that CATCH ran.
@@ -112,6 +125,8 @@ pub struct Machine {
     pub(super) suggestion: Option<String>,
     pub(super) included: Vec<Rc<str>>,
     pub(super) autoload: Autoload,
+    /// After a MARKER: texts that may go, and the code and words that were left then.
+    pub(super) forgotten: Option<(usize, usize)>,
     pub(super) nesting: usize,
     pub(super) host_words: &'static [HostWord],
     pub(super) host: Box<dyn Host>,
@@ -162,6 +177,7 @@ impl Machine {
             suggestion: None,
             included: Vec::new(),
             autoload: Autoload::default(),
+            forgotten: None,
             nesting: 0,
             host_words,
             host,
@@ -479,7 +495,7 @@ impl Machine {
     /// Pops a return-stack item; a return address is not one.
     pub(super) fn rpop(&mut self) -> Res<i64> {
         match self.rs.peek(0) {
-            Some(value) if value & !0xffff_ffff != RETURN_TAG => {
+            Some(value) if !is_return(value) => {
                 self.rs.depth -= 1;
                 Ok(value)
             }

@@ -14,6 +14,8 @@
 mod compiler;
 mod context;
 pub mod dict;
+#[cfg(test)]
+mod differential;
 pub mod error;
 mod fast;
 pub mod host;

@@ -124,6 +124,14 @@ impl Machine {
         {
             self.sources.truncate(input.texts_before);
         }
+        if let Some((texts, left)) = self.forgotten.take()
+            && self.code.len() + self.dict.len() == left
+            && !self.comp.active
+        {
+            let open = self.inputs.iter().filter_map(|input| self.sources.text_at(input.pos));
+            let open = open.map(|(index, _)| index + 1).max().unwrap_or(0);
+            self.sources.truncate(texts.max(open));
+        }
         if let Some(current) = self.inputs.last() {
             self.memory.set_system(TO_IN, current.saved_in);
             self.memory.set_system(memory::BLK, current.blk);

@@ -3,7 +3,7 @@
 use super::error::{Frame, Place, Report, standard_message};
 use super::host::Throw;
 use super::limits::TRACE_FRAMES;
-use super::machine::{Machine, RETURN_TAG, T_INTERPRET};
+use super::machine::{Machine, T_INTERPRET, is_return, return_token};
 use super::source::{Input, place_in};
 
 impl Machine {
@@ -41,8 +41,8 @@ impl Machine {
             self.add_frame(&mut frames, self.ip);
         }
         for &value in self.rs.items().iter().rev() {
-            if value & !0xffff_ffff == RETURN_TAG {
-                let token = value as u32;
+            if is_return(value) {
+                let token = return_token(value);
                 if token > T_INTERPRET {
                     self.add_frame(&mut frames, token);
                 }

@@ -2,7 +2,9 @@
 
 use super::dict::{CT_BASE, Kind};
 use super::error::{Fault, Res, throw};
-use super::machine::{CatchFrame, Machine, RETURN_TAG, T_CATCH_DONE, T_INTERPRET};
+use super::machine::{
+    CatchFrame, Machine, RETURN_TAG, T_CATCH_DONE, T_INTERPRET, is_return, return_token,
+};
 use super::op::Op;
 use super::words::{core, double, exception, float};
 
@@ -72,8 +74,8 @@ impl Machine {
     #[inline]
     pub(super) fn return_to_caller(&mut self) -> Res {
         match self.rs.pop() {
-            Some(value) if value & !0xffff_ffff == RETURN_TAG => {
-                self.ip = value as u32;
+            Some(value) if is_return(value) => {
+                self.ip = return_token(value);
                 Ok(())
             }
             Some(_) => Err(throw(-25)),

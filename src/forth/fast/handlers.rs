@@ -4,7 +4,7 @@
 //! immediate; `short` is the 16 bits of `c` and `d`.
 
 use super::super::limits::{CATCH_NESTING, SPACE_BASE, SPACE_BYTES};
-use super::super::machine::{CatchFrame, RETURN_TAG, T_CATCH_DONE};
+use super::super::machine::{CatchFrame, RETURN_TAG, T_CATCH_DONE, is_return, return_token};
 use super::super::memory::{Space, TO_IN};
 use super::super::stack::GUARD;
 use super::{BIAS, Exit, Insn, LOCALS, Vm, Window, colon_of, locals_window, return_address};
@@ -617,11 +617,6 @@ fn rpeek(vm: &Vm<'_>, n: usize) -> i64 {
     vm.rstack.get((GUARD + vm.rdepth).wrapping_sub(n + 1)).copied().unwrap_or(RETURN_TAG)
 }
 
-#[inline(always)]
-const fn is_return(value: i64) -> bool {
-    value & !0xffff_ffff == RETURN_TAG
-}
-
 /// `>R` of slot `b`.
 pub fn to_r<'a, X: Source>(
     vm: &mut Vm<'a>,
@@ -806,10 +801,10 @@ fn call_token<'a>(
     sp: usize,
     by: i32,
     callee: u32,
-    back: u32,
+    back: i64,
 ) -> Exit {
     let Some((sp, frame)) = shifted!(vm, sp, by) else { return fail(vm, ip, sp, -3) };
-    if !rpush(vm, return_address(back)) {
+    if !rpush(vm, back) {
         return fail(vm, ip, sp, -5);
     }
     vm.ticks = vm.ticks.wrapping_sub(1);
@@ -833,7 +828,52 @@ pub const fn call_operands(by: i32, callee: u32, back: u32) -> u64 {
 pub fn call<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize, _: i64) -> Exit {
     let (x, _) = fetch!(vm, ip);
     let callee = ((x >> 8) & TOKEN_MASK) as u32;
-    call_token(vm, ip, sp, i32::from(x as i8), callee, (x >> 36) as u32)
+    let back = return_address((x >> 36) as u32, behind(vm, ip, 1));
+    call_token(vm, ip, sp, i32::from(x as i8), callee, back)
+}
+
+/// Operands of a direct call.
+#[must_use]
+pub const fn direct_operands(by: i32, header: u32, back: u32) -> u64 {
+    (by as i8 as u8 as u64) | ((header as u64 & 0xff_ffff) << 8) | ((back as u64) << 32)
+}
+
+/// Calls a definition whose fast code is known.
+pub fn call_direct<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize, _: i64) -> Exit {
+    let (x, _) = fetch!(vm, ip);
+    let Some((sp, frame)) = shifted!(vm, sp, i32::from(x as i8)) else {
+        return fail(vm, ip, sp, -3);
+    };
+    let back = return_address((x >> 32) as u32, behind(vm, ip, 1));
+    if !rpush(vm, back) {
+        return fail(vm, ip, sp, -5);
+    }
+    let header = ((x >> 8) & 0xff_ffff) as usize;
+    vm.ticks = vm.ticks.wrapping_sub(1);
+    let code: &[Insn] = vm.code;
+    if vm.ticks != 0
+        && let Some(ip) = code.get(header..)
+        && let Some([head, first]) = ip.first_chunk::<2>()
+        && sp >= head.x.imm() as usize
+    {
+        return (first.f)(vm, &ip[1..], frame, sp, 0);
+    }
+    resume_at(vm, header, sp)
+}
+
+/// Hands over at a header.
+#[cold]
+#[inline(never)]
+fn resume_at(vm: &mut Vm<'_>, header: usize, sp: usize) -> Exit {
+    vm.token = vm.token_of.get(header).copied().unwrap_or(0);
+    vm.depth = sp;
+    cold_exit(Exit::Resume)
+}
+
+/// Index of the instruction `n` behind this one.
+#[inline(always)]
+fn behind<'a>(vm: &Vm<'a>, ip: &'a [Insn], n: usize) -> usize {
+    vm.code.len() - ip.len() + n
 }
 
 /// EXECUTE of the xt in slot `b`; the window moves by the signed byte `a`.
@@ -841,7 +881,10 @@ pub fn execute<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize
     let (x, _) = fetch!(vm, ip);
     let xt = frame[x.b() as usize].get();
     match colon_of(vm.dict, xt) {
-        Some(callee) => call_token(vm, ip, sp, i32::from(x as i8), callee, x.imm() as u32 + 1),
+        Some(callee) => {
+            let back = return_address(x.imm() as u32 + 1, behind(vm, ip, 1));
+            call_token(vm, ip, sp, i32::from(x as i8), callee, back)
+        }
         // The stepper runs EXECUTE itself: the xt is still on the stack.
         None => {
             leave(vm, x.imm() as u32, sp.wrapping_add_signed(isize::from(x as i8) + 1), Exit::Step)
@@ -855,7 +898,10 @@ pub fn deferred<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize, _
     let x = insn.x;
     let xt = load_cell(vm.space, second.x as i64).unwrap_or(0);
     match colon_of(vm.dict, xt) {
-        Some(callee) => call_token(vm, ip, sp, i32::from(x as i8), callee, x.imm() as u32 + 1),
+        Some(callee) => {
+            let back = return_address(x.imm() as u32 + 1, behind(vm, ip, 2));
+            call_token(vm, ip, sp, i32::from(x as i8), callee, back)
+        }
         None => leave(vm, x.imm() as u32, sp.wrapping_add_signed(isize::from(x as i8)), Exit::Step),
     }
 }
@@ -871,7 +917,14 @@ pub fn ret<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize, _: i64
     let Some((sp, frame)) = shifted!(vm, sp, i32::from(x as i8)) else {
         return fail(vm, ip, sp, -3);
     };
-    go_token!(vm, back as u32, frame, sp)
+    let code: &[Insn] = vm.code;
+    if let Some(ip) = code.get((back >> 24) as usize & 0xff_ffff..)
+        && let Some([head, first]) = ip.first_chunk::<2>()
+        && sp >= head.x.imm() as usize
+    {
+        return (first.f)(vm, &ip[1..], frame, sp, 0);
+    }
+    go_token!(vm, return_token(back), frame, sp)
 }
 
 /// Hands token `imm` to the stepper; the depth is off by the signed byte `a`.
@@ -901,7 +954,8 @@ pub fn catch<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, 
     if vm.catches.len() >= CATCH_NESTING || vm.catches.len() == vm.catches.capacity() {
         return leave(vm, token, depth + 1, Exit::Step);
     }
-    if !rpush(vm, return_address(token + 1)) {
+    let back = return_address(token + 1, behind(vm, ip, 1));
+    if !rpush(vm, back) {
         return fail(vm, ip, sp, -5);
     }
     vm.catches.push(CatchFrame {
@@ -915,7 +969,7 @@ pub fn catch<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, 
         inputs: vm.inputs,
         to_in: load_cell(vm.space, TO_IN as i64).unwrap_or(0),
     });
-    call_token(vm, ip, sp, i32::from(x as i8), callee, T_CATCH_DONE)
+    call_token(vm, ip, sp, i32::from(x as i8), callee, return_address(T_CATCH_DONE, 1))
 }
 
 /// Hands over at a token that may be a copy.
@@ -968,5 +1022,12 @@ fn give<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], sp: usize, code: i64) -> Exit {
     vm.rdepth -= 1;
     let Some((sp, frame)) = shifted!(vm, sp, 1) else { return fail(vm, ip, sp, -3) };
     frame[super::TOP as usize - 1].set(code);
-    go_token!(vm, back as u32, frame, sp)
+    let code: &[Insn] = vm.code;
+    if let Some(ip) = code.get((back >> 24) as usize & 0xff_ffff..)
+        && let Some([head, first]) = ip.first_chunk::<2>()
+        && sp >= head.x.imm() as usize
+    {
+        return (first.f)(vm, &ip[1..], frame, sp, 0);
+    }
+    go_token!(vm, return_token(back), frame, sp)
 }

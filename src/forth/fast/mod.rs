@@ -24,7 +24,7 @@ use std::cell::Cell;
 
 use super::dict::{Dict, Kind};
 use super::error::{Res, throw};
-use super::machine::{CatchFrame, Machine, RETURN_TAG};
+use super::machine::{CatchFrame, Machine, RETURN_TAG, is_return, return_token};
 use super::memory::Space;
 use super::stack::GUARD;
 
@@ -123,6 +123,8 @@ pub struct Fast {
     pub token_of: Vec<u32>,
     /// Site of each instruction, 0 for none.
     pub site_of: Vec<u32>,
+    /// Definitions that are being translated.
+    pub nesting: usize,
     /// Sites of copied words.
     pub sites: Vec<inline::Site>,
     /// Fast code of each token.
@@ -131,7 +133,7 @@ pub struct Fast {
 
 impl Fast {
     /// Drops all code; it comes back when it is needed.
-    pub fn flush(&mut self) {
+    fn flush(&mut self) {
         self.code.clear();
         self.token_of.clear();
         self.site_of.clear();
@@ -141,6 +143,39 @@ impl Fast {
 }
 
 impl Machine {
+    /// Fast instructions of each token, copies of small words counted where they are used.
+    pub(in crate::forth) fn instructions_of(&mut self, start: u32, end: u32) -> Vec<usize> {
+        let known = |fast: &Fast| fast.entries.get(start as usize).is_some_and(|e| e.at != NONE);
+        if !known(&self.fast) {
+            self.translate(start);
+        }
+        let mut counts = vec![0; (end - start) as usize];
+        for (&token, &site) in self.fast.token_of.iter().zip(&self.fast.site_of) {
+            let mut token = token;
+            let mut site = site;
+            while let Some(&(outer, next)) = self.fast.sites.get(site as usize)
+                && site != 0
+            {
+                (token, site) = (outer, next);
+            }
+            if let Some(count) = token.checked_sub(start).and_then(|at| counts.get_mut(at as usize))
+            {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
+    /// Drops all fast code; return addresses forget where it was.
+    pub(in crate::forth) fn drop_fast_code(&mut self) {
+        self.fast.flush();
+        for value in self.rs.items_mut() {
+            if is_return(*value) {
+                *value = return_address(return_token(*value), 0);
+            }
+        }
+    }
+
     /// Header of the fast code of the current token, if there is one or it can be made.
     #[inline]
     pub(in crate::forth) fn fast_entry(&mut self, starts: bool) -> Option<u32> {
@@ -158,7 +193,7 @@ impl Machine {
     #[cold]
     fn translate_here(&mut self) -> Option<u32> {
         if self.fast.code.len() > INSNS {
-            self.fast.flush();
+            self.drop_fast_code();
         }
         self.translate(self.ip);
         match self.fast.entries.get(self.ip as usize) {
@@ -282,8 +317,8 @@ pub fn colon_of(dict: &Dict, xt: i64) -> Option<u32> {
     }
 }
 
-/// A return address.
+/// A return address: the token, and the header of its fast code or 0.
 #[inline]
-pub const fn return_address(token: u32) -> i64 {
-    RETURN_TAG | token as i64
+pub const fn return_address(token: u32, at: usize) -> i64 {
+    RETURN_TAG | ((at as i64) << 24) | token as i64
 }

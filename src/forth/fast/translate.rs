@@ -59,6 +59,7 @@ const REACH: i32 = 110;
 struct Translator<'m> {
     machine: &'m Machine,
     plan: Plan,
+    start: u32,
     list: Vec<Piece>,
     /// First index of the new code in the code of the machine.
     origin: usize,
@@ -95,6 +96,7 @@ impl Machine {
         if token < start.max(3) {
             return;
         }
+        self.translate_callees(start, end);
         let first_site = self.fast.sites.len() as u32;
         let inliner = Inliner::new(&self.code, &self.code_words, &self.dict, first_site);
         let (list, sites, bound) = inliner.expand(start, end);
@@ -103,6 +105,7 @@ impl Machine {
         let mut translator = Translator {
             machine: self,
             plan,
+            start,
             list,
             origin: self.fast.code.len(),
             code: Vec::new(),
@@ -142,10 +145,36 @@ impl Machine {
         }
     }
 
+    /// Translates the definitions that a definition calls, so that the calls go straight there. Those
+    /// that call each other in a circle are looked up when they are called.
+    fn translate_callees(&mut self, start: u32, end: u32) {
+        const DEEPEST: usize = 12;
+        if self.fast.nesting >= DEEPEST {
+            return;
+        }
+        self.fast.nesting += 1;
+        for token in start..end {
+            let tok = self.code[token as usize];
+            if tok.op != Op::Word {
+                continue;
+            }
+            let word = self.dict.get(tok.arg as u32).map(|word| word.kind);
+            if let Some(Kind::Colon(callee) | Kind::Create(_, callee)) = word
+                && callee != 0
+                && !(start..end).contains(&callee)
+                && self.fast.entries.get(callee as usize).is_some_and(|entry| entry.at == NONE)
+            {
+                self.translate(callee);
+            }
+        }
+        self.fast.nesting -= 1;
+    }
+
     /// The code that every machine has: the end of CATCH.
     fn begin_fast_code(&mut self) {
+        // Nothing returns to the first instruction: no depth is enough for it.
         let mut put = |f: Handler, token| {
-            self.fast.code.push(Insn { f, x: 0 });
+            self.fast.code.push(Insn { f, x: imm_bits(i32::MAX) });
             self.fast.token_of.push(token);
             self.fast.site_of.push(0);
         };
@@ -154,6 +183,9 @@ impl Machine {
         put(h::header, T_CATCH_DONE);
         put(h::catch_done, T_CATCH_DONE);
         put(h::end, 0);
+        if let Some(header) = self.fast.code.get_mut(1) {
+            header.x = imm_bits(BIAS as i32);
+        }
         self.fast.entries[T_CATCH_DONE as usize] = Entry { at: 2, need: BIAS as u32 };
     }
 }
@@ -631,17 +663,9 @@ impl Translator<'_> {
                 }
                 Ok(1)
             }
-            Op::Exit => {
-                self.canonical()?;
-                if tok.arg > 0 {
-                    self.emit(h::leave_locals, imm_bits(tok.arg as i32));
-                }
-                let by = self.by(0)?;
-                self.emit(h::ret, by);
-                self.alive = false;
-                Ok(1)
-            }
+            Op::Exit => self.exit(tok.arg).map(|()| 1),
             Op::Lit => self.push(Val::Imm(tok.arg)).map(|()| 1),
+            Op::Branch if self.is_exit(tok.arg) => self.exit(0).map(|()| 1),
             Op::Branch => {
                 self.canonical()?;
                 let target = tok.arg as u32;
@@ -756,6 +780,23 @@ impl Translator<'_> {
             op if self.is_float(op) => self.float(token, tok),
             op => self.data(token, op),
         }
+    }
+
+    /// True when a branch leads to the end of a definition without locals.
+    fn is_exit(&self, target: i64) -> bool {
+        let piece = usize::try_from(target).ok().and_then(|at| self.list.get(at));
+        piece.is_some_and(|piece| piece.tok.op == Op::Exit && piece.tok.arg == 0 && piece.site == 0)
+    }
+
+    fn exit(&mut self, locals: i64) -> Step {
+        self.canonical()?;
+        if locals > 0 {
+            self.emit(h::leave_locals, imm_bits(locals as i32));
+        }
+        let by = self.by(0)?;
+        self.emit(h::ret, by);
+        self.alive = false;
+        Ok(())
     }
 
     fn is_float(&self, op: Op) -> bool {
@@ -972,7 +1013,16 @@ impl Translator<'_> {
     fn call(&mut self, token: u32, callee: u32) -> Step {
         self.canonical()?;
         let by = i32::from(i8::try_from(self.depth()).map_err(|_| GiveUp)?);
-        self.emit(h::call, h::call_operands(by, callee, self.original(token) + 1));
+        let back = self.original(token) + 1;
+        let known = match self.machine.fast.entries.get(callee as usize) {
+            _ if callee == self.start => Some(self.origin as u32),
+            Some(&Entry { at, .. }) if at < NONE => Some(at - 1),
+            _ => None,
+        };
+        match known {
+            Some(header) => self.emit(h::call_direct, h::direct_operands(by, header, back)),
+            None => self.emit(h::call, h::call_operands(by, callee, back)),
+        }
         self.alive = false;
         Ok(())
     }

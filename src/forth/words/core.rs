@@ -298,15 +298,13 @@ fn space(m: &mut Machine) -> Res {
 /// SPACES.
 pub fn spaces(m: &mut Machine) -> Res {
     let mut count = m.pop()?;
-    while count > 0 {
-        let part = count.min(64);
-        m.print(&[b' '; 64][..part as usize])?;
-        count -= part;
-        if count / 64 % 64 == 0 {
-            m.tick()?;
-        }
+    while count > 64 {
+        m.print(&[b' '; 64])?;
+        count -= 64;
+        // A field may be wider than anybody waits for.
+        m.tick()?;
     }
-    Ok(())
+    m.print(&[b' '; 64][..count.max(0) as usize])
 }
 
 fn key(m: &mut Machine) -> Res {

@@ -485,7 +485,7 @@ fn marker(m: &mut Machine) -> Res {
         words: m.dict.len(),
         code: m.code.len(),
         code_words: m.code_words.len(),
-        texts: m.inputs.first().map_or(m.sources.len(), |input| input.texts_before),
+        texts: m.sources.len(),
         here: m.memory.here,
         strings: m.memory.strings,
         lists: m.dict.lists(),
@@ -521,7 +521,7 @@ impl Machine {
         self.latest = NONE;
         self.latest_created = NONE;
         self.forget_code(state.code);
-        let _ = state.texts;
+        self.forgotten = Some((state.texts, self.code.len() + self.dict.len()));
         Ok(())
     }
 
@@ -569,16 +569,12 @@ impl Machine {
 
     /// Cuts the code, unless something that still runs would return into it.
     fn forget_code(&mut self, len: usize) {
-        self.fast.flush();
-        use crate::forth::machine::RETURN_TAG;
-        let returns = |value: &i64| {
-            *value & !0xffff_ffff == RETURN_TAG && (*value & 0xffff_ffff) as usize >= len
-        };
+        self.drop_fast_code();
+        use crate::forth::machine::{is_return, return_token};
+        let returns = |value: &i64| is_return(*value) && return_token(*value) as usize >= len;
         if self.ip as usize >= len || self.rs.items().iter().any(returns) {
             return;
         }
         self.code.truncate(len);
-        let texts = self.inputs.last().map_or(0, |input| input.texts_before + 1);
-        let _ = texts;
     }
 }

@@ -87,6 +87,48 @@ struct OpenFile {
     buffer_at: u64,
 }
 
+impl OpenFile {
+    /// What the buffer holds from the position on.
+    fn ahead(&self) -> &[u8] {
+        let skip = self.position.checked_sub(self.buffer_at).and_then(|n| usize::try_from(n).ok());
+        skip.and_then(|skip| self.buffer.get(skip..)).unwrap_or(&[])
+    }
+
+    /// Reads ahead until `enough` holds or the file ends; each step doubles what is ahead, so that
+    /// looking through it again costs no more than reading.
+    fn look(
+        &mut self,
+        files: &mut dyn HostFiles,
+        id: i64,
+        enough: impl Fn(&[u8]) -> bool,
+    ) -> Result<(), i64> {
+        if enough(self.ahead()) {
+            return Ok(());
+        }
+        self.buffer = self.ahead().to_vec();
+        self.buffer_at = self.position;
+        while !enough(&self.buffer) {
+            let have = self.buffer.len();
+            self.buffer.resize(have + have.max(BUFFER_BYTES), 0);
+            let room = self.buffer.len() - have;
+            let read = files.read_at(id, self.position + have as u64, &mut self.buffer[have..]);
+            self.buffer.truncate(have + read.unwrap_or(0).min(room));
+            if read? == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves on, and gives a large buffer back.
+    fn used(&mut self, count: usize) {
+        self.position += count as u64;
+        if self.buffer.len() > 16 * BUFFER_BYTES {
+            self.buffer = Vec::new();
+        }
+    }
+}
+
 /// The open files of a machine.
 #[derive(Default)]
 pub struct Files {
@@ -99,6 +141,11 @@ impl Files {
     pub fn source_id(&mut self) -> i64 {
         self.sources += 1;
         SOURCE_ID_BASE + self.sources
+    }
+
+    /// After a write: the same file may be open twice.
+    fn forget_buffers(&mut self) {
+        self.open.values_mut().for_each(|file| file.buffer.clear());
     }
 
     /// An open file that the machine's own code may use.
@@ -255,11 +302,9 @@ fn reposition(m: &mut Machine) -> Res {
 fn resize(m: &mut Machine) -> Res {
     let id = m.pop()?;
     let size = file_position(m.pop_double()?).map_err(|_| -74);
-    let checked = size.and_then(|size| {
-        let file = m.extra.files.get(id)?;
-        file.buffer.clear();
-        if file.mode.write { Ok(size) } else { Err(-74) }
-    });
+    let checked =
+        size.and_then(|size| if m.extra.files.get(id)?.mode.write { Ok(size) } else { Err(-74) });
+    m.extra.files.forget_buffers();
     let files = host(m)?;
     let result = checked.and_then(|size| files.resize(id, size));
     answer(m, result)
@@ -274,19 +319,27 @@ fn read_some(m: &mut Machine, id: i64, range: std::ops::Range<usize>) -> Res<Res
         Ok(_) => return Ok(Err(-70)),
         Err(ior) => return Ok(Err(ior)),
     };
-    let position = file.position;
     let files = m.host.file().ok_or_else(|| throw_with(-21, "files are switched off here"))?;
+    if range.len() < BUFFER_BYTES {
+        if let Err(ior) = file.look(files, id, |ahead| ahead.len() >= range.len()) {
+            return Ok(Err(ior));
+        }
+        let count = file.ahead().len().min(range.len());
+        m.memory.space[range.start..range.start + count].copy_from_slice(&file.ahead()[..count]);
+        file.used(count);
+        return Ok(Ok(count));
+    }
     let mut done = 0;
     while done < range.len() {
         let part = &mut m.memory.space[range.start + done..range.end];
-        match files.read_at(id, position + done as u64, part) {
+        match files.read_at(id, file.position + done as u64, part) {
             Ok(0) => break,
             Ok(count) => done += count.min(part.len()),
             Err(ior) if done == 0 => return Ok(Err(ior)),
             Err(_) => break,
         }
     }
-    file.position = position + done as u64;
+    file.used(done);
     Ok(Ok(done))
 }
 
@@ -350,43 +403,16 @@ fn file_line(m: &mut Machine, id: i64, room: usize) -> Res<Result<Option<Vec<u8>
         Err(ior) => return Ok(Err(ior)),
     };
     let files = m.host.file().ok_or_else(|| throw_with(-21, "files are switched off here"))?;
-    let wanted = room.saturating_add(2);
-    // Keep what the buffer already has behind the position.
-    let skip =
-        file.position.checked_sub(file.buffer_at).and_then(|skip| usize::try_from(skip).ok());
-    match skip {
-        Some(skip) if skip <= file.buffer.len() => drop(file.buffer.drain(..skip)),
-        _ => file.buffer.clear(),
+    let enough = |ahead: &[u8]| ahead.len() > room || ahead.contains(&b'\n');
+    if let Err(ior) = file.look(files, id, enough) {
+        return Ok(Err(ior));
     }
-    file.buffer_at = file.position;
-    loop {
-        let have = file.buffer.len();
-        if have >= wanted || file.buffer.contains(&b'\n') {
-            break;
-        }
-        file.buffer.resize(have + BUFFER_BYTES, 0);
-        match files.read_at(id, file.position + have as u64, &mut file.buffer[have..]) {
-            Ok(count) => {
-                file.buffer.truncate(have + count.min(BUFFER_BYTES));
-                if count == 0 {
-                    break;
-                }
-            }
-            Err(ior) => {
-                file.buffer.clear();
-                return Ok(Err(ior));
-            }
-        }
-    }
-    if file.buffer.is_empty() {
+    if file.ahead().is_empty() {
         return Ok(Ok(None));
     }
-    let (len, used) = line_in(&file.buffer, room, file.mode.binary);
-    let line = file.buffer[..len].to_vec();
-    file.position += used as u64;
-    if file.buffer.len() > 16 * BUFFER_BYTES {
-        file.buffer = Vec::new();
-    }
+    let (len, used) = line_in(file.ahead(), room, file.mode.binary);
+    let line = file.ahead()[..len].to_vec();
+    file.used(used);
     Ok(Ok(Some(line)))
 }
 
@@ -401,7 +427,6 @@ fn write(m: &mut Machine, line: bool) -> Res {
         Err(ior) => return m.push(ior),
     };
     let files = m.host.file().ok_or_else(|| throw_with(-21, "files are switched off here"))?;
-    file.buffer.clear();
     let text = &m.memory.space[range];
     let result = if line {
         let mut text = text.to_vec();
@@ -413,6 +438,7 @@ fn write(m: &mut Machine, line: bool) -> Res {
     if let Ok(written) = result {
         file.position += written as u64;
     }
+    m.extra.files.forget_buffers();
     answer(m, result.map(drop))
 }
 

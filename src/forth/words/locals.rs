@@ -3,7 +3,7 @@
 use crate::forth::dict::{Entry, WordSet, control, prim};
 use crate::forth::error::{Res, throw, throw_with};
 use crate::forth::lex;
-use crate::forth::limits::NAME_BYTES;
+use crate::forth::limits::{LOCALS_COUNT, NAME_BYTES};
 use crate::forth::machine::Machine;
 use crate::forth::op::Op;
 
@@ -29,8 +29,16 @@ static WORDS: &[Entry] = &[
 /// Names of the group that (LOCAL) is building wait here until the empty name.
 fn declare(m: &mut Machine) -> Res {
     let name = m.pop_text()?;
+    if !m.comp.active {
+        m.extra.pending_locals.clear();
+        return Err(throw(-14));
+    }
     if name.len() > NAME_BYTES {
         return Err(throw(-19));
+    }
+    if m.extra.pending_locals.len() > LOCALS_COUNT {
+        m.extra.pending_locals.clear();
+        return Err(throw_with(-32, "too many local variables in one definition"));
     }
     if name.is_empty() {
         let names = std::mem::take(&mut m.extra.pending_locals);

@@ -22,6 +22,7 @@ pub mod locals;
 pub mod memory;
 pub mod number;
 pub mod search;
+pub mod see_code;
 pub mod string;
 pub mod string_ext;
 pub mod tools;
@@ -55,6 +56,7 @@ pub static SETS: &[WordSet] = &[
     tools::SET,
     tools_ext::SET,
     comfort::SET,
+    see_code::SET,
     search::SET,
     string::SET,
     string_ext::SET,
