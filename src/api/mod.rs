@@ -1,1 +1,10 @@
-//! The call table: every call once, with its word, RPC name, help and schema.
+//! The call table: every call once, with its word, RPC name, help, class and schema.
+
+pub mod call;
+mod calls;
+pub mod door;
+pub mod error;
+mod show;
+pub mod table;
+pub mod value;
+pub mod wire;

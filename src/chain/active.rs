@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::coins::CoinCache;
+use super::error::{BlockError, Standing};
 use super::event::ChainEvent;
 use super::index::{HeaderTree, TreeBranch};
-use super::state::BlockError;
 use crate::consensus::block::{CheckedBlock, check_block_in_place};
 use crate::consensus::connect::{ConnectError, Context, connect};
 use crate::consensus::header::{check_header_in_place, check_work};
@@ -26,17 +26,6 @@ use crate::store::rows::{BlockStatus, Spent, Tip, TxPlace};
 
 /// Memory that a row of the transaction index takes until it is written, in bytes.
 const TX_ROW_BYTES: usize = 56;
-
-/// How a block was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// It was here already.
-    Known,
-    /// It is kept, off the active chain: a side branch, or a block below it is missing.
-    Stored,
-    /// It is on the active chain.
-    Active,
-}
 
 #[derive(Debug)]
 pub(super) struct Active {

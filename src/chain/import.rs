@@ -7,8 +7,9 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::ops::ControlFlow;
 
+use super::error::{BlockError, Standing};
 use super::event::ChainEvent;
-use super::state::{BlockError, Chain, Standing};
+use super::state::Chain;
 use crate::consensus::block::CheckedBlock;
 use crate::consensus::rule::RuleError;
 use crate::consensus::tx::MAX_BLOCK_WEIGHT;

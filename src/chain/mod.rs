@@ -14,6 +14,7 @@
 
 mod active;
 pub mod coins;
+pub mod error;
 pub mod event;
 pub mod import;
 pub mod index;

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::active::Active;
-pub use super::active::Standing;
 use super::coins::CoinCache;
+use super::error::{BlockError, Standing};
 use super::event::ChainEvent;
 use super::index::{HeaderTree, TreeBranch};
 use crate::consensus::block::CheckedBlock;
-use crate::consensus::rule::RuleError;
 use crate::consensus::scripts::ScriptVerifier;
 use crate::primitives::block::{Block, Header};
-use crate::primitives::codec::{DecodeError, Encode};
+use crate::primitives::codec::Encode;
 use crate::primitives::id::BlockHash;
 use crate::primitives::network::NetworkParams;
 use crate::store::db::Store;
@@ -22,20 +21,6 @@ use crate::store::rows::Tip;
 
 /// Memory that bulk mode fills before it writes, in bytes, unless told otherwise.
 pub const BULK_BYTES: usize = 64 << 20;
-
-/// Why a block or header was not taken.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum BlockError {
-    /// The bytes are no block.
-    #[error("not a block: {0}")]
-    Decode(#[from] DecodeError),
-    /// The sender's fault.
-    #[error(transparent)]
-    Rule(#[from] RuleError),
-    /// Our disk's fault: the node must stop.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// A block that was taken.
 #[derive(Debug)]
@@ -71,7 +56,7 @@ pub struct Chain {
 
 impl Chain {
     pub fn open(store: Arc<Store>, verifier: Arc<dyn ScriptVerifier>) -> Result<Chain, StoreError> {
-        let opened_at = store.snapshot()?.tip()?;
+        let opened_at = store.tip()?;
         let bulk_bytes = BULK_BYTES;
         Ok(Chain { store, verifier, opened_at, bulk_bytes, active: None, fault: None })
     }

@@ -8,9 +8,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::coins::CoinCache;
+use super::error::BlockError;
 use super::index::HeaderTree;
 use super::query::{CoinTotals, coin_totals};
-use super::state::{BlockError, Chain};
+use super::state::Chain;
 use crate::consensus::block::{CheckedBlock, check_block_in_place};
 use crate::consensus::connect::{CoinView, ConnectError, Context, connect};
 use crate::consensus::rule::RuleError;

@@ -1,1 +1,14 @@
-//! Words over a door, evaluation of `-e` and files, and the REPL.
+//! The Forth console: words over a door, evaluation of `-e` and files, and the REPL.
+
+pub mod args;
+pub mod eval;
+mod files;
+mod help;
+pub mod host;
+mod library;
+mod picture;
+mod render;
+pub mod repl;
+mod secrets;
+mod stdio;
+mod words;

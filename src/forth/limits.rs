@@ -33,6 +33,21 @@ pub const CODE_TOKENS: usize = 8 << 20;
 /// Words of one machine.
 pub const WORDS: usize = 1 << 20;
 
+/// Files that a machine has open at the same time.
+pub const OPEN_FILES: usize = 128;
+/// Blocks of a block file.
+pub const BLOCKS: i64 = 1 << 20;
+/// Block buffers that are not interpreted.
+pub const BLOCK_BUFFERS: usize = 16;
+/// Significant digits of any float: no float has more that are not zero.
+pub const FLOAT_DIGITS: usize = 800;
+/// Digits that SET-PRECISION allows.
+pub const PRECISION_DIGITS: usize = 255;
+/// Bytes of all names and texts of REPLACES.
+pub const SUBSTITUTION_BYTES: usize = 1 << 20;
+/// Deepest nesting of words that run an execution token while they run (TRAVERSE-WORDLIST).
+pub const CALLBACK_NESTING: usize = 32;
+
 /// Limits that the owner of a machine may choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

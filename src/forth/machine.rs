@@ -546,7 +546,8 @@ impl Machine {
             }
         }
         self.out.extend_from_slice(text);
-        Ok(())
+        // Whole lines are shown at once: what follows may run for long.
+        if text.contains(&b'\n') { self.flush_out() } else { Ok(()) }
     }
 
     /// Hands everything printed to the host.

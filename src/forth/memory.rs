@@ -23,6 +23,8 @@ pub const BASE: usize = SPACE_BASE + 8;
 pub const TO_IN: usize = SPACE_BASE + 16;
 /// Address of BLK.
 pub const BLK: usize = SPACE_BASE + 24;
+/// Address of SCR.
+pub const SCR: usize = SPACE_BASE + 32;
 /// Address of the start of the pictured number.
 pub const HLD: usize = SPACE_BASE + 40;
 /// Start of the pictured numeric output buffer.

@@ -17,6 +17,8 @@ pub mod dict;
 pub mod error;
 mod fast;
 pub mod host;
+#[cfg(test)]
+mod hostile;
 mod lex;
 pub mod limits;
 pub mod machine;
@@ -28,5 +30,9 @@ mod run;
 mod source;
 mod stack;
 #[cfg(test)]
+mod suites;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tutorial;
 mod words;

@@ -116,6 +116,7 @@ impl Machine {
         if let Some(buffer) = input.buffer {
             self.memory.release(buffer);
         }
+        super::words::file::input_ended(self, input.id);
         // A text that no code and no word points into need not be kept.
         if self.code.len() + self.dict.len() == input.words_before
             && self.sources.len() == input.texts_before + 1
@@ -174,11 +175,7 @@ impl Machine {
                 self.memory.set_system(TO_IN, 0);
                 Ok(true)
             }
-            Refill::Block => super::words::refill_block(self),
-            Refill::File(id) => {
-                let id = *id;
-                super::words::refill_file(self, id)
-            }
+            Refill::Blocks { .. } => super::words::block::refill(self),
         }
     }
 
@@ -372,7 +369,8 @@ impl Machine {
     /// The next line for the text interpreter: a keyboard line ends, a block does too.
     fn next_line(&mut self) -> Res<bool> {
         match self.inputs.last().map(|input| &input.refill) {
-            Some(Refill::Lines { .. } | Refill::File(_)) => self.refill(),
+            Some(Refill::Lines { .. }) => self.refill(),
+            Some(Refill::Blocks { .. }) => super::words::block::next_of_thru(self),
             _ => Ok(false),
         }
     }

@@ -127,12 +127,13 @@ pub enum Refill {
     Never,
     /// The keyboard, through ACCEPT of the host.
     Terminal,
-    /// A block; the next one follows.
-    #[expect(dead_code, reason = "made by the BLOCK word set")]
-    Block,
-    /// An open file that is read line by line by the FILE word set.
-    #[expect(dead_code, reason = "made by the FILE word set")]
-    File(i64),
+    /// Blocks of LOAD or THRU; `next` to `last` are still to come.
+    Blocks {
+        /// The block after the current one.
+        next: i64,
+        /// The last one.
+        last: i64,
+    },
 }
 
 /// One input source. The parse area lies in data space.

@@ -1,1 +1,5 @@
 //! The whole node as one sans-IO state machine, and the published view that reads run on.
+
+pub mod io;
+pub mod state;
+pub mod view;

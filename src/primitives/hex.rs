@@ -14,40 +14,63 @@ pub enum HexError {
 /// Lower-case hex of `bytes`.
 pub fn encode(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(DIGITS[usize::from(byte >> 4)] as char);
-        text.push(DIGITS[usize::from(byte & 15)] as char);
+    let mut text = vec![0u8; bytes.len() * 2];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
     }
-    text
+    String::from_utf8(text).unwrap_or_default()
 }
 
 /// Bytes of hex text, either case.
 pub fn decode(text: &str) -> Result<Vec<u8>, HexError> {
     let raw = text.as_bytes();
-    if let Some(position) = raw.iter().position(|b| !b.is_ascii_hexdigit()) {
-        let found = text[..].chars().find(|c| !c.is_ascii_hexdigit()).unwrap_or('?');
+    let (pairs, odd) = raw.as_chunks::<2>();
+    let mut bad = 0;
+    let bytes = pairs
+        .iter()
+        .map(|pair| {
+            let (high, low) = (VALUES[usize::from(pair[0])], VALUES[usize::from(pair[1])]);
+            bad |= high | low;
+            high << 4 | low & 15
+        })
+        .collect();
+    if bad & NO_DIGIT != 0 || odd.first().is_some_and(|b| !b.is_ascii_hexdigit()) {
+        let position = raw.iter().position(|b| !b.is_ascii_hexdigit()).unwrap_or(0);
+        let found = text.chars().find(|c| !c.is_ascii_hexdigit()).unwrap_or('?');
         return Err(HexError::NotADigit { found, position });
     }
-    if !raw.len().is_multiple_of(2) {
+    if !odd.is_empty() {
         return Err(HexError::OddLength { digits: raw.len() });
     }
-    Ok(raw.chunks_exact(2).map(|pair| (digit(pair[0]) << 4) | digit(pair[1])).collect())
+    Ok(bytes)
 }
+
+/// The bit that marks what is no digit.
+const NO_DIGIT: u8 = 0x80;
+
+/// The value of each character as a digit.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < 10 {
+        values[b'0' as usize + digit] = digit as u8;
+        digit += 1;
+    }
+    let mut letter = 0;
+    while letter < 6 {
+        values[b'a' as usize + letter] = 10 + letter as u8;
+        values[b'A' as usize + letter] = 10 + letter as u8;
+        letter += 1;
+    }
+    values
+};
 
 /// Exactly `N` bytes of hex text.
 pub fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], HexError> {
     let bytes = decode(text)?;
     let got = bytes.len();
     bytes.try_into().map_err(|_| HexError::WrongLength { expected: N, got })
-}
-
-fn digit(byte: u8) -> u8 {
-    match byte {
-        b'0'..=b'9' => byte - b'0',
-        b'a'..=b'f' => byte - b'a' + 10,
-        _ => byte.wrapping_sub(b'A').wrapping_add(10),
-    }
 }
 
 #[cfg(test)]

@@ -115,3 +115,49 @@ T{ 10 3 t-bar -> 7 }T
 T{ 1 allocate swap free -> 0 0 }T
 T{ s" hello" s" ll" search nip nip -> true }T
 T{ s" abc" s" abd" compare -> -1 }T
+
+\ The rest of CORE.
+T{ 1 2 2dup 1 2 2drop -> 1 2 1 2 }T
+T{ 7 2 3 */mod -7 2 3 */mod -> 2 4 1 -5 }T
+T{ 1 2 > 2 1 > 0 0< -1 0< -> false true false true }T
+T{ 3 2* -3 2* 5 abs -5 abs 5 negate 0 invert -> 6 -6 5 5 -5 -1 }T
+T{ 1 2 max 1 2 min -1 1 max -1 1 min -> 2 1 1 -1 }T
+T{ 6 3 and 6 3 or 6 3 xor -> 2 7 5 }T
+T{ 3 -4 m* -> -12. }T
+T{ 7. 2 um/mod -1 0 2 um/mod -> 1 3 1 -1 1 rshift }T
+T{ 5 s>d -5 s>d -> 5. -5. }T
+T{ 1. 0 ' um/mod catch nip nip nip 0 1 1 ' um/mod catch nip nip nip -> -10 -11 }T
+T{ 1 2 t-arr 2! t-arr 2@ -> 1 2 }T
+T{ 65 t-arr c! t-arr c@ 321 t-arr c! t-arr c@ -> 65 65 }T
+T{ 5 chars 5 char+ 1 aligned 8 aligned -> 5 6 8 8 }T
+T{ 1 c, align here aligned here = 8 allot here 8 - -8 allot here = -> true true }T
+T{ pad 5 char x fill pad 4 + c@ pad 5 + 0 over c! c@ -> 120 0 }T
+T{ s" abcd" pad swap move pad pad 1+ 3 move pad 1+ c@ pad 3 + c@ -> 97 99 }T
+: t-r >r r@ r> ;
+T{ 5 t-r -> 5 5 }T
+: t-unloop 5 0 do i 2 = if i unloop exit then loop 9 ;
+T{ t-unloop -> 2 }T
+T{ 1 2 depth -> 1 2 2 }T
+T{ base @ 16 base ! 1f swap base ! -> 31 }T
+T{ 40 0 <# # #s -1 sign 42 hold #> pad swap move pad c@ pad 1+ c@ -> 42 45 }T
+T{ 0 0 <# #> nip -> 0 }T
+T{ 0 0 <# char a hold #> drop c@ -> 97 }T
+T{ ' . catch -> -4 }T
+T{ 1 . -1 u. space 3 spaces -1 spaces 65 emit cr s" typed" type ." text" -> }T
+: t-dot ." compiled" ;
+T{ t-dot -> }T
+T{ key -> 107 }T
+T{ pad 5 accept pad c@ pad 20 accept -> 5 116 10 }T
+T{ c" dup" find swap ' dup = c" if" find nip c" none" find nip -> -1 true 1 0 }T
+T{ source nip 0> >in @ 0> -> true true }T
+T{ state @ -> 0 }T
+T{ ( a comment ) 1 -> 1 }T
+: t-abort abort ;  : t-abortq abort" message" ;
+T{ ' t-abort catch 1 ' t-abortq catch nip 0 t-abortq -> -1 -2 }T
+T{ : t-quit quit ; -> }T
+T{ s" /COUNTED-STRING" environment? s" MAX-CHAR" environment? -> 255 true 255 true }T
+T{ s" ADDRESS-UNIT-BITS" environment? s" FLOORED" environment? -> 8 true true true }T
+T{ s" MAX-N" environment? s" MAX-U" environment? -> -1 1 rshift true -1 true }T
+T{ s" /HOLD" environment? swap 130 < s" /PAD" environment? swap 84 < -> true false true false }T
+T{ s" STACK-CELLS" environment? swap 32 < s" RETURN-STACK-CELLS" environment? swap 24 < -> true false true false }T
+T{ s" CORE" environment? s" NOSUCHQUERY" environment? -> true true false }T

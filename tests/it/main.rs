@@ -1,1 +1,10 @@
 //! The one integration-test binary.
+
+mod cli;
+mod crash;
+mod examples;
+mod licences;
+mod repl;
+mod run;
+mod tidy;
+mod transcripts;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{NOW, chain, totals};
-use crate::chain::state::BlockError;
+use crate::chain::error::BlockError;
 use crate::chain::verify;
 use crate::consensus::maker::{self, Parent, Random};
 use crate::consensus::scripts::NoScripts;

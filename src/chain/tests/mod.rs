@@ -7,8 +7,9 @@ mod rules;
 
 use std::sync::Arc;
 
+use super::error::BlockError;
 use super::query::{self, CoinTotals};
-use super::state::{Accepted, BlockError, Chain};
+use super::state::{Accepted, Chain};
 use crate::consensus::maker::{self, Parent};
 use crate::consensus::rule::RuleError;
 use crate::consensus::scripts::{NoScripts, ScriptEngine};

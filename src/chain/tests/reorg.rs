@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::{Lab, NOW, chain, totals};
+use crate::chain::error::{BlockError, Standing};
 use crate::chain::event::ChainEvent;
-use crate::chain::state::{BlockError, Chain, Standing};
+use crate::chain::state::Chain;
 use crate::chain::verify;
 use crate::consensus::maker::{self, Parent, Random};
 use crate::consensus::scripts::NoScripts;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Lab, NOW};
-use crate::chain::state::{BlockError, Chain};
+use crate::chain::error::BlockError;
+use crate::chain::state::Chain;
 use crate::consensus::connect::subsidy;
 use crate::consensus::maker;
 use crate::consensus::rule::RuleError;

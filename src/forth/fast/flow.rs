@@ -2,6 +2,7 @@
 
 use super::super::dict::{Dict, Kind};
 use super::super::op::{Op, Tok};
+use super::inline::Piece;
 
 /// Tokens in a row without a header.
 const STRAIGHT: u32 = 64;
@@ -21,7 +22,6 @@ pub struct Mark {
 
 /// Marks and needs of the tokens of one definition.
 pub struct Plan {
-    start: u32,
     marks: Vec<Mark>,
     needs: Vec<i32>,
 }
@@ -30,17 +30,13 @@ impl Plan {
     /// The mark of a token.
     #[must_use]
     pub fn mark(&self, token: u32) -> Mark {
-        token
-            .checked_sub(self.start)
-            .and_then(|at| self.marks.get(at as usize))
-            .copied()
-            .unwrap_or_default()
+        self.marks.get(token as usize).copied().unwrap_or_default()
     }
 
     /// Items that must be on the stack at a token.
     #[must_use]
     pub fn need(&self, token: u32) -> i32 {
-        self.needs.get((token - self.start) as usize).copied().unwrap_or(0)
+        self.needs.get(token as usize).copied().unwrap_or(0)
     }
 }
 
@@ -64,11 +60,12 @@ struct Effect {
 
 /// Marks labels and headers and works out needs.
 #[must_use]
-pub fn plan(code: &[Tok], dict: &Dict, start: u32, end: u32) -> Plan {
-    let len = (end - start) as usize;
-    let mut plan = Plan { start, marks: vec![Mark::default(); len + 1], needs: vec![0; len + 1] };
+pub fn plan(code: &[Piece], dict: &Dict) -> Plan {
+    let (start, end) = (0, code.len() as u32);
+    let len = code.len();
+    let mut plan = Plan { marks: vec![Mark::default(); len + 1], needs: vec![0; len + 1] };
     for token in start..end {
-        let tok = code[token as usize];
+        let tok = code[token as usize].tok;
         let at = (token - start) as usize;
         if tok.op == Op::Enter {
             plan.marks[at].header = true;
@@ -84,21 +81,25 @@ pub fn plan(code: &[Tok], dict: &Dict, start: u32, end: u32) -> Plan {
     let mut straight = 0;
     for token in start..end {
         let at = (token - start) as usize;
-        let before = at.checked_sub(1).map(|at| code[start as usize + at].op);
+        let before = at.checked_sub(1).map(|at| code[at].tok.op);
         straight += 1;
-        if straight >= STRAIGHT && code[token as usize].op != Op::Pick && before != Some(Op::QDup) {
+        if straight >= STRAIGHT
+            && code[token as usize].site == 0
+            && code[token as usize].tok.op != Op::Pick
+            && before != Some(Op::QDup)
+        {
             plan.marks[at].header = true;
         }
         if plan.marks[at].header {
             straight = 0;
         }
-        if is_call(effect(code, dict, &plan, token).way, code[token as usize].op) {
+        if is_call(effect(code, dict, &plan, token).way, code[token as usize].tok.op) {
             plan.marks[at + 1].header = true;
         }
     }
     if !settle(code, dict, &mut plan, start, end) {
         for token in start..end {
-            let tok = code[token as usize];
+            let tok = code[token as usize].tok;
             if tok.jumps() && tok.op != Op::Does && (start..=token).contains(&(tok.arg as u32)) {
                 plan.marks[(tok.arg as u32 - start) as usize].checked = true;
             }
@@ -114,7 +115,7 @@ fn is_call(way: Way, op: Op) -> bool {
 }
 
 /// Works the needs out backwards; false when they grow without end.
-fn settle(code: &[Tok], dict: &Dict, plan: &mut Plan, start: u32, end: u32) -> bool {
+fn settle(code: &[Piece], dict: &Dict, plan: &mut Plan, start: u32, end: u32) -> bool {
     for _ in 0..ROUNDS {
         let mut changed = false;
         for token in (start..end).rev() {
@@ -143,8 +144,8 @@ fn settle(code: &[Tok], dict: &Dict, plan: &mut Plan, start: u32, end: u32) -> b
 }
 
 #[allow(clippy::too_many_lines)] // the effect of every word in one place
-fn effect(code: &[Tok], dict: &Dict, plan: &Plan, token: u32) -> Effect {
-    let tok = code[token as usize];
+fn effect(code: &[Piece], dict: &Dict, plan: &Plan, token: u32) -> Effect {
+    let tok = code[token as usize].tok;
     let on = |takes: i32, gives: i32| Effect { takes, way: Way::On(gives - takes) };
     let away = |takes: i32| Effect { takes, way: Way::Away };
     let target = tok.arg as u32;
@@ -159,7 +160,7 @@ fn effect(code: &[Tok], dict: &Dict, plan: &Plan, token: u32) -> Effect {
         Op::QDo => Effect { takes: 2, way: Way::Both(-2, target, -2) },
         Op::Loop => Effect { takes: 0, way: Way::Both(0, target, 0) },
         Op::PlusLoop => Effect { takes: 1, way: Way::Both(-1, target, -1) },
-        Op::QDup => match code.get(token as usize + 1) {
+        Op::QDup => match code.get(token as usize + 1).map(|piece| piece.tok) {
             Some(next) if next.op == Op::Branch0 && !plan.mark(token + 1).label => {
                 // The two run as one: the next token is passed over.
                 Effect { takes: 1, way: Way::Both(1, next.arg as u32, -1) }
@@ -167,11 +168,9 @@ fn effect(code: &[Tok], dict: &Dict, plan: &Plan, token: u32) -> Effect {
             _ => away(0),
         },
         Op::Pick => {
-            let before = token.checked_sub(1).map(|before| code[before as usize]);
+            let before = token.checked_sub(1).map(|before| code[before as usize].tok);
             match before {
-                Some(Tok { op: Op::Lit, arg: n @ 0..=31, .. })
-                    if !plan.mark(token).label && token > plan.start =>
-                {
+                Some(Tok { op: Op::Lit, arg: n @ 0..=31, .. }) if !plan.mark(token).label => {
                     Effect { takes: n as i32 + 2, way: Way::On(0) }
                 }
                 _ => away(0),
@@ -188,8 +187,22 @@ fn effect(code: &[Tok], dict: &Dict, plan: &Plan, token: u32) -> Effect {
         | Op::Does
         | Op::Halt
         | Op::CatchDone
-        | Op::Interpret
-        | Op::FLit => away(0),
+        | Op::Interpret => away(0),
+        Op::FLit
+        | Op::FAdd
+        | Op::FSub
+        | Op::FMul
+        | Op::FDiv
+        | Op::FDup
+        | Op::FOver
+        | Op::FDrop
+        | Op::FSwap
+        | Op::FRot
+        | Op::FNegate
+        | Op::FAbs => on(0, 0),
+        Op::FFetch | Op::FStore | Op::SToF => on(1, 0),
+        Op::FLt | Op::FZLt | Op::FZEq => on(0, 1),
+        Op::DToF => on(2, 0),
         Op::Dup => on(1, 2),
         Op::Drop | Op::ToR => on(1, 0),
         Op::Swap => on(2, 2),

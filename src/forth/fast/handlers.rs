@@ -136,18 +136,25 @@ macro_rules! go {
 
 #[cold]
 #[inline(never)]
-fn lost(vm: &mut Vm<'_>) -> Exit {
+pub(super) fn lost(vm: &mut Vm<'_>) -> Exit {
     vm.code_thrown = -9;
-    Exit::Throw
+    cold_exit(Exit::Throw)
+}
+
+/// Hides which exit a cold path takes, so that calling it can be a jump.
+#[inline(always)]
+fn cold_exit(exit: Exit) -> Exit {
+    std::hint::black_box(exit)
 }
 
 #[cold]
 #[inline(never)]
-fn fail<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], sp: usize, code: i64) -> Exit {
+pub(super) fn fail<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], sp: usize, code: i64) -> Exit {
     vm.token = token_at(vm, ip);
+    vm.site = site_at(vm, ip);
     vm.depth = sp;
     vm.code_thrown = code;
-    Exit::Throw
+    cold_exit(Exit::Throw)
 }
 
 #[inline(always)]
@@ -155,12 +162,16 @@ fn token_at<'a>(vm: &Vm<'a>, ip: &'a [Insn]) -> u32 {
     vm.token_of.get(vm.code.len() - ip.len()).copied().unwrap_or(0)
 }
 
+fn site_at<'a>(vm: &Vm<'a>, ip: &'a [Insn]) -> u32 {
+    vm.site_of.get(vm.code.len() - ip.len()).copied().unwrap_or(0)
+}
+
 #[cold]
 #[inline(never)]
 fn leave(vm: &mut Vm<'_>, token: u32, depth: usize, exit: Exit) -> Exit {
     vm.token = token;
     vm.depth = depth;
-    exit
+    cold_exit(exit)
 }
 
 /// Goes on at an instruction index.
@@ -318,7 +329,7 @@ fn pause(vm: &mut Vm<'_>, target: i32, sp: usize) -> Exit {
     vm.ticks = 0;
     vm.token = vm.token_of.get((target as usize).wrapping_sub(1)).copied().unwrap_or(0);
     vm.depth = sp;
-    Exit::Resume
+    cold_exit(Exit::Resume)
 }
 
 /// An operation of one operand.
@@ -440,7 +451,7 @@ pub fn divide<'a, const MOD: bool, Y: Second>(
 // ---------------------------------------------------------------------- memory
 
 #[inline(always)]
-fn load_cell(space: &Space, address: i64) -> Option<i64> {
+pub(super) fn load_cell(space: &Space, address: i64) -> Option<i64> {
     let at = (address as u64).wrapping_sub(SPACE_BASE as u64);
     if at > (SPACE_BYTES - 8) as u64 {
         return None;
@@ -451,7 +462,7 @@ fn load_cell(space: &Space, address: i64) -> Option<i64> {
 }
 
 #[inline(always)]
-fn store_cell(space: &mut Space, address: i64, value: i64) -> bool {
+pub(super) fn store_cell(space: &mut Space, address: i64, value: i64) -> bool {
     let at = (address as u64).wrapping_sub(SPACE_BASE as u64);
     if at > (SPACE_BYTES - 8) as u64 {
         return false;
@@ -592,9 +603,6 @@ pub fn leave_locals<'a>(
 #[inline(always)]
 fn rpush(vm: &mut Vm<'_>, value: i64) -> bool {
     let at = vm.rdepth;
-    if at >= vm.rlimit {
-        return false;
-    }
     match vm.rstack.get_mut(GUARD + at) {
         Some(cell) => *cell = value,
         None => return false,
@@ -758,7 +766,7 @@ pub fn unloop<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize,
 /// Fails to the stepper, which names the word.
 pub fn header<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, acc: i64) -> Exit {
     let (x, next) = fetch!(vm, ip);
-    if sp < x.imm() as usize || sp > vm.stack_limit {
+    if sp < x.imm() as usize {
         let token = token_at(vm, ip);
         return leave(vm, token, sp, Exit::Step);
     }
@@ -778,15 +786,14 @@ pub fn shift<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize, acc:
 macro_rules! go_token {
     ($vm:ident, $token:expr, $frame:ident, $sp:ident) => {{
         let token: u32 = $token;
-        let entry = $vm.entries.get(token as usize).copied().unwrap_or(0);
+        let entries = $vm.entries;
         let code: &[Insn] = $vm.code;
-        if entry != 0
-            && let Some(ip) = code.get(entry as usize..)
-            && let Some([head, first]) = ip.first_chunk::<2>()
-            && $sp >= head.x.imm() as usize
-            && $sp <= $vm.stack_limit
+        if let Some(entry) = entries.get(token as usize)
+            && $sp >= entry.need as usize
+            && let Some(ip) = code.get(entry.at as usize..)
+            && let Some(first) = ip.first()
         {
-            return (first.f)($vm, &ip[1..], $frame, $sp, 0);
+            return (first.f)($vm, ip, $frame, $sp, 0);
         }
         leave($vm, token, $sp, Exit::Resume)
     }};
@@ -857,7 +864,7 @@ pub fn deferred<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize, _
 pub fn ret<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize, _: i64) -> Exit {
     let (x, _) = fetch!(vm, ip);
     let back = rpeek(vm, 0);
-    if !is_return(back) || vm.rdepth == 0 {
+    if !is_return(back) {
         return fail(vm, ip, sp, -25);
     }
     vm.rdepth -= 1;
@@ -911,6 +918,14 @@ pub fn catch<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, 
     call_token(vm, ip, sp, i32::from(x as i8), callee, T_CATCH_DONE)
 }
 
+/// Hands over at a token that may be a copy.
+#[cold]
+#[inline(never)]
+fn leave_at<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], token: u32, depth: usize) -> Exit {
+    vm.site = site_at(vm, ip);
+    leave(vm, token, depth, Exit::Step)
+}
+
 /// THROW of slot `b`.
 pub fn throw<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, acc: i64) -> Exit {
     let (x, next) = fetch!(vm, ip);
@@ -921,9 +936,9 @@ pub fn throw<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, 
     let token = x.imm() as u32;
     let depth = sp.wrapping_add_signed(isize::from(x as i8) + 1);
     let catching = vm.catches.len() > vm.floor && code != -56;
-    let Some(&top) = vm.catches.last() else { return leave(vm, token, depth, Exit::Step) };
+    let Some(&top) = vm.catches.last() else { return leave_at(vm, ip, token, depth) };
     if !catching || top.inputs != vm.inputs || top.ns != vm.nested {
-        return leave(vm, token, depth, Exit::Step);
+        return leave_at(vm, ip, token, depth);
     }
     vm.catches.pop();
     vm.caught = true;
@@ -947,7 +962,7 @@ pub fn catch_done<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize,
 #[inline(always)]
 fn give<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], sp: usize, code: i64) -> Exit {
     let back = rpeek(vm, 0);
-    if !is_return(back) || vm.rdepth == 0 {
+    if !is_return(back) {
         return fail(vm, ip, sp, -25);
     }
     vm.rdepth -= 1;

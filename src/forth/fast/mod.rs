@@ -11,8 +11,10 @@
 //! takes over and names the exact word. Return addresses are token indices and the stepper and
 //! fast code hand over to each other at every header.
 
+pub mod floats;
 mod flow;
 pub mod handlers;
+mod inline;
 pub mod select;
 mod translate;
 
@@ -32,8 +34,10 @@ pub const TOP: i32 = 128;
 pub const LOCALS: usize = 64;
 /// Backward branches and calls between two visits to the run loop.
 pub const QUANTUM: u32 = if cfg!(debug_assertions) { 32 } else { 8192 };
-/// In the table of entries: this definition stays with the stepper.
+/// As the place of an entry: this definition stays with the stepper.
 pub const NEVER: u32 = u32::MAX;
+/// As the place of an entry: not translated yet.
+pub const NONE: u32 = u32::MAX - 1;
 /// Instructions kept; beyond, all fast code is dropped and made anew on demand.
 const INSNS: usize = 2 << 20;
 
@@ -50,6 +54,15 @@ pub struct Insn {
     pub f: Handler,
     /// Its operands, see [`Operands`].
     pub x: u64,
+}
+
+/// Where the fast code of a token is.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Index of its first instruction, behind the header; or [`NONE`], or [`NEVER`].
+    pub at: u32,
+    /// Items that must be on the stack.
+    pub need: u32,
 }
 
 /// Why fast code ended.
@@ -69,18 +82,18 @@ pub enum Exit {
 pub struct Vm<'a> {
     pub space: &'a mut Space,
     pub stack: &'a [Cell<i64>],
-    pub stack_limit: usize,
     pub code: &'a [Insn],
-    pub entries: &'a [u32],
+    pub entries: &'a [Entry],
     pub token_of: &'a [u32],
+    pub site_of: &'a [u32],
     pub dict: &'a Dict,
     pub rstack: &'a mut [i64],
     pub rdepth: usize,
-    pub rlimit: usize,
     pub lstack: &'a [Cell<i64>],
     pub ldepth: usize,
     pub llimit: usize,
     pub locals: &'a [Cell<i64>; LOCALS],
+    pub fstack: &'a mut [f64],
     pub fdepth: usize,
     pub loop_index: i64,
     pub loop_limit: i64,
@@ -91,6 +104,7 @@ pub struct Vm<'a> {
     pub nested: usize,
     pub caught: bool,
     pub token: u32,
+    pub site: u32,
     pub code_thrown: i64,
     pub depth: usize,
 }
@@ -102,8 +116,12 @@ pub struct Fast {
     pub code: Vec<Insn>,
     /// Token of each instruction.
     pub token_of: Vec<u32>,
-    /// Instruction of a token's header; 0 for none, or [`NEVER`].
-    pub entries: Vec<u32>,
+    /// Site of each instruction, 0 for none.
+    pub site_of: Vec<u32>,
+    /// Sites of copied words.
+    pub sites: Vec<inline::Site>,
+    /// Fast code of each token.
+    pub entries: Vec<Entry>,
 }
 
 impl Fast {
@@ -111,6 +129,8 @@ impl Fast {
     pub fn flush(&mut self) {
         self.code.clear();
         self.token_of.clear();
+        self.site_of.clear();
+        self.sites.clear();
         self.entries.clear();
     }
 }
@@ -120,8 +140,8 @@ impl Machine {
     #[inline]
     pub(in crate::forth) fn fast_entry(&mut self, starts: bool) -> Option<u32> {
         match self.fast.entries.get(self.ip as usize) {
-            Some(&NEVER) => None,
-            Some(&entry) if entry != 0 => Some(entry),
+            Some(&Entry { at: NEVER, .. }) => None,
+            Some(&Entry { at, .. }) if at != NONE => Some(at - 1),
             _ if starts => self.translate_here(),
             _ => None,
         }
@@ -134,7 +154,7 @@ impl Machine {
         }
         self.translate(self.ip);
         match self.fast.entries.get(self.ip as usize) {
-            Some(&entry) if entry != 0 && entry != NEVER => Some(entry),
+            Some(&Entry { at, .. }) if at < NONE => Some(at - 1),
             _ => None,
         }
     }
@@ -142,7 +162,9 @@ impl Machine {
     /// Runs fast code from a header until it hands over. False: the stepper must take the next
     /// token.
     pub(in crate::forth) fn run_fast(&mut self, entry: u32, floor: usize) -> Res<bool> {
-        let stack = Cell::from_mut(&mut self.ds.cells[..]).as_slice_of_cells();
+        // Cut so that a window exists exactly for the depths that are allowed.
+        let room = self.ds.limit + WINDOW;
+        let stack = Cell::from_mut(&mut self.ds.cells[..room]).as_slice_of_cells();
         let lstack = Cell::from_mut(&mut self.ls.cells[..]).as_slice_of_cells();
         let locals = locals_window(lstack, self.ls.depth);
         let Some(code) = self.fast.code.get(entry as usize..) else { return Ok(false) };
@@ -157,18 +179,18 @@ impl Machine {
         let mut vm = Vm {
             space: &mut self.memory.space,
             stack,
-            stack_limit: self.ds.limit,
             code: &self.fast.code,
             entries: &self.fast.entries,
             token_of: &self.fast.token_of,
+            site_of: &self.fast.site_of,
             dict: &self.dict,
-            rstack: &mut self.rs.cells,
+            rstack: &mut self.rs.cells[..GUARD + self.rs.limit],
             rdepth: self.rs.depth,
-            rlimit: self.rs.limit,
             lstack,
             ldepth: self.ls.depth,
             llimit: self.ls.limit,
             locals,
+            fstack: &mut self.fs.cells[..GUARD + self.fs.limit],
             fdepth: self.fs.depth,
             loop_index: self.loop_index,
             loop_limit: self.loop_limit,
@@ -179,10 +201,12 @@ impl Machine {
             nested: self.ns.len(),
             caught: false,
             token: self.ip,
+            site: 0,
             code_thrown: 0,
             depth: self.ds.depth,
         };
         let exit = (first.f)(&mut vm, code, frame, self.ds.depth, 0);
+        let site = vm.site;
         let (token, thrown, caught) = (vm.token, vm.code_thrown, vm.caught);
         let (depth, rdepth, ldepth, fdepth) = (vm.depth, vm.rdepth, vm.ldepth, vm.fdepth);
         let left = vm.ticks;
@@ -200,6 +224,7 @@ impl Machine {
             self.caught_message = None;
         }
         self.ip = token;
+        self.leave_copy(site)?;
         if let Some(fuel) = &mut self.fuel {
             *fuel = fuel.saturating_sub(u64::from(granted - left));
         }
@@ -214,6 +239,20 @@ impl Machine {
                 Err(throw(thrown))
             }
         }
+    }
+}
+
+impl Machine {
+    /// Gives the return addresses that a call would have left to code that was copied.
+    fn leave_copy(&mut self, site: u32) -> Res {
+        let mut chain = Vec::new();
+        let mut at = site;
+        while at != 0 {
+            let Some(&(token, outer)) = self.fast.sites.get(at as usize) else { break };
+            chain.push(token + 1);
+            at = outer;
+        }
+        chain.into_iter().rev().try_for_each(|back| self.push_return(back))
     }
 }
 

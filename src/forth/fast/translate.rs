@@ -9,10 +9,12 @@ use super::super::dict::Kind;
 use super::super::machine::{Machine, T_CATCH_DONE};
 use super::super::op::{Op, Tok};
 use super::super::run::{binary, unary};
+use super::floats as f;
 use super::flow::{Plan, plan};
 use super::handlers as h;
-use super::select::{self, Bin, Un, X, Y};
-use super::{Handler, Insn, LOCALS, NEVER, TOP};
+use super::inline::{Inliner, Piece};
+use super::select::{self, Bin, From, Un, X, Y};
+use super::{Entry, Handler, Insn, LOCALS, NEVER, NONE, TOP};
 
 /// What is known about an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,12 +59,13 @@ const REACH: i32 = 110;
 struct Translator<'m> {
     machine: &'m Machine,
     plan: Plan,
-    start: u32,
+    list: Vec<Piece>,
     /// First index of the new code in the code of the machine.
     origin: usize,
     code: Vec<Insn>,
     token_of: Vec<u32>,
-    entries: Vec<(u32, u32)>,
+    site_of: Vec<u32>,
+    entries: Vec<(u32, Entry)>,
     fixups: Vec<(usize, u32)>,
     /// Code index and depth of labels.
     labels: Vec<(u32, i32)>,
@@ -84,7 +87,7 @@ impl Machine {
         let start = at.checked_sub(1).map_or(0, |at| self.code_words[at].0);
         let end = self.code_words.get(at).map_or(self.code.len() as u32, |&(start, _)| start);
         if self.fast.entries.len() < self.code.len() {
-            self.fast.entries.resize(self.code.len(), 0);
+            self.fast.entries.resize(self.code.len(), Entry { at: NONE, need: 0 });
         }
         if self.fast.code.is_empty() {
             self.begin_fast_code();
@@ -92,37 +95,43 @@ impl Machine {
         if token < start.max(3) {
             return;
         }
-        let plan = plan(&self.code, &self.dict, start, end);
-        let labels = vec![(u32::MAX, UNKNOWN); (end - start) as usize + 1];
+        let first_site = self.fast.sites.len() as u32;
+        let inliner = Inliner::new(&self.code, &self.code_words, &self.dict, first_site);
+        let (list, sites, bound) = inliner.expand(start, end);
+        let plan = plan(&list, &self.dict);
+        let labels = vec![(u32::MAX, UNKNOWN); list.len() + 1];
         let mut translator = Translator {
             machine: self,
             plan,
-            start,
+            list,
             origin: self.fast.code.len(),
             code: Vec::new(),
             token_of: Vec::new(),
+            site_of: Vec::new(),
             entries: Vec::new(),
             fixups: Vec::new(),
             labels,
             items: Vec::new(),
             base: 0,
             acc: None,
-            token: start,
+            token: 0,
             alive: false,
-            bound: Vec::new(),
+            bound,
         };
-        let done = translator.run(end).is_ok();
-        let Translator { code, token_of, entries, bound, .. } = translator;
+        let done = translator.run().is_ok();
+        let Translator { code, token_of, site_of, entries, bound, .. } = translator;
         if !done {
             for token in start..end {
                 if self.code[token as usize].op == Op::Enter {
-                    self.fast.entries[token as usize] = NEVER;
+                    self.fast.entries[token as usize] = Entry { at: NEVER, need: 0 };
                 }
             }
             return;
         }
         self.fast.code.extend(code);
         self.fast.token_of.extend(token_of);
+        self.fast.site_of.extend(site_of);
+        self.fast.sites.extend(sites);
         for (token, entry) in entries {
             self.fast.entries[token as usize] = entry;
         }
@@ -138,12 +147,14 @@ impl Machine {
         let mut put = |f: Handler, token| {
             self.fast.code.push(Insn { f, x: 0 });
             self.fast.token_of.push(token);
+            self.fast.site_of.push(0);
         };
+        self.fast.sites.push((0, 0));
         put(h::end, 0);
         put(h::header, T_CATCH_DONE);
         put(h::catch_done, T_CATCH_DONE);
         put(h::end, 0);
-        self.fast.entries[T_CATCH_DONE as usize] = 1;
+        self.fast.entries[T_CATCH_DONE as usize] = Entry { at: 2, need: 0 };
     }
 }
 
@@ -156,8 +167,9 @@ fn imm_bits(value: i32) -> u64 {
 }
 
 impl Translator<'_> {
-    fn run(&mut self, end: u32) -> Step {
-        let mut token = self.start;
+    fn run(&mut self) -> Step {
+        let end = self.list.len() as u32;
+        let mut token = 0;
         while token < end {
             self.token = token;
             self.arrive(token)?;
@@ -166,7 +178,7 @@ impl Translator<'_> {
         }
         self.emit(h::end, 0);
         for &(at, target) in &self.fixups {
-            let (index, _) = self.labels[(target - self.start) as usize];
+            let (index, _) = *self.labels.get(target as usize).ok_or(GiveUp)?;
             if index == u32::MAX {
                 return Err(GiveUp);
             }
@@ -179,7 +191,15 @@ impl Translator<'_> {
 
     fn emit(&mut self, f: Handler, x: u64) {
         self.code.push(Insn { f, x });
-        self.token_of.push(self.token);
+        let piece = self.list.get(self.token as usize).or(self.list.last());
+        let (token, site) = piece.map_or((0, 0), |piece| (piece.token, piece.site));
+        self.token_of.push(token);
+        self.site_of.push(site);
+    }
+
+    /// Index in the code of the machine.
+    fn original(&self, token: u32) -> u32 {
+        self.list.get(token as usize).map_or(0, |piece| piece.token)
     }
 
     fn here(&self) -> u32 {
@@ -440,7 +460,7 @@ impl Translator<'_> {
     // ------------------------------------------------------------------ labels and branches
 
     fn label(&mut self, token: u32) -> &mut (u32, i32) {
-        &mut self.labels[(token - self.start) as usize]
+        &mut self.labels[token as usize]
     }
 
     /// Moves the window so that the depth becomes `depth`.
@@ -484,7 +504,8 @@ impl Translator<'_> {
                 return Err(GiveUp);
             }
             let here = self.here();
-            self.entries.push((token, here));
+            let original = self.original(token);
+            self.entries.push((original, Entry { at: here + 1, need: need as u32 }));
             self.emit(h::header, imm_bits(need));
             if mark.checked {
                 self.emit(h::header, imm_bits(need));
@@ -599,7 +620,7 @@ impl Translator<'_> {
 
     /// Translates the token and perhaps those that fuse with it; how many.
     fn translate_token(&mut self, token: u32) -> Step<u32> {
-        let tok = self.machine.code[token as usize];
+        let tok = self.list[token as usize].tok;
         match tok.op {
             Op::Enter => {
                 if tok.arg > 0 {
@@ -646,7 +667,7 @@ impl Translator<'_> {
                 Ok(1)
             }
             Op::QDup => {
-                let next = self.machine.code[token as usize + 1];
+                let next = self.list.get(token as usize + 1).ok_or(GiveUp)?.tok;
                 self.settle(0)?;
                 self.canonical()?;
                 let top = Val::Slot(self.depth() - 1);
@@ -703,7 +724,7 @@ impl Translator<'_> {
                 self.base -= 1;
                 let by = self.by(0)?;
                 let f: Handler = if tok.op == Op::Execute { h::execute } else { h::catch };
-                self.emit(f, by | (slot_byte(at) << 8) | imm_bits(token as i32));
+                self.emit(f, by | (slot_byte(at) << 8) | imm_bits(self.original(token) as i32));
                 self.alive = false;
                 Ok(1)
             }
@@ -712,22 +733,129 @@ impl Translator<'_> {
                 let at = self.depth() - 1;
                 self.base -= 1;
                 let by = self.by(0)?;
-                self.emit(h::throw, by | (slot_byte(at) << 8) | imm_bits(token as i32));
+                self.emit(
+                    h::throw,
+                    by | (slot_byte(at) << 8) | imm_bits(self.original(token) as i32),
+                );
                 Ok(1)
             }
             Op::Deferred => {
                 self.canonical()?;
                 let by = self.by(0)?;
-                self.emit(h::deferred, by | imm_bits(token as i32));
+                self.emit(h::deferred, by | imm_bits(self.original(token) as i32));
                 self.emit(h::end, tok.arg as u64);
                 self.alive = false;
                 Ok(1)
             }
-            Op::Compile | Op::Does | Op::Halt | Op::CatchDone | Op::Interpret | Op::FLit => {
+            Op::Compile | Op::Does | Op::Halt | Op::CatchDone | Op::Interpret => {
                 self.step_out(token).map(|()| 1)
             }
+            op if self.is_float(op) => self.float(token, tok),
             op => self.data(token, op),
         }
+    }
+
+    fn is_float(&self, op: Op) -> bool {
+        op == Op::FLit || (op as u8 >= Op::FAdd as u8 && op as u8 <= Op::SToF as u8)
+    }
+
+    /// The op `ahead` pieces on, unless something else leads there.
+    fn follows(&self, token: u32, ahead: u32) -> Option<Tok> {
+        let marked = (1..=ahead).any(|n| {
+            let mark = self.plan.mark(token + n);
+            mark.label || mark.header
+        });
+        if marked { None } else { self.list.get((token + ahead) as usize).map(|piece| piece.tok) }
+    }
+
+    /// Floating-point words, fused where they often stand together.
+    fn float(&mut self, token: u32, tok: Tok) -> Step<u32> {
+        let next = self.follows(token, 1).map_or(Op::Noop, |tok| tok.op);
+        let third = self.follows(token, 2).map_or(Op::Noop, |tok| tok.op);
+        match tok.op {
+            Op::FLit => {
+                if let Some(f) = select::float_binary(next, From::Lit) {
+                    self.emit(f, tok.arg as u64);
+                    return Ok(2);
+                }
+                self.emit(f::flit, tok.arg as u64);
+            }
+            Op::FDup if next == Op::FMul => {
+                self.emit(f::fsquare, 0);
+                return Ok(2);
+            }
+            Op::FOver if next == Op::FDup && third == Op::FMul => {
+                self.emit(f::fover_square, 0);
+                return Ok(3);
+            }
+            Op::FOver => {
+                if next == Op::FOver
+                    && let Some(f) = select::float_binary(third, From::TwoOver)
+                {
+                    self.emit(f, 0);
+                    return Ok(3);
+                }
+                if let Some(f) = select::float_binary(next, From::Over) {
+                    self.emit(f, 0);
+                    return Ok(2);
+                }
+                self.emit(f::fpick::<1>, 0);
+            }
+            Op::FRot if next == Op::FRot => {
+                self.emit(f::frot_back, 0);
+                return Ok(2);
+            }
+            Op::FDup => self.emit(f::fpick::<0>, 0),
+            Op::FDrop => self.emit(f::fdrop, 0),
+            Op::FSwap => self.emit(f::fswap, 0),
+            Op::FRot => self.emit(f::frot, 0),
+            Op::FNegate => self.emit(f::fnegate, 0),
+            Op::FAbs => self.emit(f::fabs, 0),
+            Op::FFetch | Op::FStore => {
+                self.ensure(1)?;
+                let fixed = match self.items.last() {
+                    Some(Val::Imm(address)) => Some(*address as u64),
+                    _ => None,
+                };
+                if tok.op == Op::FFetch
+                    && let Some(address) = fixed
+                    && let Some(f) = select::float_binary(next, From::Load)
+                {
+                    self.pop()?;
+                    self.emit(f, address);
+                    return Ok(2);
+                }
+                self.settle_fixed()?;
+                if let Some(Val::Sum { scaled: true, .. }) = self.items.last() {
+                    self.settle(0)?;
+                }
+                let val = self.pop()?;
+                let (x, _, bits) = self.address(val)?;
+                self.emit(select::float_memory(x, tok.op == Op::FStore), bits);
+            }
+            Op::FLt => self.push_result(f::fless, 0)?,
+            Op::FZLt => self.push_result(f::fnegative, 0)?,
+            Op::FZEq => self.push_result(f::fzero, 0)?,
+            Op::DToF => {
+                self.settle(0)?;
+                self.settle(1)?;
+                let high = self.pop()?;
+                let low = self.pop()?;
+                let (Val::Slot(high), Val::Slot(low)) = (high, low) else { return Err(GiveUp) };
+                self.emit(f::d_to_f, (slot_byte(low) << 8) | (slot_byte(high) << 16));
+            }
+            Op::SToF => {
+                self.settle_x(0)?;
+                let val = self.pop()?;
+                let (x, bits) = self.x_operand(val)?;
+                self.emit(select::s_to_f(x), bits);
+            }
+            op => {
+                let f = select::float_binary(op, From::Stack).ok_or(GiveUp)?;
+                self.emit(f, 0);
+            }
+        }
+        Ok(1)
     }
 
     /// The signed byte by which a window moves to the depth plus `extra`.
@@ -739,7 +867,7 @@ impl Translator<'_> {
     fn step_out(&mut self, token: u32) -> Step {
         self.canonical()?;
         let by = self.by(0)?;
-        self.emit(h::step_out, by | imm_bits(token as i32));
+        self.emit(h::step_out, by | imm_bits(self.original(token) as i32));
         self.alive = false;
         Ok(())
     }
@@ -841,7 +969,7 @@ impl Translator<'_> {
     fn call(&mut self, token: u32, callee: u32) -> Step {
         self.canonical()?;
         let by = i32::from(i8::try_from(self.depth()).map_err(|_| GiveUp)?);
-        self.emit(h::call, h::call_operands(by, callee, token + 1));
+        self.emit(h::call, h::call_operands(by, callee, self.original(token) + 1));
         self.alive = false;
         Ok(())
     }
@@ -1173,7 +1301,7 @@ impl Translator<'_> {
             if self.plan.mark(at).label || self.plan.mark(at).header {
                 return None;
             }
-            let tok = self.machine.code.get(at as usize)?;
+            let tok = self.list.get(at as usize)?.tok;
             match tok.op {
                 Op::ZEq => inverted = !inverted,
                 Op::Branch0 => return Some((at + 1 - token, tok.arg as u32, inverted)),

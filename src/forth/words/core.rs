@@ -2,8 +2,6 @@
 
 use crate::forth::dict::{Entry, WordSet, constant, op, op_only, prim};
 use crate::forth::error::{Fault, Res, throw};
-use crate::forth::host::EnvironmentValue;
-use crate::forth::limits::{HOLD_BYTES, LOCALS_COUNT, PAD_BYTES};
 use crate::forth::machine::{Machine, T_INTERPRET};
 use crate::forth::memory;
 use crate::forth::op::Op;
@@ -117,7 +115,6 @@ static WORDS: &[Entry] = &[
     prim("evaluate", "( i*x c-addr u -- j*x )", "Interprets a string.", evaluate),
     prim("quit", "( -- ) ( R: i*x -- )", "Back to the keyboard.", quit),
     prim("abort", "( i*x -- )", "Empties the stacks and goes back to the keyboard.", abort),
-    prim("environment?", "( c-addr u -- false | i*x true )", "Asks about the system.", environment),
 ];
 
 /// A well-formed flag.
@@ -313,9 +310,7 @@ pub fn spaces(m: &mut Machine) -> Res {
 }
 
 fn key(m: &mut Machine) -> Res {
-    m.flush_out()?;
-    m.host.flush()?;
-    match m.host.key()? {
+    match super::facility::next_key(m)? {
         Some(byte) => m.push(i64::from(byte)),
         None => Err(throw(-39)),
     }
@@ -361,48 +356,4 @@ fn quit(_: &mut Machine) -> Res {
 
 fn abort(_: &mut Machine) -> Res {
     Err(throw(-1))
-}
-
-fn environment(m: &mut Machine) -> Res {
-    let name = m.pop_text()?;
-    let name = String::from_utf8_lossy(&name).to_uppercase();
-    let cell = match name.as_str() {
-        "/COUNTED-STRING" => 255,
-        "/HOLD" => HOLD_BYTES as i64,
-        "/PAD" => PAD_BYTES as i64,
-        "ADDRESS-UNIT-BITS" => 8,
-        "FLOORED" => -1,
-        "MAX-CHAR" => 255,
-        "MAX-N" => i64::MAX,
-        "MAX-U" => -1,
-        "RETURN-STACK-CELLS" => m.limits.return_cells as i64,
-        "STACK-CELLS" => m.limits.stack_cells as i64,
-        "FLOATING-STACK" => m.limits.float_cells as i64,
-        "#LOCALS" => LOCALS_COUNT as i64,
-        "WORDLISTS" => super::super::limits::ORDER_LISTS as i64,
-        "MAX-D" => {
-            m.push_double(i128::MAX)?;
-            return m.push(-1);
-        }
-        "MAX-UD" => {
-            m.push_double(-1)?;
-            return m.push(-1);
-        }
-        _ => return environment_of_host(m, &name),
-    };
-    m.push_n([cell, -1])
-}
-
-fn environment_of_host(m: &mut Machine, name: &str) -> Res {
-    match m.host.environment(name) {
-        None => return m.push(0),
-        Some(EnvironmentValue::Cell(value)) => m.push(value)?,
-        Some(EnvironmentValue::Flag(value)) => m.push_flag(value)?,
-        Some(EnvironmentValue::Double(value)) => m.push_double(value)?,
-        Some(EnvironmentValue::Text(text)) => {
-            let pair = m.transient(&text)?;
-            m.push_pair(pair)?;
-        }
-    }
-    m.push(-1)
 }

@@ -369,10 +369,7 @@ fn paren(m: &mut Machine) -> Res {
         let closed = m.parse_address() > address + len || before > address + len;
         // In a file a comment may go over several lines (FILE 11.6.1.0080).
         let multi = m.inputs.last().is_some_and(|input| {
-            matches!(
-                input.refill,
-                crate::forth::source::Refill::Lines { .. } | crate::forth::source::Refill::File(_)
-            )
+            matches!(input.refill, crate::forth::source::Refill::Lines { .. })
         });
         if closed || !multi || !m.refill()? {
             return Ok(());

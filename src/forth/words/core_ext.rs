@@ -232,8 +232,11 @@ fn c_quote_compiled(m: &mut Machine) -> Res {
 }
 
 fn parse(m: &mut Machine) -> Res {
-    let delimiter = m.pop()? as u8;
-    let pair = m.parse_until(delimiter)?;
+    let delimiter = m.pop()?;
+    let pair = match u8::try_from(delimiter) {
+        Ok(byte) if byte.is_ascii() => m.parse_until(byte)?,
+        _ => super::xchar::parse_until(m, delimiter)?,
+    };
     m.push_pair(pair)
 }
 
@@ -271,8 +274,16 @@ fn restore_input(m: &mut Machine) -> Res {
     let [to_in, next, pos, blk, level] = m.pop_n()?;
     let depth = m.inputs.len() as i64;
     let Some(input) = m.inputs.last_mut() else { return m.push(-1) };
-    if level != depth || m.memory.system(memory::BLK) != blk {
+    let in_blocks = matches!(input.refill, Refill::Blocks { .. });
+    if level != depth || in_blocks != (blk != 0) {
         return m.push(-1);
+    }
+    if in_blocks {
+        if m.memory.system(memory::BLK) != blk {
+            super::block::switch(m, blk)?;
+        }
+        m.memory.set_system(memory::TO_IN, to_in);
+        return m.push(0);
     }
     if i64::from(input.pos) != pos {
         // Another line of the same text: put that line back.
@@ -512,6 +523,48 @@ impl Machine {
         self.forget_code(state.code);
         let _ = state.texts;
         Ok(())
+    }
+
+    /// FORGET: as a MARKER just before `word`, as far as that can be told afterwards.
+    pub(in crate::forth) fn forget_from(&mut self, word: u32) -> Res {
+        let mut state = MarkerState {
+            words: word as usize,
+            code: self.code.len(),
+            code_words: self.code_words.len(),
+            texts: self.sources.len(),
+            here: self.memory.here,
+            strings: self.memory.strings,
+            lists: self.dict.lists(),
+            order: self.dict.order.clone(),
+            current: self.dict.current,
+            markers: self.markers.len(),
+            included: self.included.len(),
+        };
+        if let Some(at) = self.code_words.iter().position(|&(_, owner)| owner >= word) {
+            (state.code, state.code_words) = (self.code_words[at].0 as usize, at);
+        }
+        for index in word..self.dict.len() as u32 {
+            match self.dict.get(index).map(|header| header.kind) {
+                Some(
+                    Kind::Create(at, _)
+                    | Kind::Value(at)
+                    | Kind::TwoValue(at)
+                    | Kind::FValue(at)
+                    | Kind::TwoConstant(at)
+                    | Kind::Defer(at),
+                ) => state.here = state.here.min(at as usize),
+                Some(Kind::Marker(at)) => state.markers = state.markers.min(at as usize),
+                Some(Kind::Vocabulary(list)) => state.lists = state.lists.min(list as usize),
+                _ => {}
+            }
+        }
+        state.order.retain(|&list| (list as usize) < state.lists);
+        if state.current as usize >= state.lists {
+            state.current = crate::forth::dict::FORTH_LIST;
+        }
+        let index = self.markers.len() as u32;
+        self.markers.push(state);
+        self.forget_to(index)
     }
 
     /// Cuts the code, unless something that still runs would return into it.

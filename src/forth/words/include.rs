@@ -77,7 +77,8 @@ fn load(m: &mut Machine, name: &[u8], once: bool) -> Res {
         m.included.push(Rc::clone(&path));
     }
     m.push_return(m.ip)?;
-    m.open_lines(&text, Rc::clone(&path), 1, Some(path))?;
+    let id = m.extra.files.source_id();
+    m.open_lines(&text, Rc::clone(&path), id, Some(path))?;
     m.ip = T_INTERPRET;
     Ok(())
 }

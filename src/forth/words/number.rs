@@ -37,7 +37,8 @@ fn less_sharp(m: &mut Machine) -> Res {
     Ok(())
 }
 
-fn hold_byte(m: &mut Machine, byte: u8) -> Res {
+/// Puts one byte before the pictured number.
+pub fn hold_byte(m: &mut Machine, byte: u8) -> Res {
     let at = m.memory.system(HLD) - 1;
     if at < HOLD as i64 || at >= HOLD_END as i64 {
         return Err(throw(-17));

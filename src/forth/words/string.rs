@@ -98,7 +98,7 @@ fn search(m: &mut Machine) -> Res {
 }
 
 /// Where `needle` first stands in `text`; candidates are found by their first byte.
-fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
+pub fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
     let Some((&first, rest)) = needle.split_first() else { return Some(0) };
     let last = text.len().checked_sub(needle.len())?;
     let mut at = 0;

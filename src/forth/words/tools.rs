@@ -31,7 +31,8 @@ static WORDS: &[Entry] = &[
     immediate("[undefined]", "( \"name\" -- f )", "True when the name is not known.", undefined),
 ];
 
-fn dot_s(m: &mut Machine) -> Res {
+/// .S
+pub fn dot_s(m: &mut Machine) -> Res {
     let mut text = format!("<{}> ", m.ds.depth).into_bytes();
     let base = m.base().clamp(2, 36) as u32;
     let skip = m.ds.depth.saturating_sub(64);

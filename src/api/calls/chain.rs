@@ -1,0 +1,261 @@
+//! Calls about blocks and the chain, in Bitcoin Core's shapes.
+
+use std::ops::ControlFlow;
+
+use serde_json::json;
+
+use crate::api::call::{Call, Class, ReadCall};
+use crate::api::error::{CallError, ErrorKind};
+use crate::api::show;
+use crate::api::value::{BlockId, Count, HexBytes, Json, Kind};
+use crate::chain::query;
+use crate::chain::verify::verify;
+use crate::node::view::View;
+use crate::primitives::block::Height;
+use crate::primitives::codec::Encode;
+use crate::primitives::id::BlockHash;
+use crate::store::rows::HeaderRow;
+use crate::store::snapshot::Snapshot;
+
+/// Blocks that `check-chain` looks at when nobody says, and how hard, as Core's `verifychain`.
+const CHECK_BLOCKS: u32 = 6;
+const CHECK_LEVEL: u32 = 3;
+
+/// The id and the row of a block, by height on the best chain or by hash anywhere.
+pub(super) fn find_block(
+    snapshot: &Snapshot,
+    block: BlockId,
+) -> Result<(u32, HeaderRow), CallError> {
+    let id = match block {
+        BlockId::Height(height) => snapshot.id_at(height)?.ok_or_else(|| {
+            let tip = snapshot.tip().map(|tip| tip.height).unwrap_or_default();
+            CallError::new(
+                ErrorKind::OutOfRange,
+                format!("there is no block at height {height}: the chain ends at {tip}"),
+            )
+        })?,
+        BlockId::Hash(hash) => snapshot
+            .id_of(&hash)?
+            .ok_or_else(|| CallError::not_found(format!("no block {hash} is known")))?,
+    };
+    let row = snapshot
+        .header(id)?
+        .ok_or_else(|| snapshot.corrupt(format!("header {id} is not there")))?;
+    Ok((id, row))
+}
+
+pub struct GetHeight;
+
+impl Call for GetHeight {
+    const WORD: &'static str = "get-height";
+    const METHOD: &'static str = "getblockcount";
+    const HELP: &'static str = "The height of the best chain.";
+    const EXAMPLE: &'static str = "init-storage get-height .";
+    const CLASS: Class = Class::Read;
+    type In = ();
+    type Out = Height;
+}
+
+impl ReadCall for GetHeight {
+    fn run(view: &View, (): ()) -> Result<Height, CallError> {
+        Ok(view.tip()?.height)
+    }
+}
+
+pub struct GetBestHash;
+
+impl Call for GetBestHash {
+    const WORD: &'static str = "get-best-hash";
+    const METHOD: &'static str = "getbestblockhash";
+    const HELP: &'static str = "The hash of the best chain's last block.";
+    const EXAMPLE: &'static str = "init-storage get-best-hash type";
+    const CLASS: Class = Class::Read;
+    type In = ();
+    type Out = BlockHash;
+}
+
+impl ReadCall for GetBestHash {
+    fn run(view: &View, (): ()) -> Result<BlockHash, CallError> {
+        Ok(view.tip()?.hash)
+    }
+}
+
+pub struct GetBlockHash;
+
+impl Call for GetBlockHash {
+    const WORD: &'static str = "get-block-hash";
+    const METHOD: &'static str = "getblockhash";
+    const HELP: &'static str = "The hash of the best chain's block at a height.";
+    const EXAMPLE: &'static str = "init-storage 0 get-block-hash type";
+    const CLASS: Class = Class::Read;
+    const PARAMS: &'static [&'static str] = &["height"];
+    type In = (Height,);
+    type Out = BlockHash;
+}
+
+impl ReadCall for GetBlockHash {
+    fn run(view: &View, (height,): (Height,)) -> Result<BlockHash, CallError> {
+        let (_, row) = find_block(&view.read()?, BlockId::Height(height))?;
+        Ok(row.hash)
+    }
+}
+
+pub struct GetBlock;
+
+impl Call for GetBlock {
+    const WORD: &'static str = "get-block";
+    const METHOD: &'static str = "getblock";
+    const HELP: &'static str =
+        "A block by height or hash: 0 as hex, 1 with transaction ids, 2 with transactions.";
+    const EXAMPLE: &'static str = "init-storage s\" 0\" get-block .json";
+    const CLASS: Class = Class::Read;
+    const PARAMS: &'static [&'static str] = &["blockhash", "verbosity"];
+    type In = (BlockId, Option<Count>);
+    type Out = Json;
+}
+
+impl ReadCall for GetBlock {
+    fn run(view: &View, (block, verbosity): Self::In) -> Result<Json, CallError> {
+        let snapshot = view.read()?;
+        let (id, row) = find_block(&snapshot, block)?;
+        let missing = || CallError::not_found(format!("block {} is not stored here", row.hash));
+        match verbosity.unwrap_or(Count(1)).0 {
+            0 => {
+                let bytes = snapshot.block_bytes(id)?.ok_or_else(missing)?;
+                Ok(Json(HexBytes(bytes).to_json()))
+            }
+            level @ 1..=2 => {
+                let block = snapshot.block(id)?.ok_or_else(missing)?;
+                Ok(Json(show::block(&snapshot, view.params, id, &row, &block, level == 2)?))
+            }
+            other => {
+                let why = format!("verbosity {other} is not 0, 1 or 2");
+                Err(CallError::new(ErrorKind::OutOfRange, why))
+            }
+        }
+    }
+}
+
+pub struct GetHeader;
+
+impl Call for GetHeader {
+    const WORD: &'static str = "get-header";
+    const METHOD: &'static str = "getblockheader";
+    const HELP: &'static str = "A block's header by height or hash; as hex when verbose is false.";
+    const EXAMPLE: &'static str = "init-storage s\" 0\" get-header .json";
+    const CLASS: Class = Class::Read;
+    const PARAMS: &'static [&'static str] = &["blockhash", "verbose"];
+    type In = (BlockId, Option<bool>);
+    type Out = Json;
+}
+
+impl ReadCall for GetHeader {
+    fn run(view: &View, (block, verbose): Self::In) -> Result<Json, CallError> {
+        let snapshot = view.read()?;
+        let (id, row) = find_block(&snapshot, block)?;
+        if verbose == Some(false) {
+            return Ok(Json(HexBytes(row.header.to_bytes()).to_json()));
+        }
+        Ok(Json(show::header(&snapshot, id, &row)?))
+    }
+}
+
+pub struct GetChainInfo;
+
+impl Call for GetChainInfo {
+    const WORD: &'static str = "get-chain-info";
+    const METHOD: &'static str = "getblockchaininfo";
+    const HELP: &'static str = "The chain: height, best block, difficulty, work, median time.";
+    const EXAMPLE: &'static str = "init-storage get-chain-info .json";
+    const CLASS: Class = Class::Read;
+    type In = ();
+    type Out = Json;
+}
+
+impl ReadCall for GetChainInfo {
+    fn run(view: &View, (): ()) -> Result<Json, CallError> {
+        let snapshot = view.read()?;
+        let info = query::chain_info(&snapshot)?;
+        let tip = info.tip;
+        Ok(Json(json!({
+            "chain": view.params.name,
+            "blocks": tip.height.0,
+            "bestblockhash": tip.hash.to_string(),
+            "bits": format!("{:08x}", info.bits.0),
+            "difficulty": info.difficulty,
+            "time": info.time,
+            "mediantime": info.median_time,
+            "chainwork": tip.work.to_string(),
+            "transactions": tip.tx_total,
+            "pruned": false,
+            "txindex": view.has_tx_index(),
+        })))
+    }
+}
+
+pub struct GetDifficulty;
+
+impl Call for GetDifficulty {
+    const WORD: &'static str = "get-difficulty";
+    const METHOD: &'static str = "getdifficulty";
+    const HELP: &'static str = "The difficulty of the tip, 1 being Bitcoin's easiest.";
+    const EXAMPLE: &'static str = "init-storage get-difficulty type";
+    const CLASS: Class = Class::Read;
+    type In = ();
+    type Out = Number;
+}
+
+/// A number that need not be whole; on the stack it is text.
+pub struct Number(f64);
+
+impl Kind for Number {
+    const SHAPE: crate::api::value::Shape = crate::api::value::Shape::Text;
+    const NAME: &'static str = "number";
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": "number" })
+    }
+
+    fn from_json(value: &serde_json::Value) -> Result<Self, CallError> {
+        let number = value.as_f64().map(Number);
+        number.ok_or_else(|| CallError::invalid_params(format!("{value} is not a number")))
+    }
+
+    fn to_json(self) -> serde_json::Value {
+        json!(self.0)
+    }
+}
+
+impl ReadCall for GetDifficulty {
+    fn run(view: &View, (): ()) -> Result<Number, CallError> {
+        Ok(Number(query::chain_info(&view.read()?)?.difficulty))
+    }
+}
+
+pub struct CheckChain;
+
+impl Call for CheckChain {
+    const WORD: &'static str = "check-chain";
+    const METHOD: &'static str = "verifychain";
+    const HELP: &'static str =
+        "Check the newest blocks again (0: all) at a level from 0 to 4, as Core's verifychain.";
+    const EXAMPLE: &'static str = "init-storage check-chain .json";
+    const CLASS: Class = Class::Read;
+    const PARAMS: &'static [&'static str] = &["checklevel", "nblocks"];
+    type In = (Option<Count>, Option<Count>);
+    type Out = Json;
+}
+
+impl ReadCall for CheckChain {
+    fn run(view: &View, (level, blocks): Self::In) -> Result<Json, CallError> {
+        let small = |count: Option<Count>, default: u32| {
+            count.map_or(default, |count| u32::try_from(count.0).unwrap_or(u32::MAX))
+        };
+        let level = u8::try_from(small(level, CHECK_LEVEL)).unwrap_or(u8::MAX).min(4);
+        let blocks = small(blocks, CHECK_BLOCKS);
+        let go_on = &mut |_| ControlFlow::Continue(());
+        let checked = verify(view.store(), view.verifier(), blocks, level, go_on)
+            .map_err(|e| CallError::new(ErrorKind::Unhealthy, e.to_string()))?;
+        Ok(Json(json!({ "sound": true, "blocks": checked.blocks, "level": checked.level })))
+    }
+}

@@ -1,0 +1,5 @@
+//! The calls, a file a subject.
+
+pub mod chain;
+pub mod system;
+pub mod tx;

@@ -1,0 +1,62 @@
+//! Every call once, in the order of `help`.
+//!
+//! To add one: an `impl` in `calls/` and its line here. A call that is left out does not build.
+
+use super::call::{Entry, act, read};
+use super::calls::{chain, system, tx};
+use super::error::{CallError, ErrorKind};
+
+/// All calls.
+pub static CALLS: &[Entry] = &[
+    read::<chain::GetHeight>(),
+    read::<chain::GetBestHash>(),
+    read::<chain::GetBlockHash>(),
+    read::<chain::GetBlock>(),
+    read::<chain::GetHeader>(),
+    read::<chain::GetChainInfo>(),
+    read::<chain::GetDifficulty>(),
+    read::<chain::CheckChain>(),
+    read::<tx::GetTx>(),
+    read::<tx::GetUtxo>(),
+    read::<tx::UtxoSetInfo>(),
+    read::<system::GetStatus>(),
+    act::<system::ImportBlocks>(),
+    act::<system::SubmitBlock>(),
+    act::<system::Flush>(),
+];
+
+/// The entry of a method.
+pub fn find(method: &str) -> Result<&'static Entry, CallError> {
+    CALLS.iter().find(|entry| entry.method == method).ok_or_else(|| {
+        let shown: String = method.chars().take(80).collect();
+        CallError::new(ErrorKind::NoSuchCall, format!("there is no method {shown:?}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn words_and_methods_are_unique_and_explained() {
+        let words: BTreeSet<&str> = CALLS.iter().map(|entry| entry.word).collect();
+        let methods: BTreeSet<&str> = CALLS.iter().map(|entry| entry.method).collect();
+        assert_eq!((words.len(), methods.len()), (CALLS.len(), CALLS.len()));
+        for entry in CALLS {
+            assert!(entry.help.ends_with('.'), "{}", entry.word);
+            assert!(entry.example.contains(entry.word), "{}: {}", entry.word, entry.example);
+            assert!(entry.params().iter().all(|param| !param.name.is_empty()));
+            assert!(entry.out_schema().is_object());
+        }
+    }
+
+    #[test]
+    fn effects_derive_from_kinds() {
+        let effect = |method: &str| find(method).expect("it is there").effect();
+        assert_eq!(effect("getblockcount"), "( -- height )");
+        assert_eq!(effect("getblockhash"), "( height -- hash-addr u )");
+        assert_eq!(effect("flush"), "( -- )");
+        assert!(find("nonsense").is_err());
+    }
+}

@@ -1,0 +1,378 @@
+//! Kinds of values that cross a door: each has one stack shape and one JSON schema.
+//!
+//! On the Forth stack there are two shapes: a cell and a string `( c-addr u )`.
+
+use serde_json::{Value, json};
+
+use super::error::CallError;
+use crate::primitives::block::Height;
+use crate::primitives::hex;
+use crate::primitives::id::{BlockHash, Txid};
+use crate::primitives::tx::OutPoint;
+
+/// What a value looks like on the Forth stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Nothing.
+    Nothing,
+    /// One cell: a number.
+    Cell,
+    /// One cell: true or false.
+    Flag,
+    /// `( c-addr u )`: text.
+    Text,
+    /// `( c-addr u )`: JSON of an object or a list.
+    Json,
+}
+
+/// A kind of value.
+pub trait Kind: Sized {
+    const SHAPE: Shape;
+    /// What the stack effect calls it.
+    const NAME: &'static str;
+    /// The parameter may be left out.
+    const OPTIONAL: bool = false;
+
+    fn schema() -> Value;
+    fn from_json(value: &Value) -> Result<Self, CallError>;
+    fn to_json(self) -> Value;
+}
+
+fn wrong(value: &Value, wanted: &str) -> CallError {
+    let mut shown = value.to_string();
+    if shown.chars().count() > 80 {
+        shown = shown.chars().take(80).chain(['…']).collect();
+    }
+    CallError::invalid_params(format!("{shown} is not {wanted}"))
+}
+
+impl Kind for () {
+    const SHAPE: Shape = Shape::Nothing;
+    const NAME: &'static str = "";
+
+    fn schema() -> Value {
+        json!({ "type": "null" })
+    }
+
+    fn from_json(_: &Value) -> Result<Self, CallError> {
+        Ok(())
+    }
+
+    fn to_json(self) -> Value {
+        Value::Null
+    }
+}
+
+impl Kind for bool {
+    const SHAPE: Shape = Shape::Flag;
+    const NAME: &'static str = "flag";
+
+    fn schema() -> Value {
+        json!({ "type": "boolean" })
+    }
+
+    fn from_json(value: &Value) -> Result<Self, CallError> {
+        match value {
+            Value::Bool(flag) => Ok(*flag),
+            // A Forth flag arrives as a number.
+            Value::Number(number) if number.as_i64().is_some() => Ok(number.as_i64() != Some(0)),
+            _ => Err(wrong(value, "true or false")),
+        }
+    }
+
+    fn to_json(self) -> Value {
+        Value::Bool(self)
+    }
+}
+
+/// A count or a number of seconds, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count(pub u64);
+
+impl Kind for Count {
+    const SHAPE: Shape = Shape::Cell;
+    const NAME: &'static str = "n";
+
+    fn schema() -> Value {
+        json!({ "type": "integer", "minimum": 0 })
+    }
+
+    fn from_json(value: &Value) -> Result<Self, CallError> {
+        value.as_u64().map(Count).ok_or_else(|| wrong(value, "a whole number from 0"))
+    }
+
+    fn to_json(self) -> Value {
+        json!(self.0)
+    }
+}
+
+impl Kind for Height {
+    const SHAPE: Shape = Shape::Cell;
+    const NAME: &'static str = "height";
+
+    fn schema() -> Value {
+        json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX })
+    }
+
+    fn from_json(value: &Value) -> Result<Self, CallError> {
+        let height = value.as_u64().and_then(|height| u32::try_from(height).ok());
+        height.map(Height).ok_or_else(|| wrong(value, "a block height"))
+    }
+
+    fn to_json(self) -> Value {
+        json!(self.0)
+    }
+}
+
+fn text_of(value: &Value) -> Option<&str> {
+    value.as_str().map(str::trim)
+}
+
+macro_rules! text_kind {
+    ($type:ty, $name:literal, $schema:expr, $wanted:literal) => {
+        impl Kind for $type {
+            const SHAPE: Shape = Shape::Text;
+            const NAME: &'static str = $name;
+
+            fn schema() -> Value {
+                $schema
+            }
+
+            fn from_json(value: &Value) -> Result<Self, CallError> {
+                let parsed = text_of(value).and_then(|text| text.parse().ok());
+                parsed.ok_or_else(|| wrong(value, $wanted))
+            }
+
+            fn to_json(self) -> Value {
+                Value::String(self.to_string())
+            }
+        }
+    };
+}
+
+fn hash_schema() -> Value {
+    json!({ "type": "string", "pattern": "^[0-9a-fA-F]{64}$" })
+}
+
+text_kind!(BlockHash, "hash", hash_schema(), "a block hash of 64 hex digits");
+text_kind!(Txid, "txid", hash_schema(), "a transaction id of 64 hex digits");
+text_kind!(
+    OutPoint,
+    "outpoint",
+    json!({ "type": "string", "pattern": "^[0-9a-fA-F]{64}:[0-9]+$" }),
+    "an outpoint: write TXID:N"
+);
+text_kind!(String, "text", json!({ "type": "string" }), "a text");
+
+/// A block by its height or by its hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockId {
+    Height(Height),
+    Hash(BlockHash),
+}
+
+impl Kind for BlockId {
+    const SHAPE: Shape = Shape::Text;
+    const NAME: &'static str = "height|hash";
+
+    fn schema() -> Value {
+        json!({ "oneOf": [Height::schema(), hash_schema()] })
+    }
+
+    fn from_json(value: &Value) -> Result<Self, CallError> {
+        if value.is_number() {
+            return Height::from_json(value).map(BlockId::Height);
+        }
+        let text = text_of(value).unwrap_or_default();
+        let height = text.parse().ok().map(|height| BlockId::Height(Height(height)));
+        let hash = || text.parse().ok().map(BlockId::Hash);
+        height
+            .or_else(hash)
+            .ok_or_else(|| wrong(value, "a block: write its height or its hash of 64 hex digits"))
+    }
+
+    fn to_json(self) -> Value {
+        match self {
+            BlockId::Height(height) => height.to_json(),
+            BlockId::Hash(hash) => hash.to_json(),
+        }
+    }
+}
+
+/// Bytes, as hex.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HexBytes(pub Vec<u8>);
+
+impl Kind for HexBytes {
+    const SHAPE: Shape = Shape::Text;
+    const NAME: &'static str = "hex";
+
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": "^([0-9a-fA-F]{2})*$" })
+    }
+
+    fn from_json(value: &Value) -> Result<Self, CallError> {
+        let text = text_of(value).ok_or_else(|| wrong(value, "hex text"))?;
+        hex::decode(text).map(HexBytes).map_err(|e| CallError::invalid_params(e.to_string()))
+    }
+
+    fn to_json(self) -> Value {
+        Value::String(hex::encode(&self.0))
+    }
+}
+
+/// A list of byte strings, each as hex.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HexList(pub Vec<Vec<u8>>);
+
+impl Kind for HexList {
+    const SHAPE: Shape = Shape::Json;
+    const NAME: &'static str = "hex-list";
+
+    fn schema() -> Value {
+        json!({ "type": "array", "items": HexBytes::schema() })
+    }
+
+    fn from_json(value: &Value) -> Result<Self, CallError> {
+        let list = value.as_array().ok_or_else(|| wrong(value, "a list of hex texts"))?;
+        let bytes = |item| HexBytes::from_json(item).map(|hex| hex.0);
+        list.iter().map(bytes).collect::<Result<_, _>>().map(HexList)
+    }
+
+    fn to_json(self) -> Value {
+        self.0.into_iter().map(|bytes| HexBytes(bytes).to_json()).collect()
+    }
+}
+
+/// An object or a list with a shape of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Json(pub Value);
+
+impl Kind for Json {
+    const SHAPE: Shape = Shape::Json;
+    const NAME: &'static str = "json";
+
+    fn schema() -> Value {
+        json!({ "type": ["object", "array"] })
+    }
+
+    fn from_json(value: &Value) -> Result<Self, CallError> {
+        Ok(Json(value.clone()))
+    }
+
+    fn to_json(self) -> Value {
+        self.0
+    }
+}
+
+/// A parameter that may be left out; on the stack it always is.
+impl<T: Kind> Kind for Option<T> {
+    const SHAPE: Shape = T::SHAPE;
+    const NAME: &'static str = T::NAME;
+    const OPTIONAL: bool = true;
+
+    fn schema() -> Value {
+        T::schema()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, CallError> {
+        if value.is_null() { Ok(None) } else { T::from_json(value).map(Some) }
+    }
+
+    fn to_json(self) -> Value {
+        self.map_or(Value::Null, T::to_json)
+    }
+}
+
+/// What is known of one parameter.
+#[derive(Debug, Clone, Copy)]
+pub struct Param {
+    pub name: &'static str,
+    pub shape: Shape,
+    pub kind: &'static str,
+    pub optional: bool,
+    pub schema: fn() -> Value,
+}
+
+const fn param<T: Kind>(name: &'static str) -> Param {
+    Param { name, shape: T::SHAPE, kind: T::NAME, optional: T::OPTIONAL, schema: T::schema }
+}
+
+/// The parameters of a call, as a tuple of kinds.
+pub trait Inputs: Sized {
+    /// One entry a parameter, named by `names` in order.
+    fn params(names: &[&'static str]) -> Vec<Param>;
+    /// Reads as many values as there are parameters; a missing one arrives as null.
+    fn from_values(values: &[Value]) -> Result<Self, CallError>;
+}
+
+fn nth<T: Kind>(values: &[Value], index: usize) -> Result<T, CallError> {
+    match values.get(index).unwrap_or(&Value::Null) {
+        Value::Null if !T::OPTIONAL => Err(CallError::invalid_params(format!(
+            "parameter {} ({}) is missing",
+            index + 1,
+            T::NAME
+        ))),
+        value => T::from_json(value),
+    }
+}
+
+impl Inputs for () {
+    fn params(_: &[&'static str]) -> Vec<Param> {
+        Vec::new()
+    }
+
+    fn from_values(_: &[Value]) -> Result<Self, CallError> {
+        Ok(())
+    }
+}
+
+macro_rules! tuple_inputs {
+    ($($kind:ident $index:tt),+) => {
+        impl<$($kind: Kind),+> Inputs for ($($kind,)+) {
+            fn params(names: &[&'static str]) -> Vec<Param> {
+                vec![$(param::<$kind>(names[$index])),+]
+            }
+
+            fn from_values(values: &[Value]) -> Result<Self, CallError> {
+                Ok(($(nth::<$kind>(values, $index)?,)+))
+            }
+        }
+    };
+}
+
+tuple_inputs!(A 0);
+tuple_inputs!(A 0, B 1);
+tuple_inputs!(A 0, B 1, C 2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn block_ids_come_in_three_forms() {
+        let hash = "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206";
+        assert_eq!(BlockId::from_json(&json!(7)), Ok(BlockId::Height(Height(7))));
+        assert_eq!(BlockId::from_json(&json!("7")), Ok(BlockId::Height(Height(7))));
+        let by_hash = BlockId::Hash(hash.parse().expect("hex"));
+        assert_eq!(BlockId::from_json(&json!(hash)), Ok(by_hash));
+        for bad in [json!(-1), json!("x"), json!(4294967296u64), json!({}), json!(1.5)] {
+            assert!(BlockId::from_json(&bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn missing_and_optional_parameters() {
+        let missing = <(Height,)>::from_values(&[]).expect_err("it is needed");
+        assert!(missing.message.contains("parameter 1 (height) is missing"));
+        assert_eq!(<(Option<Height>,)>::from_values(&[]), Ok((None,)));
+        assert!(<(Height,)>::params(&["height"])[0].schema.to_owned()()["minimum"] == json!(0));
+    }
+
+    #[test]
+    fn errors_show_what_was_given_but_not_all_of_it() {
+        let long = Value::String("é".repeat(1000));
+        let error = Count::from_json(&long).expect_err("not a number");
+        assert!(error.message.chars().count() < 130, "{error}");
+    }
+}

@@ -1,0 +1,160 @@
+//! Runs `-e` code, files and standard input in order, and says with which code the process ends.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::args::{Arguments, Source};
+use super::host::{ConsoleHost, Shared, read_source};
+use super::library::{self, PRELUDE, SOURCES};
+use super::render::render;
+use super::stdio;
+use crate::api::door::Opener;
+use crate::api::error::{CallError, exit_code_of_throw};
+use crate::forth::error::{Failure, Report};
+use crate::forth::limits::Limits;
+use crate::forth::machine::Machine;
+
+/// Exit codes of the process that are not those of a call.
+pub const EXIT_FINE: u8 = 0;
+pub const EXIT_THROW: u8 = 1;
+pub const EXIT_USAGE: u8 = 2;
+
+/// A console: the machine, and what lives as long as it.
+pub struct Session {
+    pub machine: Rc<RefCell<Machine>>,
+    pub shared: Rc<Shared>,
+    pub arguments: Arguments,
+    pub interrupt: Arc<AtomicBool>,
+}
+
+/// Whether to go on after a source.
+pub enum Next {
+    GoOn,
+    Exit(u8),
+}
+
+impl Session {
+    /// A machine with the node's words; nothing is opened yet.
+    pub fn new(arguments: Arguments, opener: Opener) -> Session {
+        let shared = Rc::new(Shared::default());
+        let host = ConsoleHost::new(
+            arguments.config.clone(),
+            opener,
+            arguments.sandbox,
+            Rc::clone(&shared),
+        );
+        let mut machine = Machine::new(Limits::default(), Box::new(host));
+        machine.autoload(autoload_table(), SOURCES);
+        let prelude = machine.interpret(PRELUDE.as_bytes(), "prelude");
+        assert!(prelude.is_ok(), "the prelude compiles: {prelude:?}");
+        let interrupt = machine.interrupt();
+        Session { machine: Rc::new(RefCell::new(machine)), shared, arguments, interrupt }
+    }
+
+    /// Runs `init.fs` of the data folder when it is there, then every file and `-e`.
+    pub fn run_sources(&self) -> Next {
+        let init = self.arguments.config.data_root.join("init.fs");
+        let wanted = !self.arguments.sandbox && init.is_file();
+        if let Some(Next::Exit(code)) = wanted.then(|| self.run_file(&init)) {
+            return Next::Exit(code);
+        }
+        for source in &self.arguments.sources {
+            let next = match source {
+                Source::Code(code) => self.run_text(code.as_bytes(), "-e"),
+                Source::File(path) => self.run_file(path),
+            };
+            if let Next::Exit(code) = next {
+                return Next::Exit(code);
+            }
+        }
+        Next::GoOn
+    }
+
+    fn run_file(&self, path: &Path) -> Next {
+        match read_source(path) {
+            Ok(text) => self.run_text(&text, &path.to_string_lossy()),
+            Err(e) => {
+                eprintln!("forthcoin: can't read {}: {e}", path.display());
+                Next::Exit(EXIT_USAGE)
+            }
+        }
+    }
+
+    fn run_text(&self, text: &[u8], name: &str) -> Next {
+        let result = self.machine.borrow_mut().interpret(text, name);
+        self.after(result, false)
+    }
+
+    /// Runs standard input line by line, so that a writer at the other end can wait for answers.
+    pub fn run_stdin(&self) -> Next {
+        loop {
+            let line = match stdio::read_line() {
+                Ok(Some(line)) => line,
+                Ok(None) => break,
+                Err(e) => {
+                    eprintln!("forthcoin: can't read standard input: {e}");
+                    return Next::Exit(EXIT_THROW);
+                }
+            };
+            let result = self.machine.borrow_mut().interpret_line(&line);
+            if let Next::Exit(code) = self.after(result, self.arguments.keep_going) {
+                return Next::Exit(code);
+            }
+        }
+        if self.machine.borrow().is_compiling() {
+            eprintln!("forthcoin: standard input ends inside a definition: `;` is missing");
+            return Next::Exit(EXIT_THROW);
+        }
+        Next::GoOn
+    }
+
+    fn after(&self, result: Result<(), Failure>, keep_going: bool) -> Next {
+        let flushed = self.machine.borrow_mut().host_mut().flush();
+        if self.shared.closed.get() {
+            // Whoever read our output has what they wanted.
+            return Next::Exit(EXIT_FINE);
+        }
+        match result {
+            Ok(()) if flushed.is_err() => Next::Exit(EXIT_THROW),
+            Ok(()) => Next::GoOn,
+            Err(Failure::Bye { code }) => Next::Exit(code as u8),
+            Err(Failure::Error(report)) => {
+                self.show(&report);
+                if keep_going { Next::GoOn } else { Next::Exit(exit_code_of_throw(report.code)) }
+            }
+        }
+    }
+
+    /// Shows an error, and makes Ctrl-C count anew.
+    pub fn show(&self, report: &Report) {
+        self.interrupt.store(false, Ordering::Relaxed);
+        // A closed standard error has no reader to miss it.
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            format!("{}\n", render(report)).as_bytes(),
+        );
+    }
+
+    /// Leaves the node in order.
+    pub fn close(&self) -> Result<(), CallError> {
+        self.shared.close()
+    }
+}
+
+type AutoloadRow = (&'static str, &'static str, &'static str, usize);
+
+/// The library's names as the machine wants them, made once for the process.
+fn autoload_table() -> &'static [AutoloadRow] {
+    static TABLE: std::sync::OnceLock<Vec<AutoloadRow>> = std::sync::OnceLock::new();
+    TABLE.get_or_init(|| {
+        let words = library::library_words().into_iter();
+        // A handful of short texts that live as long as the process.
+        let row = |word: library::LibraryWord| {
+            (word.name, word.effect, &*Box::leak(word.help.into_boxed_str()), word.source)
+        };
+        words.map(row).collect()
+    })
+}

@@ -1,0 +1,512 @@
+//! The world as the console's Forth machine meets it: terminal, files, clock, and the door.
+
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::files::Files;
+use super::help;
+use super::picture;
+use super::stdio::{self, Stdio};
+use super::words::{self, Meaning, Own};
+use crate::api::call::Entry;
+use crate::api::door::{Door, Opener};
+use crate::api::error::{CallError, ErrorKind};
+use crate::api::table::CALLS;
+use crate::api::value::{Param, Shape};
+use crate::api::wire::Request;
+use crate::chain::import::{BlockFile, FileError, Place};
+use crate::config::Config;
+use crate::forth::host::{Host, HostContext, HostFiles, HostWord, Throw};
+use crate::primitives::hex;
+
+/// Longest source file that is included, in bytes.
+const LONGEST_SOURCE: u64 = 16 * 1024 * 1024;
+
+/// Blocks of one request of an import, and their bytes together.
+const IMPORT_BLOCKS: usize = 1000;
+const IMPORT_BYTES: usize = 8 << 20;
+
+/// How often a long import says where it is.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
+/// THROW of a sandboxed word: unsupported operation.
+const THROW_UNSUPPORTED: i64 = -21;
+const THROW_FILE: i64 = -37;
+const THROW_NO_FILE: i64 = -38;
+const THROW_NO_NAME: i64 = -16;
+
+/// What the host and the loop around the machine both look at.
+#[derive(Default)]
+pub struct Shared {
+    /// The way to the node, once it is open.
+    door: RefCell<Option<Box<dyn Door>>>,
+    /// The height last heard of.
+    pub height: Cell<Option<u64>>,
+    /// Nobody reads our output any more.
+    pub closed: Cell<bool>,
+}
+
+impl Shared {
+    /// Leaves the node in order; what was changed is on the disk afterwards.
+    pub fn close(&self) -> Result<(), CallError> {
+        self.door.take().map_or(Ok(()), |mut door| door.close())
+    }
+}
+
+/// The host of the console's machine.
+pub struct ConsoleHost {
+    config: Config,
+    opener: Opener,
+    stdio: Stdio,
+    files: Option<Files>,
+    sandbox: bool,
+    started: Instant,
+    shared: Rc<Shared>,
+}
+
+fn throw_of(error: CallError) -> Throw {
+    Throw::new(error.kind.throw_code(), error.message)
+}
+
+fn file_error(what: &str, path: &str, error: &std::io::Error) -> CallError {
+    CallError::new(ErrorKind::File, format!("can't {what} {path:?}: {error}"))
+}
+
+impl ConsoleHost {
+    pub fn new(config: Config, opener: Opener, sandbox: bool, shared: Rc<Shared>) -> ConsoleHost {
+        ConsoleHost {
+            config,
+            opener,
+            stdio: Stdio::new(),
+            files: (!sandbox).then(Files::default),
+            sandbox,
+            started: Instant::now(),
+            shared,
+        }
+    }
+
+    /// Asks the node; the way to it opens on first use.
+    fn ask(&mut self, method: &str, params: Vec<Value>) -> Result<Value, CallError> {
+        let mut door = self.shared.door.borrow_mut();
+        let door = match &mut *door {
+            Some(door) => door,
+            closed => {
+                if self.config.offline {
+                    let why =
+                        "--offline opens no chain and no socket: start without it for this word";
+                    return Err(CallError::new(ErrorKind::Forbidden, why));
+                }
+                closed.insert((self.opener)()?)
+            }
+        };
+        door.ask(Request::new(method, params))
+    }
+
+    /// Shows whole lines; what stands before them on the line is ended first.
+    fn show(&mut self, text: &str, context: &mut HostContext<'_>) -> Result<(), Throw> {
+        let pending = context.take_output();
+        self.type_out(&pending)?;
+        if !self.stdio.at_line_start {
+            self.type_out(b"\n")?;
+        }
+        self.type_out(text.as_bytes())
+    }
+
+    fn call_entry(&mut self, entry: &Entry, context: &mut HostContext<'_>) -> Result<(), Throw> {
+        let mut values = Vec::new();
+        for param in entry.params().iter().rev() {
+            values.push(if param.optional { Value::Null } else { pop_value(param, context)? });
+        }
+        values.reverse();
+        let result = self.ask(entry.method, values).map_err(throw_of)?;
+        if entry.method == "getblockcount" {
+            self.shared.height.set(result.as_u64());
+        }
+        push_value(entry.out(), &result, context)
+    }
+
+    fn own_word(&mut self, own: Own, context: &mut HostContext<'_>) -> Result<(), Throw> {
+        match own {
+            Own::InitStorage => {
+                let height = self.ask("getblockcount", Vec::new()).map_err(throw_of)?;
+                self.shared.height.set(height.as_u64());
+                Ok(())
+            }
+            Own::NetworkName => context.push_string(self.config.params.name.as_bytes()),
+            Own::DataFolder => {
+                let folder = self.config.data_folder();
+                context.push_string(folder.to_string_lossy().as_bytes())
+            }
+            Own::VersionText => context.push_string(VERSION.as_bytes()),
+            Own::Argument => match context.parse_name() {
+                Some(argument) => context.push_string(argument.as_bytes()),
+                None => {
+                    Err(Throw::new(THROW_NO_NAME, "this word wants an argument on the same line"))
+                }
+            },
+            Own::ShowJson => {
+                let text = context.pop_string()?;
+                if self.config.json {
+                    return self.show(&(String::from_utf8_lossy(&text) + "\n"), context);
+                }
+                let value = serde_json::from_slice(&text)
+                    .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&text).into_owned()));
+                self.show(&picture::picture(&value), context)
+            }
+            Own::ShowText => {
+                let text = context.pop_string()?;
+                let text = String::from_utf8_lossy(&text);
+                let line = if self.config.json {
+                    Value::String(text.into_owned()).to_string()
+                } else {
+                    text.into_owned()
+                };
+                self.show(&(line + "\n"), context)
+            }
+            Own::ImportBlocksFrom => {
+                let name = pop_path(context)?;
+                self.import_blocks(&name, context).map_err(throw_of)
+            }
+            Own::ExportBlocksTo => {
+                let name = pop_path(context)?;
+                self.export_blocks(&name, context).map_err(throw_of)
+            }
+            Own::Help => {
+                let name = context.parse_name();
+                let text = help::help(context.machine(), name.as_deref());
+                self.show(&text, context)
+            }
+            Own::WordsDoc => {
+                let text = help::reference(context.machine());
+                self.show(&text, context)
+            }
+        }
+    }
+
+    /// Sends the blocks of a file through the door in batches. Blocks that are known already are
+    /// passed over, so that an import that was cut off can be run again.
+    fn import_blocks(
+        &mut self,
+        name: &str,
+        context: &mut HostContext<'_>,
+    ) -> Result<(), CallError> {
+        let file = fs::File::open(name).map_err(|e| file_error("open", name, &e))?;
+        let size = file.metadata().map_err(|e| file_error("read", name, &e))?.len();
+        let mut blocks = BlockFile::new(file, self.config.params);
+        let interrupt = context.interrupt();
+        let mut progress = Progress::new(self.stdio.output_is_terminal && !self.config.json);
+        let (mut accepted, mut known) = (0, 0);
+        let ended = loop {
+            if interrupt.load(Ordering::Relaxed) {
+                break Err((ErrorKind::Interrupted, "stopped, run it again to go on".to_owned()));
+            }
+            let (batch, end) = next_batch(&mut blocks);
+            let (places, batch): (Vec<Place>, Vec<Vec<u8>>) = batch.into_iter().unzip();
+            let hexes: Value = batch.iter().map(|block| hex::encode(block)).collect();
+            let report = self.ask("importblocks", vec![hexes, json!(true)])?;
+            let count = |name: &str| report.get(name).and_then(Value::as_u64).unwrap_or(0);
+            accepted += count("accepted");
+            known += count("known");
+            self.shared.height.set(Some(count("height")));
+            if let Some(refused) = report.get("refused").filter(|refused| !refused.is_null()) {
+                let index = refused.get("index").and_then(Value::as_u64).unwrap_or(0);
+                let place = places.get(index as usize).copied().unwrap_or_default();
+                let reason = refused.get("reason").and_then(Value::as_str).unwrap_or("no reason");
+                break Err((
+                    ErrorKind::Rejected,
+                    format!("the block at {place} is refused: {reason}"),
+                ));
+            }
+            progress.show(accepted + known, blocks.place().byte, size);
+            match end {
+                Some(Ok(())) => break Ok(()),
+                Some(Err(e)) => break Err((ErrorKind::Undecodable, e.to_string())),
+                None => {}
+            }
+        };
+        progress.done();
+        self.ask("flush", Vec::new())?;
+        ended.map_err(|(kind, why)| {
+            let kept = "new blocks before it are kept";
+            CallError::new(kind, format!("import of {name:?}: {why}; {accepted} {kept}"))
+        })?;
+        let height = self.shared.height.get().unwrap_or(0);
+        let line = if self.config.json {
+            json!({ "accepted": accepted, "known": known, "height": height }).to_string()
+        } else {
+            format!("imported {accepted} blocks, {known} already known, height {height}")
+        };
+        let shown = self.show(&(line + "\n"), context);
+        shown.map_err(|_| CallError::new(ErrorKind::Internal, "the output is closed"))
+    }
+
+    /// Writes the best chain to a new file.
+    fn export_blocks(
+        &mut self,
+        name: &str,
+        context: &mut HostContext<'_>,
+    ) -> Result<(), CallError> {
+        let last = self.ask("getblockcount", Vec::new())?.as_u64().unwrap_or(0);
+        let unfinished = format!("{name}.part");
+        let failed = |e: std::io::Error| file_error("write", name, &e);
+        let mut out = BufWriter::new(fs::File::create(&unfinished).map_err(failed)?);
+        let mut progress = Progress::new(self.stdio.output_is_terminal && !self.config.json);
+        let interrupt = context.interrupt();
+        for height in 1..=last {
+            if interrupt.load(Ordering::Relaxed) {
+                // What is there of the file is of no use.
+                let _ = fs::remove_file(&unfinished);
+                return Err(CallError::new(
+                    ErrorKind::Interrupted,
+                    "export stopped; no file was written",
+                ));
+            }
+            let block = self.ask("getblock", vec![json!(height), json!(0)])?;
+            let text = block.as_str().unwrap_or_default();
+            writeln!(out, "{text}").map_err(failed)?;
+            progress.show(height, height, last);
+        }
+        let file = out.into_inner().map_err(|e| failed(e.into_error()))?;
+        file.sync_all().map_err(failed)?;
+        fs::rename(&unfinished, name).map_err(failed)?;
+        progress.done();
+        let line = if self.config.json {
+            json!({ "exported": last }).to_string()
+        } else {
+            format!("exported {last} blocks to {name}")
+        };
+        let shown = self.show(&(line + "\n"), context);
+        shown.map_err(|_| CallError::new(ErrorKind::Internal, "the output is closed"))
+    }
+
+    fn out_failed(&self, error: &std::io::Error) -> Throw {
+        self.shared.closed.set(self.stdio.closed);
+        Throw::new(THROW_FILE, format!("the output can't be written: {error}"))
+    }
+}
+
+/// Name and version of the program.
+pub const VERSION: &str = concat!("forthcoin ", env!("CARGO_PKG_VERSION"));
+
+/// Blocks of a file with their places, and how the file ended if it did.
+type Batch = (Vec<(Place, Vec<u8>)>, Option<Result<(), FileError>>);
+
+fn next_batch(file: &mut BlockFile<fs::File>) -> Batch {
+    let mut batch = Vec::new();
+    let mut bytes = 0;
+    while batch.len() < IMPORT_BLOCKS && bytes < IMPORT_BYTES {
+        match file.next_block() {
+            Ok(Some((place, block))) => {
+                bytes += block.len();
+                batch.push((place, block));
+            }
+            Ok(None) => return (batch, Some(Ok(()))),
+            Err(e) => return (batch, Some(Err(e))),
+        }
+    }
+    (batch, None)
+}
+
+/// A progress line on a terminal.
+struct Progress {
+    on: bool,
+    started: Instant,
+    shown: Option<Instant>,
+}
+
+impl Progress {
+    fn new(on: bool) -> Progress {
+        Progress { on, started: Instant::now(), shown: None }
+    }
+
+    fn show(&mut self, blocks: u64, part: u64, whole: u64) {
+        const WIDTH: u64 = 30;
+        if !self.on || self.shown.is_some_and(|at| at.elapsed() < PROGRESS_EVERY) {
+            return;
+        }
+        self.shown = Some(Instant::now());
+        let done = (part * WIDTH / whole.max(1)).min(WIDTH) as usize;
+        let rate = blocks as f64 / self.started.elapsed().as_secs_f64().max(0.001);
+        let bar = "#".repeat(done) + &"-".repeat(WIDTH as usize - done);
+        let percent = (part * 100 / whole.max(1)).min(100);
+        eprint!("\r[{bar}] {percent:3} %  {blocks} blocks, {rate:.0}/s ");
+    }
+
+    fn done(&mut self) {
+        if self.shown.take().is_some() {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
+fn pop_path(context: &mut HostContext<'_>) -> Result<String, Throw> {
+    let name = context.pop_string()?;
+    String::from_utf8(name).map_err(|_| Throw::new(THROW_FILE, "the file name is not UTF-8"))
+}
+
+fn pop_value(param: &Param, context: &mut HostContext<'_>) -> Result<Value, Throw> {
+    Ok(match param.shape {
+        Shape::Nothing => Value::Null,
+        Shape::Cell => json!(context.pop()?),
+        Shape::Flag => Value::Bool(context.pop()? != 0),
+        Shape::Text => Value::String(String::from_utf8_lossy(&context.pop_string()?).into_owned()),
+        Shape::Json => serde_json::from_slice(&context.pop_string()?).map_err(|e| {
+            throw_of(CallError::invalid_params(format!("{} is not JSON: {e}", param.name)))
+        })?,
+    })
+}
+
+fn push_value(shape: Shape, value: &Value, context: &mut HostContext<'_>) -> Result<(), Throw> {
+    match shape {
+        Shape::Nothing => Ok(()),
+        Shape::Cell => context.push(value.as_i64().unwrap_or(0)),
+        Shape::Flag => context.push_flag(value.as_bool().unwrap_or(false)),
+        Shape::Text => match value.as_str() {
+            Some(text) => context.push_string(text.as_bytes()),
+            None => context.push_string(value.to_string().as_bytes()),
+        },
+        Shape::Json => context.push_string(value.to_string().as_bytes()),
+    }
+}
+
+impl Host for ConsoleHost {
+    fn type_out(&mut self, text: &[u8]) -> Result<(), Throw> {
+        self.stdio.write(text).map_err(|e| self.out_failed(&e))
+    }
+
+    fn flush(&mut self) -> Result<(), Throw> {
+        self.stdio.flush().map_err(|e| self.out_failed(&e))
+    }
+
+    fn key(&mut self) -> Result<Option<u8>, Throw> {
+        self.flush()?;
+        stdio::read_byte().map_err(|e| Throw::new(THROW_FILE, e.to_string()))
+    }
+
+    fn key_ready(&mut self) -> bool {
+        !self.stdio.input_is_terminal
+    }
+
+    fn accept(&mut self, max: usize) -> Result<Option<Vec<u8>>, Throw> {
+        self.flush()?;
+        let line = stdio::read_line().map_err(|e| Throw::new(THROW_FILE, e.to_string()))?;
+        Ok(line.map(|mut line| {
+            line.truncate(max);
+            line
+        }))
+    }
+
+    fn time_and_date(&mut self) -> [i64; 6] {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        civil_time(now.as_secs() as i64)
+    }
+
+    fn utime_us(&mut self) -> i64 {
+        self.started.elapsed().as_micros() as i64
+    }
+
+    fn ms(&mut self, ms: u64, interrupt: &AtomicBool) {
+        let end = Instant::now() + Duration::from_millis(ms.min(u64::from(u32::MAX)));
+        // Short waits, so that Ctrl-C is heard.
+        while !interrupt.load(Ordering::Relaxed) {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            std::thread::sleep(left.min(Duration::from_millis(50)));
+        }
+    }
+
+    fn open_include(
+        &mut self,
+        name: &[u8],
+        from: Option<&str>,
+    ) -> Result<(String, Vec<u8>), Throw> {
+        if self.sandbox {
+            return Err(Throw::new(THROW_UNSUPPORTED, "--sandbox opens no files"));
+        }
+        let name = String::from_utf8_lossy(name).into_owned();
+        let path = find_source(Path::new(&name), from, &self.config.data_root)
+            .ok_or_else(|| Throw::new(THROW_NO_FILE, format!("there is no file {name:?}")))?;
+        let text = read_source(&path)
+            .map_err(|e| Throw::new(THROW_FILE, format!("can't read {}: {e}", path.display())))?;
+        Ok((path.to_string_lossy().into_owned(), text))
+    }
+
+    fn file(&mut self) -> Option<&mut dyn HostFiles> {
+        self.files.as_mut().map(|files| files as &mut dyn HostFiles)
+    }
+
+    fn words(&self) -> &'static [HostWord] {
+        words::host_words()
+    }
+
+    fn call(&mut self, index: usize, context: &mut HostContext<'_>) -> Result<(), Throw> {
+        let meaning = words::meaning(index).ok_or_else(|| Throw::code(THROW_UNSUPPORTED))?;
+        let harmless = matches!(
+            meaning,
+            Meaning::Own(Own::Argument | Own::ShowJson | Own::ShowText | Own::Help | Own::WordsDoc)
+        );
+        if self.sandbox && !harmless {
+            return Err(Throw::new(THROW_UNSUPPORTED, "--sandbox turns the node's words off"));
+        }
+        match meaning {
+            Meaning::Own(own) => self.own_word(own, context),
+            Meaning::Call(number) => self.call_entry(&CALLS[number], context),
+        }
+    }
+}
+
+/// Where a source is: as named, beside the including file, or in the data folder.
+fn find_source(name: &Path, from: Option<&str>, data_root: &Path) -> Option<PathBuf> {
+    let beside = from.and_then(|from| Path::new(from).parent()).map(|folder| folder.join(name));
+    let places = [Some(name.to_owned()), beside, Some(data_root.join(name))];
+    places.into_iter().flatten().find(|path| path.is_file())
+}
+
+/// The text of a source file, bounded.
+pub fn read_source(path: &Path) -> std::io::Result<Vec<u8>> {
+    let size = fs::metadata(path)?.len();
+    if size > LONGEST_SOURCE {
+        let why = format!("its {size} bytes are over the limit of {LONGEST_SOURCE}");
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, why));
+    }
+    fs::read(path)
+}
+
+/// Seconds, minutes, hours, day, month and year (UTC) of seconds since 1970, by the civil calendar.
+fn civil_time(seconds: i64) -> [i64; 6] {
+    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // Days since 1 March of year 0, in eras of 400 years.
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    [rest % 60, rest / 60 % 60, rest / 3600, day, month, year]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_calendar() {
+        assert_eq!(civil_time(0), [0, 0, 0, 1, 1, 1970]);
+        assert_eq!(civil_time(951_782_399), [59, 59, 23, 28, 2, 2000]);
+        assert_eq!(civil_time(951_782_400), [0, 0, 0, 29, 2, 2000]);
+        assert_eq!(civil_time(1_795_467_600), [0, 0, 21, 23, 11, 2026]);
+    }
+}

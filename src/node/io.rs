@@ -1,0 +1,75 @@
+//! What goes into a node and what comes out of it, as values.
+
+use std::sync::Arc;
+
+use crate::chain::event::ChainEvent;
+use crate::primitives::block::Height;
+use crate::primitives::id::BlockHash;
+use crate::store::error::StoreError;
+
+/// Something asked of the node that changes it or needs it whole.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Act {
+    /// Blocks in their wire form, in any order whose headers connect.
+    ImportBlocks { blocks: Vec<Vec<u8>>, bulk: bool },
+    /// One block in its wire form.
+    SubmitBlock { block: Vec<u8> },
+    /// Put what is only cached on the disk.
+    Flush,
+}
+
+/// How an act ended.
+#[derive(Debug)]
+pub enum Done {
+    Imported(ImportReport),
+    /// The block is on the chain or stored beside it.
+    Submitted,
+    Flushed,
+}
+
+/// What became of a batch of blocks.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ImportReport {
+    pub accepted: u64,
+    /// Blocks that were already there.
+    pub known: u64,
+    /// The first block that was refused: its place in the batch and why. Later ones were not read.
+    pub refused: Option<(usize, String)>,
+    pub height: Height,
+    pub tip: BlockHash,
+}
+
+/// An input of the whole node.
+#[derive(Debug)]
+pub enum Input {
+    /// An act and the ticket under which its answer comes back.
+    Act { ticket: u64, act: Act },
+    /// Stop in order: flush and answer no more.
+    Stop,
+}
+
+/// An output of the whole node.
+#[derive(Debug)]
+pub enum Output {
+    Reply {
+        ticket: u64,
+        answer: Result<Done, NodeError>,
+    },
+    Event(Arc<ChainEvent>),
+    /// Our disk failed: the node must stop.
+    Fatal(StoreError),
+    Stopped,
+}
+
+/// Why an act was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    #[error("the block is refused: {reason}")]
+    Refused { reason: String },
+    #[error("the bytes are not a block: {reason}")]
+    Undecodable { reason: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the node is stopping")]
+    Stopping,
+}

@@ -1,0 +1,52 @@
+//! What reads run on: the store and what the node last published, on any thread.
+
+use std::sync::Arc;
+
+use crate::consensus::scripts::ScriptVerifier;
+use crate::primitives::network::NetworkParams;
+use crate::store::db::Store;
+use crate::store::error::StoreError;
+use crate::store::rows::Tip;
+use crate::store::snapshot::Snapshot;
+
+/// A published moment of the node. Reads never wait for the node.
+#[derive(Debug, Clone)]
+pub struct View {
+    store: Arc<Store>,
+    verifier: Arc<dyn ScriptVerifier>,
+    pub params: &'static NetworkParams,
+    /// A node thread runs; otherwise the folder is only read.
+    pub running: bool,
+}
+
+impl View {
+    pub fn new(store: Arc<Store>, verifier: Arc<dyn ScriptVerifier>, running: bool) -> View {
+        let params = store.params();
+        View { store, verifier, params, running }
+    }
+
+    /// The store itself, for checks that read all of it.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Who runs scripts.
+    pub fn verifier(&self) -> &dyn ScriptVerifier {
+        &*self.verifier
+    }
+
+    /// The newest committed moment of the store.
+    pub fn read(&self) -> Result<Snapshot, StoreError> {
+        self.store.snapshot()
+    }
+
+    /// The end of the best chain; cheaper than a whole snapshot.
+    pub fn tip(&self) -> Result<Tip, StoreError> {
+        self.store.tip()
+    }
+
+    /// Transactions can be looked up by their id.
+    pub fn has_tx_index(&self) -> bool {
+        self.store.has_tx_index()
+    }
+}

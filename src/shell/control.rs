@@ -1,0 +1,168 @@
+//! The control socket: one JSON-RPC request a line over a Unix socket of mode 0600, both ends.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
+
+use super::actor::Handle;
+use crate::api::door::Door;
+use crate::api::error::{CallError, ErrorKind};
+use crate::api::wire::{self, MAX_LINE, Request};
+
+/// Consoles that one node serves at once.
+const MAX_CONNECTIONS: usize = 64;
+
+/// The serving end; its socket file goes when it is dropped.
+pub struct ControlServer {
+    path: PathBuf,
+}
+
+impl ControlServer {
+    /// Serves `handle` at `path`. The caller holds the data folder, so a socket file that is
+    /// already there is one that a dead process left.
+    pub fn start(path: &Path, handle: Handle) -> io::Result<ControlServer> {
+        match fs::remove_file(path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        // Bound under another name and renamed once it is private, so that nobody can connect
+        // between the two.
+        let early = path.with_extension(format!("sock.{}", std::process::id()));
+        let listener = UnixListener::bind(&early)?;
+        fs::set_permissions(&early, fs::Permissions::from_mode(0o600))?;
+        fs::rename(&early, path)?;
+        std::thread::Builder::new()
+            .name("control".to_owned())
+            .spawn(move || accept(&listener, &handle))?;
+        Ok(ControlServer { path: path.to_owned() })
+    }
+}
+
+impl Drop for ControlServer {
+    fn drop(&mut self) {
+        // Nothing to do about a file that is already gone.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn accept(listener: &UnixListener, handle: &Handle) {
+    let open = Arc::new(AtomicUsize::new(0));
+    for stream in listener.incoming().flatten() {
+        let handle = handle.clone();
+        let mine = Arc::clone(&open);
+        if open.fetch_add(1, Ordering::Relaxed) >= MAX_CONNECTIONS {
+            open.fetch_sub(1, Ordering::Relaxed);
+            let busy = CallError::new(ErrorKind::WarmingUp, "too many consoles hold this node");
+            let _ = write_line(&stream, &wire::write_reply(&Value::Null, &Err(busy)));
+            continue;
+        }
+        let spawned = std::thread::Builder::new().name("console".to_owned()).spawn(move || {
+            // A console that hangs up in the middle has no more to be told.
+            let _ = serve(&stream, &handle);
+            mine.fetch_sub(1, Ordering::Relaxed);
+        });
+        if spawned.is_err() {
+            open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn serve(stream: &UnixStream, handle: &Handle) -> io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    while let Some(line) = read_line(&mut reader)? {
+        let (id, reply) = match wire::read_request(&line) {
+            Ok(asked) => (asked.id, handle.answer(asked.request)),
+            Err((id, error)) => (Some(id), Err(error)),
+        };
+        if let Some(id) = id {
+            write_line(stream, &wire::write_reply(&id, &reply))?;
+        }
+    }
+    Ok(())
+}
+
+/// A line without its line feed, at most `MAX_LINE` long; `None` at the end of the stream.
+fn read_line(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    reader.by_ref().take(MAX_LINE as u64 + 1).read_until(b'\n', &mut line)?;
+    match line.last() {
+        None => Ok(None),
+        Some(b'\n') => {
+            line.pop();
+            Ok(Some(line))
+        }
+        Some(_) if line.len() > MAX_LINE => {
+            let why = format!("a line is over the limit of {MAX_LINE} bytes");
+            Err(io::Error::new(io::ErrorKind::InvalidData, why))
+        }
+        Some(_) => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+fn write_line(mut stream: &UnixStream, text: &str) -> io::Result<()> {
+    let mut line = String::with_capacity(text.len() + 1);
+    line.push_str(text);
+    line.push('\n');
+    stream.write_all(line.as_bytes())
+}
+
+/// The asking end.
+pub struct ControlDoor {
+    reader: BufReader<UnixStream>,
+    path: PathBuf,
+    next_id: u64,
+}
+
+impl ControlDoor {
+    /// Connects to the node that serves `path`; `None` when nobody does.
+    pub fn connect(path: &Path) -> io::Result<Option<ControlDoor>> {
+        match UnixStream::connect(path) {
+            Ok(stream) => Ok(Some(ControlDoor {
+                reader: BufReader::new(stream),
+                path: path.to_owned(),
+                next_id: 1,
+            })),
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Err(e),
+            // No file, no listener, no folder: opening the folder says what is wrong, if anything.
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn lost(&self, why: &str) -> CallError {
+        let path = self.path.display();
+        CallError::new(
+            ErrorKind::NoNode,
+            format!(
+                "the node behind {path} is gone ({why}): see its log, or run again to open the folder here"
+            ),
+        )
+    }
+}
+
+impl Door for ControlDoor {
+    fn ask(&mut self, request: Request) -> Result<Value, CallError> {
+        let id = self.next_id;
+        self.next_id += 1;
+        let text = request.to_text(id);
+        write_line(self.reader.get_ref(), &text).map_err(|e| self.lost(&e.to_string()))?;
+        match read_line(&mut self.reader) {
+            Ok(Some(line)) => wire::read_reply(&line),
+            Ok(None) => Err(self.lost("it closed the connection")),
+            Err(e) => Err(self.lost(&e.to_string())),
+        }
+    }
+
+    fn about(&self) -> String {
+        format!("attached to {}", self.path.display())
+    }
+
+    fn close(&mut self) -> Result<(), CallError> {
+        Ok(())
+    }
+}

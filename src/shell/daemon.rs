@@ -1,0 +1,67 @@
+//! A node without a terminal: starts on the data folder, serves the control socket, and stops in
+//! order on SIGTERM or SIGINT.
+
+use std::process;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::embedded::Running;
+use super::folder;
+use crate::api::error::{CallError, ErrorKind};
+use crate::config::Config;
+
+/// A node that runs until a signal or its own console ends it.
+pub struct Daemon {
+    /// Taken by whoever stops it first.
+    running: Arc<Mutex<Option<Running>>>,
+}
+
+impl Daemon {
+    /// Starts the node. A folder that another process holds is refused at once: two nodes never
+    /// share one.
+    pub fn start(config: &Config) -> Result<Daemon, CallError> {
+        let held = folder::hold(config)?.ok_or_else(|| folder::in_use(config))?;
+        let failed = |e: std::io::Error| {
+            CallError::new(ErrorKind::Internal, format!("signals can't be heard: {e}"))
+        };
+        let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(failed)?;
+        let running = Arc::new(Mutex::new(Some(Running::start(held)?)));
+        let ours = Arc::clone(&running);
+        std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                signals.forever().next();
+                process::exit(match stop(&ours) {
+                    Ok(()) => 0,
+                    Err(e) => {
+                        eprintln!("forthcoin: {e}");
+                        1
+                    }
+                });
+            })
+            .map_err(failed)?;
+        let (name, folder) = (config.params.name, config.data_folder());
+        eprintln!("forthcoin: {name} node runs on {}, process {}", folder.display(), process::id());
+        Ok(Daemon { running })
+    }
+
+    /// Waits for the signal that ends the process.
+    pub fn wait(&self) -> ! {
+        loop {
+            std::thread::park();
+        }
+    }
+
+    /// Stops in order: what was changed is on the disk when this returns.
+    pub fn stop(&self) -> Result<(), CallError> {
+        stop(&self.running)
+    }
+}
+
+fn stop(running: &Mutex<Option<Running>>) -> Result<(), CallError> {
+    // Held while stopping, so that whoever comes second waits for the first.
+    let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+    running.take().map_or(Ok(()), Running::stop)
+}

@@ -1,0 +1,42 @@
+//! Opens the way to a node: the one that runs on the data folder, or the folder itself.
+
+use std::time::{Duration, Instant};
+
+use super::control::ControlDoor;
+use super::embedded::EmbeddedDoor;
+use super::folder::{hold, in_use};
+use crate::api::door::Door;
+use crate::api::error::{CallError, ErrorKind};
+use crate::config::Config;
+
+/// How long a folder may be held by a process that answers on no socket: it is starting or ending.
+const HELD_FOR: Duration = Duration::from_secs(5);
+const RETRY_EVERY: Duration = Duration::from_millis(10);
+
+/// A door to the node of the folder, or to the folder itself. `serve`: let other consoles in at
+/// once, not only when something is changed.
+pub fn open(config: &Config, serve: bool) -> Result<Box<dyn Door>, CallError> {
+    let deadline = Instant::now() + HELD_FOR;
+    loop {
+        match ControlDoor::connect(&config.control_socket()) {
+            Ok(Some(door)) => return Ok(Box::new(door)),
+            Ok(None) => {}
+            Err(e) => {
+                let path = config.control_socket();
+                let why = format!("a node serves {} but does not let us in: {e}", path.display());
+                return Err(CallError::new(ErrorKind::NoNode, why));
+            }
+        }
+        if let Some(held) = hold(config)? {
+            let mut door = EmbeddedDoor::new(held);
+            if serve {
+                door.serve()?;
+            }
+            return Ok(Box::new(door));
+        }
+        if Instant::now() > deadline {
+            return Err(in_use(config));
+        }
+        std::thread::sleep(RETRY_EVERY);
+    }
+}

@@ -1,0 +1,3 @@
+\ A misspelt word inside a definition.
+: health ( -- f )
+  init-storage get-hieght 0 > ;

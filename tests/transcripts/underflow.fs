@@ -1,0 +1,4 @@
+\ A call trace of definitions.
+: inner + ;
+: outer 1 inner ;
+outer
