@@ -2,6 +2,7 @@
 
 use super::block::{height_push, merkle_root};
 use super::connect::subsidy;
+use super::scripts::ScriptEngine;
 use crate::crypto::hash::sha256d;
 use crate::primitives::amount::Amount;
 use crate::primitives::block::{Block, Header, Height};
@@ -10,6 +11,11 @@ use crate::primitives::network::{NetworkParams, REGTEST};
 use crate::primitives::script::Script;
 use crate::primitives::target::meets;
 use crate::primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
+
+/// The script engine with an empty cache.
+pub fn engine() -> ScriptEngine {
+    ScriptEngine::default()
+}
 
 /// OP_TRUE: anybody can spend it.
 pub const ANYONE: [u8; 1] = [0x51];

@@ -36,21 +36,6 @@ impl ScriptVerifier for ScriptEngine {
     }
 }
 
-/// FOR TESTS ONLY: accepts EVERY script, so anybody can spend anything. A node that runs with it
-/// does not validate.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoScripts;
-
-impl ScriptVerifier for NoScripts {
-    fn sigop_cost(&self, tx: &Transaction, _: &[TxOut], _: ScriptFlags) -> u64 {
-        (sigops::legacy(tx) * crate::primitives::tx::WITNESS_SCALE) as u64
-    }
-
-    fn verify(&self, _: &[TxScripts<'_>], _: ScriptFlags) -> Result<(), ScriptFailure> {
-        Ok(())
-    }
-}
-
 /// The script rules of a block (Core's `GetBlockScriptFlags`).
 pub fn block_flags(hash: &BlockHash, height: Height, params: &NetworkParams) -> ScriptFlags {
     let exception = params.script_exceptions.iter().find(|(block, _)| block == hash);

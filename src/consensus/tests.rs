@@ -8,7 +8,7 @@ use super::connect::{CoinView, ConnectError, Context, connect, subsidy};
 use super::header::{Branch, check_header_in_place, check_work, next_bits};
 use super::maker::{self, Parent};
 use super::rule::RuleError;
-use super::scripts::{NoScripts, ScriptEngine, block_flags};
+use super::scripts::block_flags;
 use super::tx::{check_transaction, is_final};
 use crate::primitives::amount::{Amount, MAX_MONEY};
 use crate::primitives::block::{Block, Header, Height};
@@ -21,7 +21,6 @@ use crate::primitives::target::CompactTarget;
 use crate::primitives::tx::{OutPoint, Transaction, TxOut};
 use crate::primitives::vectors;
 use crate::script::flags::ScriptFlags;
-use crate::script::sigops;
 use crate::store::error::StoreError;
 
 /// A branch of headers in a list, from height 0.
@@ -162,7 +161,7 @@ fn published_mainnet_block_connects() {
             view.0.insert(input.prevout, coin.clone());
         }
     }
-    let context = Context { branch: &branch, params: &BITCOIN, verifier: &ScriptEngine::default() };
+    let context = Context { branch: &branch, params: &BITCOIN, verifier: &maker::engine() };
     let connected = connect(&checked, &mut view, &context).unwrap();
     assert_eq!(connected.spent.len(), spent.len());
     assert_eq!(connected.spent.outputs, spent.into_iter().map(|c| c.output).collect::<Vec<_>>());
@@ -301,7 +300,7 @@ fn connect_over(
 ) -> RuleError {
     let checked = CheckedBlock::from_block(block, &REGTEST).unwrap();
     let branch = Flat { height, time: 1000 };
-    let context = Context { branch: &branch, params, verifier: &NoScripts };
+    let context = Context { branch: &branch, params, verifier: &maker::engine() };
     match connect(&checked, view, &context) {
         Err(ConnectError::Rule(error)) => error,
         other => panic!("{other:?}"),
@@ -324,7 +323,7 @@ fn bip30_is_lifted_for_two_blocks_and_where_bip34_implies_it() {
     let mut view = Coins::default();
     view.0.insert(OutPoint { txid: checked.txids[0], vout: 0 }, coin(1));
     let branch = Flat { height: 500, time: 1000 };
-    let context = Context { branch: &branch, params: &REGTEST, verifier: &NoScripts };
+    let context = Context { branch: &branch, params: &REGTEST, verifier: &maker::engine() };
     assert!(connect(&checked, &mut view, &context).is_ok());
 }
 
@@ -366,9 +365,9 @@ fn signature_operations_without_context() {
     let mut tx = maker::spend(&[named(1)], &[1]);
     // CHECKSIG, a push that hides one, CHECKMULTISIG, a push cut short before one more.
     tx.outputs[0].script_pubkey = Script(vec![0xac, 1, 0xac, 0xae, 0x4c, 1, 0xad, 0xaf, 5, 0xac]);
-    assert_eq!(sigops::legacy(&tx), 1 + 20 + 20);
+    assert_eq!(crate::script::sigops::legacy(&tx), 1 + 20 + 20);
     tx.inputs[0].script_sig = Script(vec![0x4d, 0xff]);
-    assert_eq!(sigops::legacy(&tx), 41);
+    assert_eq!(crate::script::sigops::legacy(&tx), 41);
 }
 
 #[test]
@@ -408,14 +407,14 @@ fn subsidies_halve_to_nothing() {
 #[test]
 fn script_rules_by_height() {
     let flags = |height| block_flags(&BlockHash::ZERO, Height(height), &BITCOIN);
-    let always = ScriptFlags::P2SH.with(ScriptFlags::WITNESS).with(ScriptFlags::TAPROOT);
+    let always = ScriptFlags::P2SH | ScriptFlags::WITNESS | ScriptFlags::TAPROOT;
     assert_eq!(flags(0), always);
-    assert_eq!(flags(363_725), always.with(ScriptFlags::DERSIG));
+    assert_eq!(flags(363_725), always | ScriptFlags::DERSIG);
     let all = always
-        .with(ScriptFlags::DERSIG)
-        .with(ScriptFlags::CHECKLOCKTIMEVERIFY)
-        .with(ScriptFlags::CHECKSEQUENCEVERIFY)
-        .with(ScriptFlags::NULLDUMMY);
+        | ScriptFlags::DERSIG
+        | ScriptFlags::CHECKLOCKTIMEVERIFY
+        | ScriptFlags::CHECKSEQUENCEVERIFY
+        | ScriptFlags::NULLDUMMY;
     assert_eq!(flags(481_824), all);
     let (excused, _) = BITCOIN.script_exceptions[0];
     assert_eq!(block_flags(&excused, Height(170_060), &BITCOIN), ScriptFlags::NONE);

@@ -8,7 +8,6 @@ use super::{NOW, chain, totals};
 use crate::chain::error::BlockError;
 use crate::chain::verify;
 use crate::consensus::maker::{self, Parent, Random};
-use crate::consensus::scripts::NoScripts;
 use crate::primitives::block::Height;
 use crate::primitives::codec::Encode;
 use crate::primitives::network::{MAIN, REGTEST};
@@ -75,13 +74,13 @@ fn survives(disk: &FaultyDisk, durable: Height, story: &[Vec<u8>], what: &str) {
     let mut again = chain(&store);
     // A branch change may have been under way: then the tip is on either side of it.
     assert!(again.tip().height >= durable, "{what}: lost {durable}, has {}", again.tip().height);
-    verify::replay(&store, Arc::new(NoScripts), NOW, &mut super::go_on)
+    verify::replay(&store, Arc::new(maker::engine()), NOW, &mut super::go_on)
         .unwrap_or_else(|error| panic!("{what}: {error}"));
     let result = again.accept_blocks(story.to_vec(), NOW, true);
     assert!(result.error.is_none(), "{what}: {:?}", result.error);
     again.flush().unwrap();
     assert_eq!(again.tip().height, Height(123), "{what}");
-    verify::verify(&store, &NoScripts, 0, 4, &mut super::go_on)
+    verify::verify(&store, &maker::engine(), 0, 4, &mut super::go_on)
         .unwrap_or_else(|error| panic!("{what}: {error}"));
 }
 

@@ -12,9 +12,10 @@ use super::query::{self, CoinTotals};
 use super::state::{Accepted, Chain};
 use crate::consensus::maker::{self, Parent};
 use crate::consensus::rule::RuleError;
-use crate::consensus::scripts::{NoScripts, ScriptEngine};
 use crate::primitives::block::{Block, Height};
 use crate::primitives::codec::Encode;
+use crate::primitives::hex;
+use crate::primitives::id::BlockHash;
 use crate::primitives::network::REGTEST;
 use crate::primitives::tx::{OutPoint, Transaction};
 use crate::primitives::vectors;
@@ -24,16 +25,49 @@ use crate::store::db::{Store, StoreOptions};
 const NOW: u32 = 2_000_000_000;
 
 fn chain(store: &Arc<Store>) -> Chain {
-    Chain::open(Arc::clone(store), Arc::new(NoScripts)).expect("opens")
-}
-
-/// A chain that runs scripts, as a node does.
-fn checked_chain(store: &Arc<Store>) -> Chain {
-    Chain::open(Arc::clone(store), Arc::new(ScriptEngine::default())).expect("opens")
+    Chain::open(Arc::clone(store), Arc::new(maker::engine())).expect("opens")
 }
 
 fn totals(store: &Store) -> CoinTotals {
     query::coin_totals(&store.snapshot().expect("a snapshot")).expect("the coins")
+}
+
+/// What happened to one chain, for Core's engine to judge: written to the file that
+/// `FORTHCOIN_KERNEL_CASES` names, in the form that `tests/peers/kernel_chain.py` reads.
+#[derive(Default)]
+struct CaseLog {
+    lines: Vec<String>,
+    muted: bool,
+}
+
+impl CaseLog {
+    fn took(&mut self, bytes: &[u8], error: Option<&BlockError>, tip: BlockHash) {
+        let verdict = match error {
+            None => "ok".to_owned(),
+            Some(BlockError::Rule(error)) => error.reason(),
+            Some(_) => "decode".to_owned(),
+        };
+        self.lines.push(format!("{}\t{verdict}\t{tip}\n", hex::encode(bytes)));
+    }
+
+    /// Core's engine can't be led this way.
+    fn mute(&mut self) {
+        self.muted = true;
+    }
+}
+
+impl Drop for CaseLog {
+    fn drop(&mut self) {
+        let Some(path) = std::env::var_os("FORTHCOIN_KERNEL_CASES") else { return };
+        if self.muted || self.lines.is_empty() || std::thread::panicking() {
+            return;
+        }
+        // One write appends as a whole.
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+        let text = format!("new\n{}", self.lines.concat());
+        file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
+            .expect("the file of cases can be written");
+    }
 }
 
 /// A chain in memory with a way to build on it.
@@ -42,13 +76,14 @@ struct Lab {
     tip: Parent,
     /// The coinbases' coins by height; 0 stands for none.
     coinbases: Vec<OutPoint>,
+    log: CaseLog,
 }
 
 impl Lab {
     fn new() -> Lab {
         let store = Arc::new(Store::memory(&REGTEST).expect("memory"));
         let tip = Parent::genesis(&REGTEST);
-        Lab { chain: chain(&store), tip, coinbases: vec![OutPoint::NULL] }
+        Lab { chain: chain(&store), tip, coinbases: vec![OutPoint::NULL], log: CaseLog::default() }
     }
 
     /// With some blocks on it.
@@ -58,6 +93,7 @@ impl Lab {
         for _ in 0..height {
             let block = lab.next(vec![]);
             lab.follow(&block);
+            lab.log.took(&block.to_bytes(), None, block.hash());
             blocks.push(block.to_bytes());
         }
         let result = lab.chain.accept_blocks(blocks, NOW, true);
@@ -76,7 +112,10 @@ impl Lab {
     }
 
     fn submit(&mut self, block: &Block) -> Result<Accepted, BlockError> {
-        self.chain.accept_block(block.to_bytes(), NOW)
+        let bytes = block.to_bytes();
+        let result = self.chain.accept_block(bytes.clone(), NOW);
+        self.log.took(&bytes, result.as_ref().err(), self.chain.tip().hash);
+        result
     }
 
     /// Takes a block that is good.
@@ -103,7 +142,7 @@ fn published_regtest_chain_connects() {
     let folder = tempfile::tempdir().expect("a folder");
     let open = || Arc::new(Store::open(folder.path(), &REGTEST, StoreOptions::default()).unwrap());
     let store = open();
-    let mut one_by_one = checked_chain(&store);
+    let mut one_by_one = chain(&store);
     for bytes in &blocks {
         one_by_one.accept_block(bytes.clone(), NOW).expect("valid");
     }
@@ -113,18 +152,17 @@ fn published_regtest_chain_connects() {
     // The same after a reopening, and in bulk in memory.
     let store = open();
     assert_eq!(totals(&store), wanted);
-    assert_eq!(checked_chain(&store).tip().height, Height(206));
+    assert_eq!(chain(&store).tip().height, Height(206));
     let memory = Arc::new(Store::memory(&REGTEST).unwrap());
-    let mut bulk = checked_chain(&memory);
+    let mut bulk = chain(&memory);
     let result = bulk.accept_blocks(blocks, NOW, true);
     assert!(result.error.is_none(), "{:?}", result.error);
     assert_eq!((result.accepted, result.events.len()), (206, 1));
     bulk.flush().unwrap();
     assert_eq!(totals(&memory), wanted);
-    let level4 =
-        super::verify::verify(&memory, &ScriptEngine::default(), 0, 4, &mut go_on).unwrap();
+    let level4 = super::verify::verify(&memory, &maker::engine(), 0, 4, &mut go_on).unwrap();
     assert_eq!(level4.blocks, 206);
-    super::verify::replay(&store, Arc::new(NoScripts), NOW, &mut go_on).unwrap();
+    super::verify::replay(&store, Arc::new(maker::engine()), NOW, &mut go_on).unwrap();
 }
 
 fn go_on(_: u32) -> std::ops::ControlFlow<()> {

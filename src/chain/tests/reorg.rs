@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::{Lab, NOW, chain, totals};
+use super::{CaseLog, Lab, NOW, chain, totals};
 use crate::chain::error::{BlockError, Standing};
 use crate::chain::event::ChainEvent;
 use crate::chain::state::Chain;
 use crate::chain::verify;
 use crate::consensus::maker::{self, Parent, Random};
-use crate::consensus::scripts::NoScripts;
 use crate::primitives::block::{Block, Height};
 use crate::primitives::codec::Encode;
 use crate::primitives::id::BlockHash;
@@ -117,8 +116,8 @@ fn agree(chain: &mut Chain, model: &Model) {
         })
         .unwrap();
     assert_eq!(count, best.coins.len());
-    verify::replay(chain.store(), Arc::new(NoScripts), NOW, &mut super::go_on).unwrap();
-    verify::verify(chain.store(), &NoScripts, 0, 4, &mut super::go_on).unwrap();
+    verify::replay(chain.store(), Arc::new(maker::engine()), NOW, &mut super::go_on).unwrap();
+    verify::verify(chain.store(), &maker::engine(), 0, 4, &mut super::go_on).unwrap();
 }
 
 fn run(seed: u64, blocks: usize) {
@@ -127,9 +126,11 @@ fn run(seed: u64, blocks: usize) {
     let mut chain = chain(&store);
     let mut at = Parent::genesis(&REGTEST);
     let mut main = Vec::new();
+    let mut log = CaseLog::default();
     for _ in 0..102 {
         let block = model.build(at, false);
         at = Parent::of(&block, at.height.next());
+        log.took(&block.to_bytes(), None, at.hash);
         main.push(block.to_bytes());
     }
     assert!(chain.accept_blocks(main, NOW, true).error.is_none());
@@ -146,6 +147,8 @@ fn run(seed: u64, blocks: usize) {
         let block = model.build(parent, true);
         let bulk = model.random.below(2) == 0;
         let result = chain.accept_blocks(vec![block.to_bytes()], NOW, bulk);
+        let error = result.error.as_ref().map(|(_, error)| error);
+        log.took(&block.to_bytes(), error, chain.tip().hash);
         let made = &model.made[&block.hash()];
         match &result.error {
             None => {}
@@ -166,7 +169,8 @@ fn run(seed: u64, blocks: usize) {
 
 #[test]
 fn random_trees_end_where_the_model_ends() {
-    for seed in 0..12 {
+    let trees = std::env::var("FORTHCOIN_TREES").ok().and_then(|n| n.parse().ok()).unwrap_or(12);
+    for seed in 0..trees {
         run(seed, 60);
     }
 }
@@ -198,13 +202,13 @@ fn deep_reorganisation_and_back() {
         panic!("{:?}", events.last())
     };
     let new = totals(lab.chain.store());
-    verify::replay(lab.chain.store(), Arc::new(NoScripts), NOW, &mut super::go_on).unwrap();
+    verify::replay(lab.chain.store(), Arc::new(maker::engine()), NOW, &mut super::go_on).unwrap();
     // The index follows the active chain.
     let lookup = |lab: &Lab| {
         crate::chain::query::transaction(&lab.chain.store().snapshot().unwrap(), &spend.txid())
     };
     assert!(lookup(&lab).unwrap().is_none());
-    // The operator takes the branch back, and changes his mind.
+    // The operator takes the branch back, and changes his mind; Core is not asked about it.
     let first = branch[0].hash();
     assert!(lab.chain.invalidate(&first).unwrap().0);
     assert_eq!(totals(lab.chain.store()), old);
@@ -225,6 +229,7 @@ fn blocks_out_of_order_wait_for_what_is_missing() {
         })
         .collect();
     let headers: Vec<_> = blocks.iter().map(|block| block.header).collect();
+    lab.log.mute();
     let (events, result) = lab.chain.accept_headers(&headers, NOW);
     assert!(result.is_ok() && events.len() == 5);
     assert_eq!(lab.chain.best_header().unwrap().0, blocks[4].hash());
@@ -257,5 +262,5 @@ fn first_seen_stays_and_invalid_stays_invalid_over_a_restart() {
     let child = maker::block(Parent::of(&bad, Height(107)), 3, vec![]);
     assert_eq!(lab.broken(&child).reason(), "bad-prevblk");
     assert_eq!(totals(&store), before);
-    verify::replay(&store, Arc::new(NoScripts), NOW, &mut super::go_on).unwrap();
+    verify::replay(&store, Arc::new(maker::engine()), NOW, &mut super::go_on).unwrap();
 }

@@ -1,16 +1,14 @@
 //! Every broken rule is raised, with Core's reason, by a block or header that breaks it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::{Lab, NOW};
 use crate::chain::error::BlockError;
-use crate::chain::state::Chain;
 use crate::consensus::connect::subsidy;
 use crate::consensus::maker;
 use crate::consensus::rule::RuleError;
-use crate::consensus::scripts::ScriptVerifier;
 use crate::consensus::tests::{EVERY_RULE, name, raised_without_a_chain};
+use crate::crypto::hash::sha256;
 use crate::primitives::amount::Amount;
 use crate::primitives::block::{Block, Height};
 use crate::primitives::codec::Encode;
@@ -18,10 +16,7 @@ use crate::primitives::id::{BlockHash, MerkleRoot};
 use crate::primitives::network::REGTEST;
 use crate::primitives::script::Script;
 use crate::primitives::target::{CompactTarget, meets};
-use crate::primitives::tx::{Transaction, TxOut};
-use crate::script::check::{ScriptFailure, TxScripts};
-use crate::script::error::ScriptError;
-use crate::script::flags::ScriptFlags;
+use crate::primitives::tx::Transaction;
 
 /// A good block on a chain of 110 with one transaction that spends the first coinbase, after an
 /// edit that breaks it.
@@ -55,37 +50,24 @@ fn edited_header(edit: impl FnOnce(&mut Block)) -> RuleError {
     })
 }
 
-/// Refuses the second input of the second transaction that it is shown.
-#[derive(Debug)]
-struct Refuses;
-
-impl ScriptVerifier for Refuses {
-    fn sigop_cost(&self, _: &Transaction, _: &[TxOut], _: ScriptFlags) -> u64 {
-        0
-    }
-
-    fn verify(&self, checks: &[TxScripts<'_>], _: ScriptFlags) -> Result<(), ScriptFailure> {
-        match checks.get(1) {
-            Some(check) if check.spent.len() == 2 => {
-                Err(ScriptFailure { tx_index: 1, input_index: 1, error: ScriptError::EvalFalse })
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
+/// The second input of the second transaction spends OP_0, which is not true.
 fn refused_script() -> RuleError {
     let mut lab = Lab::of_height(110);
-    let store = Arc::clone(lab.chain.store());
-    lab.chain = Chain::open(store, Arc::new(Refuses)).unwrap();
-    let first = maker::spend(&[lab.coinbases[1]], &[1000]);
-    let second = maker::spend(&[lab.coinbases[2], lab.coinbases[3]], &[1000]);
+    let mut tx = maker::spend(&[lab.coinbases[1]], &[1000, 2000]);
+    tx.outputs[1].script_pubkey = Script(vec![0]);
+    let block = lab.next(vec![tx.clone()]);
+    lab.good(&block);
+    let first = maker::spend(&[maker::outpoint(tx.txid(), 0)], &[1000]);
+    let second = maker::spend(&[lab.coinbases[2], maker::outpoint(tx.txid(), 1)], &[1000]);
     let block = lab.next(vec![first, second]);
-    lab.broken(&block)
+    let error = lab.broken(&block);
+    assert!(matches!(error, RuleError::Script { tx_index: 2, input_index: 1, .. }), "{error}");
+    error
 }
 
 fn on_an_invalid_parent() -> (RuleError, RuleError) {
     let mut lab = Lab::of_height(3);
+    lab.log.mute();
     let parent = lab.next(vec![]);
     lab.good(&parent);
     lab.chain.invalidate(&parent.hash()).unwrap();
@@ -247,9 +229,15 @@ fn limits_are_met_exactly() {
     tx.outputs[0].script_pubkey = Script(vec![0xac; 20_000]);
     let block = lab.next(vec![tx]);
     lab.good(&block);
-    // A witness under a commitment, and one under a commitment that is not the last output.
+    // A witness under a commitment that is not in the last output.
     let mut tx = maker::spend(&[lab.coinbases[3]], &[1]);
-    tx.inputs[0].witness = vec![vec![7; 100]];
+    let script = maker::ANYONE.to_vec();
+    let program = [&[0, 32][..], &sha256(&script)].concat();
+    tx.outputs[0].script_pubkey = Script(program);
+    let block = lab.next(vec![tx.clone()]);
+    lab.good(&block);
+    let mut tx = maker::spend(&[maker::outpoint(tx.txid(), 0)], &[1]);
+    tx.inputs[0].witness = vec![script];
     let mut block = lab.next(vec![tx]);
     maker::commit(&mut block);
     block.txs[0].outputs.push(maker::output(0));
