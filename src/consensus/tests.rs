@@ -442,3 +442,23 @@ fn noise_is_no_block() {
     let bytes = crate::primitives::codec::Encode::to_bytes(&genesis);
     assert_eq!(Block::from_bytes(&bytes), Ok(genesis));
 }
+
+/// Core's invalid transactions by stage: BADTX breaks a rule that needs no context, every other
+/// passes those rules (and is refused by its scripts, see there); so does every valid one.
+#[test]
+fn published_transactions_by_stage() {
+    let (mut formed, mut malformed) = (0, 0);
+    for name in ["core/tx_valid.json", "core/tx_invalid.json"] {
+        let Some(bytes) = vectors::read(name) else { return };
+        let cases: Vec<serde_json::Value> = serde_json::from_slice(&bytes).expect("JSON");
+        for case in cases.iter().filter(|case| case.as_array().is_some_and(|c| c.len() == 3)) {
+            let tx = crate::primitives::hex::decode(case[1].as_str().expect("hex")).expect("hex");
+            let tx = Transaction::from_bytes(&tx).expect("all of them can be read");
+            let bad = case[2] == "BADTX";
+            assert_eq!(check_transaction(&tx).is_err(), bad, "{case}");
+            if bad { malformed += 1 } else { formed += 1 }
+        }
+    }
+    println!("transactions by stage: {formed} well-formed, {malformed} not");
+    assert!(formed >= 205 && malformed >= 9);
+}

@@ -13,6 +13,7 @@ use crate::consensus::tx::is_final;
 use crate::primitives::block::{Block, Height};
 use crate::primitives::coin::Coin;
 use crate::primitives::id::Txid;
+use crate::primitives::tx::OutPoint;
 use crate::store::error::StoreError;
 
 /// Most bytes of transactions kept for their return during a reorganisation; the oldest blocks'
@@ -56,7 +57,7 @@ impl Pool {
         now: u64,
     ) -> Vec<PoolEvent> {
         let inside: HashSet<Txid> = txids.iter().copied().collect();
-        self.returning.retain(|tx| !inside.contains(&tx.txid()));
+        self.returning.retain(|(txid, _)| !inside.contains(txid));
         let ours: Vec<Txid> =
             txids.iter().filter(|txid| self.get(txid).is_some()).copied().collect();
         self.estimator.block(height, &ours);
@@ -72,10 +73,10 @@ impl Pool {
     /// Keeps a block's transactions for when the tip has settled. Blocks are taken back newest
     /// first, so each goes before those kept already.
     fn take_back(&mut self, block: &Block) {
-        let txs = block.txs.iter().skip(1).map(|tx| Arc::new(tx.clone()));
+        let txs = block.txs.iter().skip(1).map(|tx| (tx.txid(), Arc::new(tx.clone())));
         self.returning.splice(0..0, txs);
         let mut bytes = 0;
-        let kept = self.returning.iter().rev().take_while(|tx| {
+        let kept = self.returning.iter().rev().take_while(|(_, tx)| {
             bytes += tx.total_size();
             bytes <= MAX_RETURNING_BYTES
         });
@@ -87,17 +88,16 @@ impl Pool {
     /// longer could stand in the next block leaves.
     fn settle(&mut self, around: &mut Around<'_>, now: u64) -> Result<Vec<PoolEvent>, StoreError> {
         let mut events = Vec::new();
-        for tx in std::mem::take(&mut self.returning) {
+        for (txid, tx) in std::mem::take(&mut self.returning) {
             let terms = Terms { returning: true, since: None };
-            let txid = tx.txid();
+            let outputs = tx.outputs.len() as u32;
             match self.accept(tx, around, now, terms, &mut events) {
                 Ok(_) => {}
                 Err(PoolError::Store(fault)) => return Err(fault),
                 Err(PoolError::Reject(_)) => {
                     // What builds on it here spends nothing now.
-                    let orphaned: Vec<Txid> = self
-                        .iter()
-                        .filter(|e| e.tx.inputs.iter().any(|i| i.prevout.txid == txid))
+                    let orphaned: Vec<Txid> = (0..outputs)
+                        .filter_map(|vout| self.spender(&OutPoint { txid, vout }))
                         .map(|entry| entry.txid)
                         .collect();
                     if self.get(&txid).is_none() {

@@ -150,7 +150,7 @@ pub struct Pool {
     floor: Floor,
     next_sequence: u64,
     /// Transactions of blocks taken back, oldest block first, until the tip settles.
-    pub(super) returning: Vec<Arc<Transaction>>,
+    pub(super) returning: Vec<(Txid, Arc<Transaction>)>,
 }
 
 impl Pool {
