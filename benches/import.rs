@@ -19,7 +19,7 @@ use forthcoin::chain::import::{BlockFile, import};
 use forthcoin::chain::state::Chain;
 use forthcoin::consensus::block::{height_push, merkle_root};
 use forthcoin::consensus::connect::subsidy;
-use forthcoin::consensus::scripts::Engine;
+use forthcoin::consensus::scripts::ScriptEngine;
 use forthcoin::primitives::amount::Amount;
 use forthcoin::primitives::block::{Block, Header, Height};
 use forthcoin::primitives::codec::Encode;
@@ -82,7 +82,7 @@ fn timed(name: &str, command: &mut Command, blocks: u32) -> f64 {
 
 fn run_import(file: &Path, folder: &Path) {
     let store = Store::open(folder, &REGTEST, StoreOptions::default()).expect("a fresh folder");
-    let mut chain = Chain::open(Arc::new(store), Arc::new(Engine::new([7; 32]))).expect("opens");
+    let mut chain = Chain::open(Arc::new(store), Arc::new(ScriptEngine::default())).expect("opens");
     let file = std::fs::File::open(file).expect("the file of blocks");
     let mut file = BlockFile::new(file, &REGTEST);
     let go_on = &mut |_: &_| ControlFlow::Continue(());

@@ -24,9 +24,9 @@
 \ > init-storage difficulty
 : difficulty ( -- )  get-difficulty .text ;
 
-\ Show a block, named by its height or its hash.
-\ > init-storage block 0
-: block ( "height|hash" -- )  argument get-block .json ;
+\ Show a block of the chain, named by its height or its hash; `block` does so on an empty stack.
+\ > init-storage show-block 0
+: show-block ( "height|hash" -- )  argument get-block .json ;
 
 \ Show a transaction of the chain, named by its id.
 \ > init-storage tx 4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b

@@ -3,12 +3,13 @@
 //! A coin that was made and spent between two flushes never reaches the disk: it is `fresh`, the
 //! store knows nothing of it.
 
-use crate::consensus::connect::{CoinDelta, CoinView, is_unspendable};
+use crate::consensus::connect::{CoinDelta, CoinView};
 use crate::primitives::block::Block;
 use crate::primitives::coin::Coin;
 use crate::primitives::id::Txid;
 use crate::primitives::map::OutPointMap;
 use crate::primitives::tx::OutPoint;
+use crate::script::template::is_unspendable;
 use crate::store::error::StoreError;
 use crate::store::rows::Spent;
 use crate::store::snapshot::Snapshot;
@@ -103,7 +104,7 @@ impl CoinCache {
         let mut coins = spent.into_coins().rev();
         for (index, (tx, txid)) in block.txs.iter().zip(txids).enumerate().rev() {
             for (output, vout) in tx.outputs.iter().zip(0..) {
-                if !is_unspendable(&output.script_pubkey) {
+                if !is_unspendable(output.script_pubkey.as_bytes()) {
                     self.spend(&OutPoint { txid: *txid, vout });
                 }
             }

@@ -55,7 +55,7 @@ pub struct Chain {
 
 impl Chain {
     pub fn open(store: Arc<Store>, verifier: Arc<dyn ScriptVerifier>) -> Result<Chain, StoreError> {
-        let opened_at = store.snapshot()?.tip()?;
+        let opened_at = store.tip()?;
         let bulk_bytes = BULK_BYTES;
         Ok(Chain { store, verifier, opened_at, bulk_bytes, active: None, fault: None })
     }

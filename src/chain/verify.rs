@@ -13,12 +13,13 @@ use super::index::HeaderTree;
 use super::query::{CoinTotals, coin_totals};
 use super::state::Chain;
 use crate::consensus::block::{CheckedBlock, check_block_in_place};
-use crate::consensus::connect::{CoinView, ConnectError, Context, connect, is_unspendable};
+use crate::consensus::connect::{CoinView, ConnectError, Context, connect};
 use crate::consensus::rule::RuleError;
 use crate::consensus::scripts::ScriptVerifier;
 use crate::primitives::block::Height;
 use crate::primitives::coin::Coin;
 use crate::primitives::tx::OutPoint;
+use crate::script::template::is_unspendable;
 use crate::store::db::Store;
 use crate::store::error::StoreError;
 
@@ -135,7 +136,7 @@ fn check_made(
     for (index, (tx, txid)) in checked.block.txs.iter().zip(&checked.txids).enumerate() {
         for (output, vout) in tx.outputs.iter().zip(0..) {
             let outpoint = OutPoint { txid: *txid, vout };
-            if is_unspendable(&output.script_pubkey) || inner.contains(&outpoint) {
+            if is_unspendable(output.script_pubkey.as_bytes()) || inner.contains(&outpoint) {
                 continue;
             }
             let made = Coin { output: output.clone(), height, coinbase: index == 0 };

@@ -12,10 +12,10 @@ use crate::primitives::coin::Coin;
 use crate::primitives::id::BlockHash;
 use crate::primitives::map::OutPointMap;
 use crate::primitives::network::NetworkParams;
-use crate::primitives::script::Script;
 use crate::primitives::tx::{OutPoint, Transaction};
 use crate::script::check::TxScripts;
 use crate::script::flags::ScriptFlags;
+use crate::script::template::is_unspendable;
 use crate::store::error::StoreError;
 use crate::store::rows::Spent;
 
@@ -28,9 +28,6 @@ const SEQUENCE_IS_TIME: u32 = 1 << 22;
 const SEQUENCE_MASK: u32 = 0xffff;
 /// A relative time lock counts in 512 seconds.
 const SEQUENCE_TIME_SHIFT: u32 = 9;
-
-const OP_RETURN: u8 = 0x6a;
-const MAX_SCRIPT_SIZE: usize = 10_000;
 
 /// The coins as they are before a block.
 pub trait CoinView {
@@ -80,11 +77,6 @@ pub struct Context<'a> {
     pub branch: &'a dyn Branch,
     pub params: &'static NetworkParams,
     pub verifier: &'a dyn ScriptVerifier,
-}
-
-/// An output that no script can spend is never a coin.
-pub fn is_unspendable(script: &Script) -> bool {
-    script.as_bytes().first() == Some(&OP_RETURN) || script.len() > MAX_SCRIPT_SIZE
 }
 
 /// The subsidy at a height.
@@ -231,7 +223,7 @@ impl Connecting<'_> {
         }
         let txid = checked.txids[index];
         for (output, vout) in tx.outputs.iter().zip(0..) {
-            if is_unspendable(&output.script_pubkey) {
+            if is_unspendable(output.script_pubkey.as_bytes()) {
                 continue;
             }
             let outpoint = OutPoint { txid, vout };

@@ -2,7 +2,7 @@
 
 use super::block::{height_push, merkle_root};
 use super::connect::subsidy;
-use super::scripts::Engine;
+use super::scripts::ScriptEngine;
 use crate::crypto::hash::sha256d;
 use crate::primitives::amount::Amount;
 use crate::primitives::block::{Block, Header, Height};
@@ -12,9 +12,9 @@ use crate::primitives::script::Script;
 use crate::primitives::target::meets;
 use crate::primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
 
-/// The script engine with an empty cache.
-pub fn engine() -> Engine {
-    Engine::new([7; 32])
+/// The script engine without a cache.
+pub fn engine() -> ScriptEngine {
+    ScriptEngine::default()
 }
 
 /// OP_TRUE: anybody can spend it.

@@ -1,61 +1,49 @@
 //! The seam to the script engine: which script rules hold for a block, and who checks them.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use crate::primitives::block::Height;
 use crate::primitives::id::BlockHash;
 use crate::primitives::network::{NetworkParams, ScriptException};
 use crate::primitives::tx::{Transaction, TxOut};
-use crate::script::check::{self, ScriptCache, ScriptFailure, TxScripts};
+use crate::script::check::{ScriptCache, ScriptFailure, TxScripts, verify_all};
 use crate::script::flags::ScriptFlags;
 use crate::script::sigops;
 
 /// Who runs scripts. The verdict may not depend on how many threads it uses.
 pub trait ScriptVerifier: Debug + Send + Sync {
     /// The cost of a transaction's signature operations (BIP141), legacy ones included.
-    fn sigop_cost(&self, tx: &Transaction, spent: &[TxOut], flags: ScriptFlags) -> u64 {
-        sigops::cost(tx, spent, flags) as u64
-    }
+    fn sigop_cost(&self, tx: &Transaction, spent: &[TxOut], flags: ScriptFlags) -> u64;
 
     /// Runs the scripts of every input in the list.
     fn verify(&self, checks: &[TxScripts<'_>], flags: ScriptFlags) -> Result<(), ScriptFailure>;
 }
 
-/// The script engine, with what it has verified before.
-#[derive(Debug)]
-pub struct Engine {
-    cache: ScriptCache,
+/// The script engine; it passes over what `cache` (which the pool fills) says was verified.
+#[derive(Debug, Clone, Default)]
+pub struct ScriptEngine {
+    pub cache: Option<Arc<ScriptCache>>,
 }
 
-impl Engine {
-    /// Transactions that the engine remembers as verified.
-    const CACHED_TXS: usize = 1 << 17;
-
-    /// `salt` is random, so that no one can choose transactions that collide in the cache.
-    pub fn new(salt: [u8; 32]) -> Engine {
-        Engine { cache: ScriptCache::new(salt, Engine::CACHED_TXS) }
+impl ScriptVerifier for ScriptEngine {
+    fn sigop_cost(&self, tx: &Transaction, spent: &[TxOut], flags: ScriptFlags) -> u64 {
+        sigops::cost(tx, spent, flags) as u64
     }
 
-    /// What was verified before; the mempool adds to it.
-    pub fn cache(&self) -> &ScriptCache {
-        &self.cache
-    }
-}
-
-impl ScriptVerifier for Engine {
     fn verify(&self, checks: &[TxScripts<'_>], flags: ScriptFlags) -> Result<(), ScriptFailure> {
-        check::verify_all(checks, flags, Some(&self.cache))
+        verify_all(checks, flags, self.cache.as_deref())
     }
 }
 
 /// The script rules of a block (Core's `GetBlockScriptFlags`).
 pub fn block_flags(hash: &BlockHash, height: Height, params: &NetworkParams) -> ScriptFlags {
     let exception = params.script_exceptions.iter().find(|(block, _)| block == hash);
-    let p2sh_witness = ScriptFlags::P2SH | ScriptFlags::WITNESS;
+    let p2sh_witness = ScriptFlags::P2SH.with(ScriptFlags::WITNESS);
     let mut flags = match exception {
         Some((_, ScriptException::NoFlags)) => ScriptFlags::NONE,
         Some((_, ScriptException::NoTaproot)) => p2sh_witness,
-        None => p2sh_witness | ScriptFlags::TAPROOT,
+        None => p2sh_witness.with(ScriptFlags::TAPROOT),
     };
     let forks = &params.forks;
     for (from, flag) in [
@@ -65,7 +53,7 @@ pub fn block_flags(hash: &BlockHash, height: Height, params: &NetworkParams) -> 
         (forks.segwit, ScriptFlags::NULLDUMMY),
     ] {
         if height.0 >= from {
-            flags |= flag;
+            flags = flags.with(flag);
         }
     }
     flags

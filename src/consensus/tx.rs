@@ -1,5 +1,4 @@
-//! What a transaction must be by itself (Core's `CheckTransaction`), finality and signature
-//! operations.
+//! What a transaction must be by itself (Core's `CheckTransaction`), and finality.
 
 use std::collections::HashSet;
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::args::{Arguments, Source};
 use super::host::{ConsoleHost, Shared, read_source};
-use super::library::{self, SOURCES};
+use super::library::{self, PRELUDE, SOURCES};
 use super::render::render;
 use super::stdio;
 use crate::api::door::Opener;
@@ -48,6 +48,8 @@ impl Session {
         );
         let mut machine = Machine::new(Limits::default(), Box::new(host));
         machine.autoload(autoload_table(), SOURCES);
+        let prelude = machine.interpret(PRELUDE.as_bytes(), "prelude");
+        assert!(prelude.is_ok(), "the prelude compiles: {prelude:?}");
         let interrupt = machine.interrupt();
         Session { machine: Rc::new(RefCell::new(machine)), shared, arguments, interrupt }
     }

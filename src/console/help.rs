@@ -30,9 +30,13 @@ fn explain(info: &WordInfo) -> String {
     if info.immediate {
         text.push_str("  immediate");
     }
-    let _ = writeln!(text, "\n  {}", if info.help.is_empty() { "no help" } else { &info.help });
-    let example =
-        if info.example.is_empty() { library_example(&info.name) } else { info.example.clone() };
+    let words = library::library_words();
+    let ours = words.iter().find(|word| word.name.eq_ignore_ascii_case(&info.name));
+    let (help, example) = match ours {
+        Some(word) => (word.help.as_str(), word.example),
+        None => (info.help.as_str(), info.example.as_str()),
+    };
+    let _ = writeln!(text, "\n  {}", if help.is_empty() { "no help" } else { help });
     if !example.is_empty() {
         let _ = writeln!(text, "  example: {example}");
     }
@@ -42,12 +46,6 @@ fn explain(info: &WordInfo) -> String {
     }
     text.push('\n');
     text
-}
-
-fn library_example(name: &str) -> String {
-    let words = library::library_words();
-    let word = words.iter().find(|word| word.name.eq_ignore_ascii_case(name));
-    word.map(|word| word.example.to_owned()).unwrap_or_default()
 }
 
 fn overview() -> String {

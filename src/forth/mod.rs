@@ -33,4 +33,6 @@ mod stack;
 mod suites;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tutorial;
 mod words;

@@ -4,7 +4,7 @@ use super::dict::{CT_BASE, Kind};
 use super::error::{Fault, Res, throw};
 use super::machine::{CatchFrame, Machine, RETURN_TAG, T_CATCH_DONE, T_INTERPRET};
 use super::op::Op;
-use super::words::{core, double, exception};
+use super::words::{core, double, exception, float};
 
 /// Tokens between two looks at the interrupt flag.
 const QUANTUM: u32 = 256;
@@ -344,6 +344,24 @@ impl Machine {
                 self.catch(xt)
             }
             Op::Throw => exception::throw_word(self),
+            Op::FAdd
+            | Op::FSub
+            | Op::FMul
+            | Op::FDiv
+            | Op::FDup
+            | Op::FOver
+            | Op::FDrop
+            | Op::FSwap
+            | Op::FRot
+            | Op::FNegate
+            | Op::FAbs
+            | Op::FFetch
+            | Op::FStore
+            | Op::FLt
+            | Op::FZLt
+            | Op::FZEq
+            | Op::DToF
+            | Op::SToF => float::step(self, op),
             Op::Noop => Ok(()),
             op => self.step_data(op),
         }

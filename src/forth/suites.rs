@@ -9,6 +9,7 @@ use super::error::Failure;
 use super::host::{FileMode, Host, HostContext, HostFiles, HostWord, Throw};
 use super::limits::Limits;
 use super::machine::Machine;
+use super::tutorial;
 
 /// What a test sees of the world after its machine.
 #[derive(Default)]
@@ -24,6 +25,7 @@ pub(super) struct World {
 pub(super) struct MemoryHost {
     world: Rc<RefCell<World>>,
     files: MemoryFiles,
+    node: bool,
 }
 
 struct MemoryFiles(Rc<RefCell<World>>);
@@ -127,10 +129,10 @@ impl Host for MemoryHost {
         Some(&mut self.files)
     }
     fn words(&self) -> &'static [HostWord] {
-        &[]
+        if self.node { tutorial::NODE_WORDS } else { &[] }
     }
-    fn call(&mut self, _: usize, _: &mut HostContext<'_>) -> Result<(), Throw> {
-        Err(Throw::code(-21))
+    fn call(&mut self, index: usize, context: &mut HostContext<'_>) -> Result<(), Throw> {
+        tutorial::call(index, context)
     }
 }
 
@@ -141,9 +143,18 @@ pub(super) fn machine() -> (Machine, Rc<RefCell<World>>) {
 
 /// A machine with files in memory and other limits.
 pub(super) fn machine_with(limits: Limits) -> (Machine, Rc<RefCell<World>>) {
+    build(limits, false)
+}
+
+/// A machine with the words of the tutorial's node.
+pub(super) fn machine_of_node() -> (Machine, Rc<RefCell<World>>) {
+    build(Limits::default(), true)
+}
+
+fn build(limits: Limits, node: bool) -> (Machine, Rc<RefCell<World>>) {
     let world = Rc::new(RefCell::new(World::default()));
     let files = MemoryFiles(Rc::clone(&world));
-    let host = MemoryHost { world: Rc::clone(&world), files };
+    let host = MemoryHost { world: Rc::clone(&world), files, node };
     (Machine::new(limits, Box::new(host)), world)
 }
 

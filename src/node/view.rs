@@ -6,6 +6,7 @@ use crate::consensus::scripts::ScriptVerifier;
 use crate::primitives::network::NetworkParams;
 use crate::store::db::Store;
 use crate::store::error::StoreError;
+use crate::store::rows::Tip;
 use crate::store::snapshot::Snapshot;
 
 /// A published moment of the node. Reads never wait for the node.
@@ -37,6 +38,11 @@ impl View {
     /// The newest committed moment of the store.
     pub fn read(&self) -> Result<Snapshot, StoreError> {
         self.store.snapshot()
+    }
+
+    /// The end of the best chain; cheaper than a whole snapshot.
+    pub fn tip(&self) -> Result<Tip, StoreError> {
+        self.store.tip()
     }
 
     /// Transactions can be looked up by their id.

@@ -122,6 +122,11 @@ impl ScriptFlags {
         self.0 & other.0 != 0
     }
 
+    /// These flags and those of `other`.
+    pub const fn with(self, other: ScriptFlags) -> ScriptFlags {
+        ScriptFlags(self.0 | other.0)
+    }
+
     /// These flags without those of `other`.
     pub const fn without(self, other: ScriptFlags) -> ScriptFlags {
         ScriptFlags(self.0 & !other.0)

@@ -5,17 +5,16 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::entropy::salt;
 use crate::api::error::{CallError, ErrorKind};
 use crate::config::{Config, HOLDER_FILE};
-use crate::consensus::scripts::Engine;
+use crate::consensus::scripts::ScriptEngine;
 use crate::store::db::{Store, StoreOptions};
 use crate::store::error::StoreError;
 
 /// The data folder, held by this process until dropped.
 pub struct Held {
     pub store: Arc<Store>,
-    pub engine: Arc<Engine>,
+    pub engine: Arc<ScriptEngine>,
     pub config: Config,
 }
 
@@ -27,7 +26,7 @@ pub fn hold(config: &Config) -> Result<Option<Held>, CallError> {
         Ok(store) => {
             // Only for the message that another process shows.
             let _ = fs::write(folder.join(HOLDER_FILE), format!("{}\n", std::process::id()));
-            let engine = Arc::new(Engine::new(salt()));
+            let engine = Arc::new(ScriptEngine::default());
             Ok(Some(Held { store: Arc::new(store), engine, config: config.clone() }))
         }
         Err(StoreError::InUse { .. }) => Ok(None),

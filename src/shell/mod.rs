@@ -5,6 +5,5 @@ pub mod clock;
 pub mod control;
 pub mod daemon;
 pub mod embedded;
-mod entropy;
 pub mod folder;
 pub mod open;

@@ -6,7 +6,7 @@
 use std::fs::OpenOptions;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, StorageBackend, WriteTransaction};
@@ -39,7 +39,12 @@ impl Default for StoreOptions {
 
 /// The open data folder. Share it by `Arc`: any thread may take snapshots, one `Chain` writes.
 pub struct Store {
-    db: Database,
+    /// Made at the first look into a fresh file: a console that only asks for the height of a new
+    /// chain starts without it.
+    db: OnceLock<Database>,
+    /// Held while the database is made.
+    making: Mutex<()>,
+    cache_bytes: usize,
     file: Arc<Deferred>,
     place: Place,
     params: &'static NetworkParams,
@@ -95,17 +100,55 @@ impl Store {
         }
         let file = Arc::new(Deferred::new(backend).map_err(|e| place.io(e))?);
         let fresh = file.is_empty().map_err(|e| place.io(e))?;
-        let db = redb::Builder::new()
-            .set_cache_size(options.cache_bytes)
-            .create_with_backend(Shared(Arc::clone(&file)))
-            .map_err(|e| place.sort(e))?;
-        let mut store = Store { db, file, place, params, tx_index: options.tx_index };
-        if fresh {
-            store.create()?;
-        } else {
+        let mut store = Store {
+            db: OnceLock::new(),
+            making: Mutex::new(()),
+            cache_bytes: options.cache_bytes,
+            file,
+            place,
+            params,
+            tx_index: options.tx_index,
+        };
+        if !fresh {
+            store.db = OnceLock::from(store.open_database()?);
             store.check()?;
         }
         Ok(store)
+    }
+
+    fn open_database(&self) -> Result<Database, StoreError> {
+        redb::Builder::new()
+            .set_cache_size(self.cache_bytes)
+            .create_with_backend(Shared(Arc::clone(&self.file)))
+            .map_err(|e| self.place.sort(e))
+    }
+
+    /// The database, with the tables and the genesis block if the file was fresh.
+    fn db(&self) -> Result<&Database, StoreError> {
+        if let Some(db) = self.db.get() {
+            return Ok(db);
+        }
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(db) = self.db.get() {
+            return Ok(db);
+        }
+        let db = self.open_database()?;
+        self.create(&db)?;
+        Ok(self.db.get_or_init(|| db))
+    }
+
+    /// The end of the active chain.
+    pub fn tip(&self) -> Result<Tip, StoreError> {
+        if self.db.get().is_none() {
+            return Ok(self.genesis_tip());
+        }
+        self.snapshot()?.tip()
+    }
+
+    fn genesis_tip(&self) -> Tip {
+        let genesis = &self.params.genesis;
+        let (hash, work) = (genesis.hash, genesis.bits.work());
+        Tip { id: 0, height: Height::GENESIS, hash, work, tx_total: 1 }
     }
 
     pub fn params(&self) -> &'static NetworkParams {
@@ -123,14 +166,15 @@ impl Store {
 
     /// The database as it is now.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        let txn = self.db.begin_read().map_err(|e| self.place.sort(e))?;
+        let txn = self.db()?.begin_read().map_err(|e| self.place.sort(e))?;
         Ok(Snapshot::new(txn, self.place.clone()))
     }
 
     /// Writes a batch: all of it is durable when this returns, or none of it.
     pub fn commit(&self, batch: &mut WriteBatch) -> Result<(), StoreError> {
+        let db = self.db()?;
         self.file.release().map_err(|e| self.place.io(e))?;
-        let mut txn = self.db.begin_write().map_err(|e| self.place.sort(e))?;
+        let mut txn = db.begin_write().map_err(|e| self.place.sort(e))?;
         // The allocator's state goes with every commit, so that a start after a crash need not
         // walk the file.
         txn.set_quick_repair(true);
@@ -218,7 +262,7 @@ impl Store {
     }
 
     /// Writes the tables and the genesis block; they stay in memory until the first commit.
-    fn create(&self) -> Result<(), StoreError> {
+    fn create(&self, db: &Database) -> Result<(), StoreError> {
         let genesis = self.params.genesis_block();
         let row = HeaderRow {
             header: genesis.header,
@@ -229,20 +273,13 @@ impl Store {
             tx_count: 1,
             status: BlockStatus::HAVE_DATA.with(BlockStatus::HAVE_UNDO).with(BlockStatus::VALID),
         };
-        let tip = Tip {
-            id: 0,
-            height: Height::GENESIS,
-            hash: row.hash,
-            work: genesis.header.bits.work(),
-            tx_total: 1,
-        };
-        let mut batch = WriteBatch { tip: Some(tip), ..WriteBatch::default() };
+        let mut batch = WriteBatch { tip: Some(self.genesis_tip()), ..WriteBatch::default() };
         batch.headers.insert(0, row);
         batch.blocks.insert(0, genesis.to_bytes());
         batch.undo.insert(0, vec![0]);
         batch.chain.insert(0, Some(0));
         let mut create = || -> Result<(), redb::Error> {
-            let txn = self.db.begin_write()?;
+            let txn = db.begin_write()?;
             {
                 let mut meta = txn.open_table(tables::META)?;
                 let schema = tables::SCHEMA_VERSION.to_le_bytes();

@@ -58,7 +58,7 @@ impl Call for GetHeight {
 
 impl ReadCall for GetHeight {
     fn run(view: &View, (): ()) -> Result<Height, CallError> {
-        Ok(view.read()?.tip()?.height)
+        Ok(view.tip()?.height)
     }
 }
 
@@ -76,7 +76,7 @@ impl Call for GetBestHash {
 
 impl ReadCall for GetBestHash {
     fn run(view: &View, (): ()) -> Result<BlockHash, CallError> {
-        Ok(view.read()?.tip()?.hash)
+        Ok(view.tip()?.hash)
     }
 }
 

@@ -187,8 +187,22 @@ fn effect(code: &[Piece], dict: &Dict, plan: &Plan, token: u32) -> Effect {
         | Op::Does
         | Op::Halt
         | Op::CatchDone
-        | Op::Interpret
-        | Op::FLit => away(0),
+        | Op::Interpret => away(0),
+        Op::FLit
+        | Op::FAdd
+        | Op::FSub
+        | Op::FMul
+        | Op::FDiv
+        | Op::FDup
+        | Op::FOver
+        | Op::FDrop
+        | Op::FSwap
+        | Op::FRot
+        | Op::FNegate
+        | Op::FAbs => on(0, 0),
+        Op::FFetch | Op::FStore | Op::SToF => on(1, 0),
+        Op::FLt | Op::FZLt | Op::FZEq => on(0, 1),
+        Op::DToF => on(2, 0),
         Op::Dup => on(1, 2),
         Op::Drop | Op::ToR => on(1, 0),
         Op::Swap => on(2, 2),

@@ -136,7 +136,7 @@ macro_rules! go {
 
 #[cold]
 #[inline(never)]
-fn lost(vm: &mut Vm<'_>) -> Exit {
+pub(super) fn lost(vm: &mut Vm<'_>) -> Exit {
     vm.code_thrown = -9;
     cold_exit(Exit::Throw)
 }
@@ -149,7 +149,7 @@ fn cold_exit(exit: Exit) -> Exit {
 
 #[cold]
 #[inline(never)]
-fn fail<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], sp: usize, code: i64) -> Exit {
+pub(super) fn fail<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], sp: usize, code: i64) -> Exit {
     vm.token = token_at(vm, ip);
     vm.site = site_at(vm, ip);
     vm.depth = sp;
@@ -451,7 +451,7 @@ pub fn divide<'a, const MOD: bool, Y: Second>(
 // ---------------------------------------------------------------------- memory
 
 #[inline(always)]
-fn load_cell(space: &Space, address: i64) -> Option<i64> {
+pub(super) fn load_cell(space: &Space, address: i64) -> Option<i64> {
     let at = (address as u64).wrapping_sub(SPACE_BASE as u64);
     if at > (SPACE_BYTES - 8) as u64 {
         return None;
@@ -462,7 +462,7 @@ fn load_cell(space: &Space, address: i64) -> Option<i64> {
 }
 
 #[inline(always)]
-fn store_cell(space: &mut Space, address: i64, value: i64) -> bool {
+pub(super) fn store_cell(space: &mut Space, address: i64, value: i64) -> bool {
     let at = (address as u64).wrapping_sub(SPACE_BASE as u64);
     if at > (SPACE_BYTES - 8) as u64 {
         return false;

@@ -169,7 +169,6 @@ impl<'a> Inliner<'a> {
                 Op::Halt
                 | Op::CatchDone
                 | Op::Interpret
-                | Op::FLit
                 | Op::Compile
                 | Op::Does
                 | Op::Do

@@ -11,6 +11,7 @@
 //! takes over and names the exact word. Return addresses are token indices and the stepper and
 //! fast code hand over to each other at every header.
 
+pub mod floats;
 mod flow;
 pub mod handlers;
 mod inline;
@@ -92,6 +93,7 @@ pub struct Vm<'a> {
     pub ldepth: usize,
     pub llimit: usize,
     pub locals: &'a [Cell<i64>; LOCALS],
+    pub fstack: &'a mut [f64],
     pub fdepth: usize,
     pub loop_index: i64,
     pub loop_limit: i64,
@@ -188,6 +190,7 @@ impl Machine {
             ldepth: self.ls.depth,
             llimit: self.ls.limit,
             locals,
+            fstack: &mut self.fs.cells[..GUARD + self.fs.limit],
             fdepth: self.fs.depth,
             loop_index: self.loop_index,
             loop_limit: self.loop_limit,

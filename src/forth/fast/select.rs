@@ -1,6 +1,8 @@
 //! From an operation and the kinds of its operands to the handler.
 
+use super::super::op::Op;
 use super::Handler;
+use super::floats as f;
 use super::handlers::{self as h, Acc, Imm, Index, Local, Slot, Zero};
 
 /// Kind of a first operand.
@@ -238,4 +240,72 @@ pub fn plus_loop(y: Y) -> Handler {
         Y::Local => h::plus_loop::<Local>,
         Y::Imm => h::plus_loop::<Imm>,
     }
+}
+
+/// Handler of F@ (`store` false) or F!.
+#[must_use]
+pub fn float_memory(x: X, store: bool) -> Handler {
+    match (x, store) {
+        (X::Slot, false) => f::fload::<Slot>,
+        (X::Acc, false) => f::fload::<Acc>,
+        (X::Local, false) => f::fload::<Local>,
+        (X::Index, false) => f::fload::<Index>,
+        (X::Zero, false) => f::fload::<Zero>,
+        (X::Slot, true) => f::fstore::<Slot>,
+        (X::Acc, true) => f::fstore::<Acc>,
+        (X::Local, true) => f::fstore::<Local>,
+        (X::Index, true) => f::fstore::<Index>,
+        (X::Zero, true) => f::fstore::<Zero>,
+    }
+}
+
+/// Handler of S>F.
+#[must_use]
+pub fn s_to_f(x: X) -> Handler {
+    match x {
+        X::Slot => f::s_to_f::<Slot>,
+        X::Acc => f::s_to_f::<Acc>,
+        X::Local => f::s_to_f::<Local>,
+        X::Index | X::Zero => f::s_to_f::<Index>,
+    }
+}
+
+/// Where the second float of an operation comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// Both from the stack.
+    Stack,
+    /// The instruction.
+    Lit,
+    /// Memory at a fixed address.
+    Load,
+    /// FOVER before the operation.
+    Over,
+    /// FOVER FOVER before the operation.
+    TwoOver,
+}
+
+macro_rules! by_from {
+    ($from:expr, $o:ty) => {
+        match $from {
+            From::Stack => f::fbin::<$o>,
+            From::Lit => f::fbin_lit::<$o>,
+            From::Load => f::fbin_load::<$o>,
+            From::Over => f::fbin_over::<$o>,
+            From::TwoOver => f::fbin_two_over::<$o>,
+        }
+    };
+}
+
+/// Handler of an operation of two floats.
+#[must_use]
+pub fn float_binary(op: Op, from: From) -> Option<Handler> {
+    let handler: Handler = match op {
+        Op::FAdd => by_from!(from, f::FAdd),
+        Op::FSub => by_from!(from, f::FSub),
+        Op::FMul => by_from!(from, f::FMul),
+        Op::FDiv => by_from!(from, f::FDiv),
+        _ => return None,
+    };
+    Some(handler)
 }

@@ -9,10 +9,11 @@ use super::super::dict::Kind;
 use super::super::machine::{Machine, T_CATCH_DONE};
 use super::super::op::{Op, Tok};
 use super::super::run::{binary, unary};
+use super::floats as f;
 use super::flow::{Plan, plan};
 use super::handlers as h;
 use super::inline::{Inliner, Piece};
-use super::select::{self, Bin, Un, X, Y};
+use super::select::{self, Bin, From, Un, X, Y};
 use super::{Entry, Handler, Insn, LOCALS, NEVER, NONE, TOP};
 
 /// What is known about an item.
@@ -746,11 +747,115 @@ impl Translator<'_> {
                 self.alive = false;
                 Ok(1)
             }
-            Op::Compile | Op::Does | Op::Halt | Op::CatchDone | Op::Interpret | Op::FLit => {
+            Op::Compile | Op::Does | Op::Halt | Op::CatchDone | Op::Interpret => {
                 self.step_out(token).map(|()| 1)
             }
+            op if self.is_float(op) => self.float(token, tok),
             op => self.data(token, op),
         }
+    }
+
+    fn is_float(&self, op: Op) -> bool {
+        op == Op::FLit || (op as u8 >= Op::FAdd as u8 && op as u8 <= Op::SToF as u8)
+    }
+
+    /// The op `ahead` pieces on, unless something else leads there.
+    fn follows(&self, token: u32, ahead: u32) -> Option<Tok> {
+        let marked = (1..=ahead).any(|n| {
+            let mark = self.plan.mark(token + n);
+            mark.label || mark.header
+        });
+        if marked { None } else { self.list.get((token + ahead) as usize).map(|piece| piece.tok) }
+    }
+
+    /// Floating-point words, fused where they often stand together.
+    fn float(&mut self, token: u32, tok: Tok) -> Step<u32> {
+        let next = self.follows(token, 1).map_or(Op::Noop, |tok| tok.op);
+        let third = self.follows(token, 2).map_or(Op::Noop, |tok| tok.op);
+        match tok.op {
+            Op::FLit => {
+                if let Some(f) = select::float_binary(next, From::Lit) {
+                    self.emit(f, tok.arg as u64);
+                    return Ok(2);
+                }
+                self.emit(f::flit, tok.arg as u64);
+            }
+            Op::FDup if next == Op::FMul => {
+                self.emit(f::fsquare, 0);
+                return Ok(2);
+            }
+            Op::FOver if next == Op::FDup && third == Op::FMul => {
+                self.emit(f::fover_square, 0);
+                return Ok(3);
+            }
+            Op::FOver => {
+                if next == Op::FOver
+                    && let Some(f) = select::float_binary(third, From::TwoOver)
+                {
+                    self.emit(f, 0);
+                    return Ok(3);
+                }
+                if let Some(f) = select::float_binary(next, From::Over) {
+                    self.emit(f, 0);
+                    return Ok(2);
+                }
+                self.emit(f::fpick::<1>, 0);
+            }
+            Op::FRot if next == Op::FRot => {
+                self.emit(f::frot_back, 0);
+                return Ok(2);
+            }
+            Op::FDup => self.emit(f::fpick::<0>, 0),
+            Op::FDrop => self.emit(f::fdrop, 0),
+            Op::FSwap => self.emit(f::fswap, 0),
+            Op::FRot => self.emit(f::frot, 0),
+            Op::FNegate => self.emit(f::fnegate, 0),
+            Op::FAbs => self.emit(f::fabs, 0),
+            Op::FFetch | Op::FStore => {
+                self.ensure(1)?;
+                let fixed = match self.items.last() {
+                    Some(Val::Imm(address)) => Some(*address as u64),
+                    _ => None,
+                };
+                if tok.op == Op::FFetch
+                    && let Some(address) = fixed
+                    && let Some(f) = select::float_binary(next, From::Load)
+                {
+                    self.pop()?;
+                    self.emit(f, address);
+                    return Ok(2);
+                }
+                self.settle_fixed()?;
+                if let Some(Val::Sum { scaled: true, .. }) = self.items.last() {
+                    self.settle(0)?;
+                }
+                let val = self.pop()?;
+                let (x, _, bits) = self.address(val)?;
+                self.emit(select::float_memory(x, tok.op == Op::FStore), bits);
+            }
+            Op::FLt => self.push_result(f::fless, 0)?,
+            Op::FZLt => self.push_result(f::fnegative, 0)?,
+            Op::FZEq => self.push_result(f::fzero, 0)?,
+            Op::DToF => {
+                self.settle(0)?;
+                self.settle(1)?;
+                let high = self.pop()?;
+                let low = self.pop()?;
+                let (Val::Slot(high), Val::Slot(low)) = (high, low) else { return Err(GiveUp) };
+                self.emit(f::d_to_f, (slot_byte(low) << 8) | (slot_byte(high) << 16));
+            }
+            Op::SToF => {
+                self.settle_x(0)?;
+                let val = self.pop()?;
+                let (x, bits) = self.x_operand(val)?;
+                self.emit(select::s_to_f(x), bits);
+            }
+            op => {
+                let f = select::float_binary(op, From::Stack).ok_or(GiveUp)?;
+                self.emit(f, 0);
+            }
+        }
+        Ok(1)
     }
 
     /// The signed byte by which a window moves to the depth plus `extra`.

@@ -12,34 +12,30 @@ use crate::forth::op::Op;
 pub const SET: WordSet = WordSet { name: "FLOATING", words: WORDS };
 
 static WORDS: &[Entry] = &[
-    prim("d>f", "( d -- ) ( F: -- r )", "Makes a float of a double number.", d_to_f),
+    op("d>f", "( d -- ) ( F: -- r )", "Makes a float of a double number.", Op::DToF),
     prim("f>d", "( -- d ) ( F: r -- )", "Makes a double number, cutting the fraction.", f_to_d),
-    prim("f!", "( f-addr -- ) ( F: r -- )", "Writes a float.", f_store),
-    prim("f@", "( f-addr -- ) ( F: -- r )", "Reads a float.", f_fetch),
-    prim("f+", "( F: r1 r2 -- r3 )", "Adds floats.", |m| two(m, |a, b| a + b)),
-    prim("f-", "( F: r1 r2 -- r3 )", "Subtracts r2 from r1.", |m| two(m, |a, b| a - b)),
-    prim("f*", "( F: r1 r2 -- r3 )", "Multiplies floats.", |m| two(m, |a, b| a * b)),
-    prim("f/", "( F: r1 r2 -- r3 )", "Divides floats.", |m| two(m, |a, b| a / b)),
-    prim("f0<", "( -- f ) ( F: r -- )", "True when negative.", |m| ask(m, |a| a < 0.0)),
-    prim("f0=", "( -- f ) ( F: r -- )", "True when zero.", |m| ask(m, |a| a == 0.0)),
-    prim("f<", "( -- f ) ( F: r1 r2 -- )", "True when r1 is less.", |m| compare(m, |a, b| a < b)),
+    op("f!", "( f-addr -- ) ( F: r -- )", "Writes a float.", Op::FStore),
+    op("f@", "( f-addr -- ) ( F: -- r )", "Reads a float.", Op::FFetch),
+    op("f+", "( F: r1 r2 -- r3 )", "Adds floats.", Op::FAdd),
+    op("f-", "( F: r1 r2 -- r3 )", "Subtracts r2 from r1.", Op::FSub),
+    op("f*", "( F: r1 r2 -- r3 )", "Multiplies floats.", Op::FMul),
+    op("f/", "( F: r1 r2 -- r3 )", "Divides floats.", Op::FDiv),
+    op("f0<", "( -- f ) ( F: r -- )", "True when negative.", Op::FZLt),
+    op("f0=", "( -- f ) ( F: r -- )", "True when zero.", Op::FZEq),
+    op("f<", "( -- f ) ( F: r1 r2 -- )", "True when r1 is less.", Op::FLt),
     prim("fdepth", "( -- n )", "Number of floats on their stack.", f_depth),
-    prim("fdrop", "( F: r -- )", "Removes the top float.", |m| m.fpop().map(drop)),
-    prim("fdup", "( F: r -- r r )", "Copies the top float.", |m| pick(m, 0)),
-    prim("fover", "( F: r1 r2 -- r1 r2 r1 )", "Copies the second float to the top.", |m| {
-        pick(m, 1)
-    }),
-    prim("fswap", "( F: r1 r2 -- r2 r1 )", "Exchanges the top two floats.", |m| rotate(m, 2)),
-    prim("frot", "( F: r1 r2 r3 -- r2 r3 r1 )", "Brings the third float to the top.", |m| {
-        rotate(m, 3)
-    }),
+    op("fdrop", "( F: r -- )", "Removes the top float.", Op::FDrop),
+    op("fdup", "( F: r -- r r )", "Copies the top float.", Op::FDup),
+    op("fover", "( F: r1 r2 -- r1 r2 r1 )", "Copies the second float to the top.", Op::FOver),
+    op("fswap", "( F: r1 r2 -- r2 r1 )", "Exchanges the top two floats.", Op::FSwap),
+    op("frot", "( F: r1 r2 r3 -- r2 r3 r1 )", "Brings the third float to the top.", Op::FRot),
     prim("floor", "( F: r1 -- r2 )", "Rounds down to a whole number.", |m| one(m, f64::floor)),
     prim("fround", "( F: r1 -- r2 )", "Rounds to the nearest whole number, ties to even.", |m| {
         one(m, f64::round_ties_even)
     }),
     prim("fmax", "( F: r1 r2 -- r3 )", "The greater of two floats.", |m| two(m, f64::max)),
     prim("fmin", "( F: r1 r2 -- r3 )", "The smaller of two floats.", |m| two(m, f64::min)),
-    prim("fnegate", "( F: r1 -- r2 )", "Changes the sign.", |m| one(m, |a| -a)),
+    op("fnegate", "( F: r1 -- r2 )", "Changes the sign.", Op::FNegate),
     prim("falign", "( -- )", "Moves HERE to an address aligned for floats.", |m| m.memory.align()),
     prim("faligned", "( addr -- f-addr )", "The first address from addr on for a float.", |m| {
         aligned(m, 8)
@@ -55,6 +51,34 @@ static WORDS: &[Entry] = &[
     ),
     control("fliteral", "( F: r -- )", "Compiles a float.", f_literal),
 ];
+
+/// The words that the translator knows, one at a time.
+pub fn step(m: &mut Machine, op: Op) -> Res {
+    match op {
+        Op::FAdd => two(m, |a, b| a + b),
+        Op::FSub => two(m, |a, b| a - b),
+        Op::FMul => two(m, |a, b| a * b),
+        Op::FDiv => two(m, |a, b| a / b),
+        Op::FDup => pick(m, 0),
+        Op::FOver => pick(m, 1),
+        Op::FDrop => m.fpop().map(drop),
+        Op::FSwap => rotate(m, 2),
+        Op::FRot => rotate(m, 3),
+        Op::FNegate => one(m, |a| -a),
+        Op::FAbs => one(m, f64::abs),
+        Op::FFetch => f_fetch(m),
+        Op::FStore => f_store(m),
+        Op::FLt => compare(m, |a, b| a < b),
+        Op::FZLt => ask(m, |a| a < 0.0),
+        Op::FZEq => ask(m, |a| a == 0.0),
+        Op::DToF => d_to_f(m),
+        Op::SToF => {
+            let value = m.pop()?;
+            m.fpush(value as f64)
+        }
+        _ => Err(throw(-21)),
+    }
+}
 
 /// Replaces the top float.
 pub fn one(m: &mut Machine, f: fn(f64) -> f64) -> Res {

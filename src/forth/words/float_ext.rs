@@ -11,9 +11,9 @@ use super::float::{aligned, need, one, pop_two, to_integer, two};
 pub const SET: WordSet = WordSet { name: "FLOATING EXT", words: WORDS };
 
 static WORDS: &[Entry] = &[
-    prim("s>f", "( n -- ) ( F: -- r )", "Makes a float of a number.", s_to_f),
+    op("s>f", "( n -- ) ( F: -- r )", "Makes a float of a number.", Op::SToF),
     prim("f>s", "( -- n ) ( F: r -- )", "Makes a number, cutting the fraction.", f_to_s),
-    prim("fabs", "( F: r1 -- r2 )", "Absolute value.", |m| one(m, f64::abs)),
+    op("fabs", "( F: r1 -- r2 )", "Absolute value.", Op::FAbs),
     prim("fsqrt", "( F: r1 -- r2 )", "Square root.", |m| one(m, f64::sqrt)),
     prim("ftrunc", "( F: r1 -- r2 )", "Rounds to zero.", |m| one(m, f64::trunc)),
     prim("f**", "( F: r1 r2 -- r3 )", "r1 to the power r2.", |m| two(m, f64::powf)),
@@ -71,11 +71,6 @@ static WORDS: &[Entry] = &[
 /// Rust's `asinh` loses the sign of zero on some targets.
 fn asinh(a: f64) -> f64 {
     if a == 0.0 { a } else { a.asinh() }
-}
-
-fn s_to_f(m: &mut Machine) -> Res {
-    let value = m.pop()?;
-    m.fpush(value as f64)
 }
 
 fn f_to_s(m: &mut Machine) -> Res {
