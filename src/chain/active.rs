@@ -27,6 +27,10 @@ use crate::store::rows::{BlockStatus, Spent, Tip, TxPlace};
 /// Memory that a row of the transaction index takes until it is written, in bytes.
 const TX_ROW_BYTES: usize = 56;
 
+/// Memory that a long reorganisation fills before what it changed is written, in bytes. The tip is
+/// then one on the way, from which the next act goes on.
+const MOST_PENDING_BYTES: usize = 256 << 20;
+
 #[derive(Debug)]
 pub(super) struct Active {
     store: Arc<Store>,
@@ -196,6 +200,7 @@ impl Active {
             let fork = self.tree.fork(self.tip, self.best);
             while self.tip != fork {
                 self.disconnect(events)?;
+                self.relieve()?;
             }
             let mut path = Vec::new();
             let mut at = self.best;
@@ -221,6 +226,7 @@ impl Active {
                     self.fail(id);
                     break;
                 }
+                self.relieve()?;
             }
         }
         if self.connected > 0 || self.disconnected > 0 {
@@ -233,6 +239,13 @@ impl Active {
             });
         }
         Ok(failure)
+    }
+
+    fn relieve(&mut self) -> Result<(), StoreError> {
+        match self.pending_bytes() >= MOST_PENDING_BYTES {
+            true => self.flush(),
+            false => Ok(()),
+        }
     }
 
     fn connect(

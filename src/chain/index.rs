@@ -1,7 +1,9 @@
 //! The header tree: every header known, its work, its branch and its standing.
 //!
 //! An entry is named by its id, the order in which headers came; a parent's id is always smaller.
-//! Ancestors are found in O(log height) over skip pointers.
+//! Ancestors are found in O(log height) over skip pointers. An entry takes about 250 bytes; nothing
+//! here bounds their number but the work that each header costs, so who takes headers from
+//! strangers must ask for enough of it first.
 
 use crate::consensus::header::{Branch, median};
 use crate::primitives::block::{Header, Height};
@@ -15,10 +17,6 @@ use crate::store::snapshot::Snapshot;
 
 /// Blocks that the median time is taken over (BIP113).
 const MEDIAN_SPAN: usize = 11;
-
-/// Most headers that the tree holds, about 100 years of blocks on a ten-minute chain; bounds memory
-/// at about 1 GB.
-pub const MAX_HEADERS: usize = 5_000_000;
 
 /// A header in its place.
 #[derive(Debug, Clone)]

@@ -20,7 +20,7 @@ use crate::store::error::StoreError;
 use crate::store::rows::Tip;
 
 /// Memory that bulk mode fills before it writes, in bytes, unless told otherwise.
-pub const BULK_BYTES: usize = 64 << 20;
+pub const BULK_BYTES: usize = 32 << 20;
 
 /// A block that was taken.
 #[derive(Debug)]

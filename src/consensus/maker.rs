@@ -12,7 +12,7 @@ use crate::primitives::script::Script;
 use crate::primitives::target::meets;
 use crate::primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
 
-/// The script engine with an empty cache.
+/// The script engine without a cache.
 pub fn engine() -> ScriptEngine {
     ScriptEngine::default()
 }

@@ -29,11 +29,15 @@ pub struct StoreOptions {
     pub cache_bytes: usize,
     /// Keep a transaction index; decided when the chain is created.
     pub tx_index: bool,
+    /// Check every page of an existing file before it is used. A file that was damaged behind our
+    /// back is then refused; without it most damage is found when it is read, but some stops the
+    /// process inside the engine. Reads the whole file.
+    pub check_integrity: bool,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        StoreOptions { cache_bytes: 32 << 20, tx_index: true }
+        StoreOptions { cache_bytes: 32 << 20, tx_index: true, check_integrity: false }
     }
 }
 
@@ -45,6 +49,7 @@ pub struct Store {
     /// Held while the database is made.
     making: Mutex<()>,
     cache_bytes: usize,
+    check_integrity: bool,
     file: Arc<Deferred>,
     place: Place,
     params: &'static NetworkParams,
@@ -104,6 +109,7 @@ impl Store {
             db: OnceLock::new(),
             making: Mutex::new(()),
             cache_bytes: options.cache_bytes,
+            check_integrity: options.check_integrity,
             file,
             place,
             params,
@@ -119,6 +125,7 @@ impl Store {
     fn open_database(&self) -> Result<Database, StoreError> {
         redb::Builder::new()
             .set_cache_size(self.cache_bytes)
+            .set_check_integrity_on_open(self.check_integrity)
             .create_with_backend(Shared(Arc::clone(&self.file)))
             .map_err(|e| self.place.sort(e))
     }

@@ -197,3 +197,29 @@ fn a_fault_of_the_disk_stops_the_chain() {
         assert!(matches!(error, BlockError::Store(_)), "{error}");
     }
 }
+
+#[test]
+fn damage_is_found_by_an_integrity_check() {
+    let disk = FaultyDisk::new();
+    live(&disk, &story(), true);
+    let used = disk.used();
+    let mut random = Random(5);
+    let mut found = 0;
+    for _ in 0..300 {
+        let copy = disk.after_cut(0);
+        let (at, bit) = (random.word() % used, random.word() % 8);
+        copy.flip(at, 1 << bit);
+        let options = StoreOptions { check_integrity: true, ..StoreOptions::default() };
+        let path = PathBuf::from("faulty");
+        match Store::with_backend(Box::new(copy), path, &REGTEST, options) {
+            Err(StoreError::Corrupt { .. }) => found += 1,
+            Err(other) => panic!("byte {at}, bit {bit}: {other}"),
+            // What is in no page in use harms nobody.
+            Ok(store) => {
+                verify::replay(&store, Arc::new(maker::engine()), NOW, &mut super::go_on)
+                    .unwrap_or_else(|error| panic!("byte {at}, bit {bit}: {error}"));
+            }
+        }
+    }
+    assert!(found > 0);
+}
