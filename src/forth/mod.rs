@@ -6,7 +6,7 @@
 //! context   what a host word may do                     run       the stepper and CATCH
 //! memory    data space         dict    words            op        compiled tokens
 //! source    texts, places      lex     numbers, names   report    errors as people read them
-//! words     one module and one table a word set
+//! words     one module and one table a word set    fast      tail-threaded code made from tokens
 //! ```
 
 #![forbid(unsafe_code)]
