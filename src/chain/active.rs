@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::coins::CoinCache;
 use super::error::{BlockError, Standing};
 use super::event::ChainEvent;
-use super::index::HeaderTree;
+use super::index::{HeaderTree, TreeBranch};
 use crate::consensus::block::{CheckedBlock, check_block_in_place};
 use crate::consensus::connect::{ConnectError, Context, connect};
 use crate::consensus::header::{check_header_in_place, check_work};
@@ -82,6 +82,14 @@ impl Active {
             disconnected: 0,
             connected: 0,
         })
+    }
+
+    /// The coins at the tip and the branch that ends there.
+    pub(super) fn around_tip(&mut self) -> Result<(&mut CoinCache, TreeBranch<'_>), StoreError> {
+        if !self.coins.has_snapshot() {
+            self.coins.set_snapshot(Some(self.store.snapshot()?));
+        }
+        Ok((&mut self.coins, self.tree.branch(self.tip)))
     }
 
     /// Bytes in memory that a flush would write, about.

@@ -254,25 +254,18 @@ pub fn import<R: Read + Send>(
     now: u32,
     watch: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<(Progress, Vec<ChainEvent>), ImportError> {
-    let mut work = Import {
-        chain,
-        now,
-        progress: Progress::default(),
-        events: Vec::new(),
-        waiting: BlockMap::default(),
-        waiting_bytes: 0,
-    };
-    let result = work.run(file, watch);
-    let flushed = work.chain.flush();
+    let mut work = Importer::default();
+    let result = work.run(chain, file, now, watch);
+    let flushed = chain.flush();
     let at = file.place();
     let fault = |error: StoreError| ImportError::Block { at, error: error.into() };
     result.and_then(|()| flushed.map_err(fault))?;
     Ok((work.progress, work.events))
 }
 
-struct Import<'a> {
-    chain: &'a mut Chain,
-    now: u32,
+/// Takes blocks in almost any order: those whose parents have not come yet wait, bounded.
+#[derive(Debug, Default)]
+pub struct Importer {
     progress: Progress,
     events: Vec<ChainEvent>,
     /// Blocks by the parent they wait for.
@@ -280,38 +273,32 @@ struct Import<'a> {
     waiting_bytes: usize,
 }
 
-impl Import<'_> {
-    fn run<R: Read + Send>(
+impl Importer {
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// What happened since this was last asked.
+    pub fn take_events(&mut self) -> Vec<ChainEvent> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Takes blocks in their wire form, each with its place; those before a fault are kept.
+    pub fn take_blocks(
         &mut self,
-        file: &mut BlockFile<R>,
-        watch: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+        chain: &mut Chain,
+        blocks: Vec<(Place, Vec<u8>)>,
+        now: u32,
     ) -> Result<(), ImportError> {
-        let params = self.chain.params();
-        let mut batch = Vec::new();
-        loop {
-            let (next, taken) = rayon::join(
-                || read_batch(file).map(|(blocks, end)| (check_batch(blocks, params), end)),
-                || self.take(std::mem::take(&mut batch)),
-            );
-            taken?;
-            self.progress.height = self.chain.tip().height;
-            self.progress.place = file.place();
-            let stop = watch(&self.progress).is_break();
-            // What was read before a fault of the file is still taken.
-            let (next, end) = next?;
-            batch = next;
-            if let Some(end) = end {
-                self.take(batch)?;
-                end?;
-                break;
-            }
-            if stop {
-                return Ok(());
-            }
-        }
-        self.progress.height = self.chain.tip().height;
-        self.progress.place = file.place();
-        let _ = watch(&self.progress);
+        let checked = check_batch(blocks, chain.params());
+        let taken = self.take(chain, checked, now);
+        self.progress.height = chain.tip().height;
+        taken
+    }
+
+    /// The first block whose parent never came, as an error.
+    pub fn finish(&self) -> Result<(), ImportError> {
         let first = self.waiting.values().flatten().min_by_key(|(at, _)| (at.byte, at.line));
         match first {
             Some((at, block)) => {
@@ -321,31 +308,72 @@ impl Import<'_> {
         }
     }
 
-    fn take(&mut self, batch: Vec<Read1>) -> Result<(), ImportError> {
+    fn run<R: Read + Send>(
+        &mut self,
+        chain: &mut Chain,
+        file: &mut BlockFile<R>,
+        now: u32,
+        watch: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+    ) -> Result<(), ImportError> {
+        let params = chain.params();
+        let mut batch = Vec::new();
+        loop {
+            let (next, taken) = rayon::join(
+                || read_batch(file).map(|(blocks, end)| (check_batch(blocks, params), end)),
+                || self.take(chain, std::mem::take(&mut batch), now),
+            );
+            taken?;
+            self.progress.height = chain.tip().height;
+            self.progress.place = file.place();
+            let stop = watch(&self.progress).is_break();
+            // What was read before a fault of the file is still taken.
+            let (next, end) = next?;
+            batch = next;
+            if let Some(end) = end {
+                self.take(chain, batch, now)?;
+                end?;
+                break;
+            }
+            if stop {
+                return Ok(());
+            }
+        }
+        self.progress.height = chain.tip().height;
+        self.progress.place = file.place();
+        let _ = watch(&self.progress);
+        self.finish()
+    }
+
+    fn take(&mut self, chain: &mut Chain, batch: Vec<Read1>, now: u32) -> Result<(), ImportError> {
         for (at, checked) in batch {
             let checked = checked.map_err(|error| ImportError::Block { at, error })?;
-            self.take_block(at, checked)?;
+            self.take_block(chain, at, checked, now)?;
         }
         Ok(())
     }
 
     /// Takes a block, then those that waited for it.
-    fn take_block(&mut self, at: Place, checked: CheckedBlock) -> Result<(), ImportError> {
+    fn take_block(
+        &mut self,
+        chain: &mut Chain,
+        at: Place,
+        checked: CheckedBlock,
+        now: u32,
+    ) -> Result<(), ImportError> {
         let mut todo = VecDeque::from([(at, checked)]);
         while let Some((at, checked)) = todo.pop_front() {
             let (hash, parent) = (checked.hash, checked.block.header.prev);
-            let known = self
-                .chain
+            let known = chain
                 .has_header(&parent)
                 .map_err(|e| ImportError::Block { at, error: e.into() })?;
-            if !known && checked.verdict.is_ok() && hash != self.chain.params().genesis.hash {
+            if !known && checked.verdict.is_ok() && hash != chain.params().genesis.hash {
                 self.waiting_bytes += checked.bytes.len();
                 if self.waiting_bytes > MAX_WAITING_BYTES {
                     return Err(ImportError::NoParent { at, parent });
                 }
                 self.waiting.entry(parent).or_default().push((at, checked));
             } else {
-                match self.chain.accept_in_bulk(checked, self.now, &mut self.events) {
+                match chain.accept_in_bulk(checked, now, &mut self.events) {
                     Ok(Standing::Known) => self.progress.known += 1,
                     Ok(_) => self.progress.accepted += 1,
                     // A side branch that was found invalid earlier is no fault of this import.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::active::Active;
+use super::coins::CoinCache;
 use super::error::{BlockError, Standing};
 use super::event::ChainEvent;
-use super::index::HeaderTree;
+use super::index::{HeaderTree, TreeBranch};
 use crate::consensus::block::CheckedBlock;
 use crate::consensus::scripts::ScriptVerifier;
 use crate::primitives::block::{Block, Header};
@@ -81,6 +82,11 @@ impl Chain {
     /// The header tree, for who asks about branches; read at the first act.
     pub fn tree(&mut self) -> Result<&HeaderTree, StoreError> {
         Ok(&self.active()?.tree)
+    }
+
+    /// The coins at the tip and the branch that ends there, for who judges what no block has yet.
+    pub fn around_tip(&mut self) -> Result<(&mut CoinCache, TreeBranch<'_>), StoreError> {
+        self.active()?.around_tip()
     }
 
     /// The header with the most work that is not known to be invalid.

@@ -12,7 +12,7 @@ use crate::primitives::coin::Coin;
 use crate::primitives::id::BlockHash;
 use crate::primitives::map::OutPointMap;
 use crate::primitives::network::NetworkParams;
-use crate::primitives::tx::{OutPoint, Transaction};
+use crate::primitives::tx::{OutPoint, Transaction, TxOut};
 use crate::script::check::TxScripts;
 use crate::script::flags::ScriptFlags;
 use crate::script::template::is_unspendable;
@@ -251,48 +251,70 @@ impl Connecting<'_> {
         Ok(coin)
     }
 
-    /// Maturity and amounts (Core's `CheckTxInputs`); what `tx` spends starts at `first`.
     fn amounts(&mut self, index: usize, tx: &Transaction, first: usize) -> Result<(), RuleError> {
-        let height = self.height;
-        let mut spent = Amount::ZERO;
         let coins = self.spent.outputs[first..].iter().zip(&self.spent.origins[first..]);
-        for (output, &(made, coinbase)) in coins {
-            if coinbase && height.0 - made.0 < COINBASE_MATURITY {
-                return Err(RuleError::ImmatureCoinbase { index, made, height });
-            }
-            spent = Some(output.value)
-                .filter(|value| value.is_money())
-                .and_then(|value| spent.add_money(value))
-                .ok_or(RuleError::InputSumTooLarge { index })?;
-        }
-        let paid = output_sum(tx).unwrap_or(Amount(i64::MAX));
-        if paid > spent {
-            return Err(RuleError::SpendsMoreThanItHas { index, spent, paid });
-        }
-        let fee = Amount(spent.0 - paid.0);
+        let coins = coins.map(|(output, &(made, coinbase))| (output, made, coinbase));
+        let fee = check_amounts(index, tx, coins, self.height)?;
         self.fees = self.fees.add_money(fee).ok_or(RuleError::FeeSumTooLarge { index })?;
         Ok(())
     }
 
-    /// Whether what is spent is too young for the sequence numbers (BIP68).
     fn is_sequence_locked(&self, tx: &Transaction, first: usize) -> bool {
-        if tx.version < 2 || self.height.0 < self.context.params.forks.csv {
-            return false;
-        }
-        let branch = self.context.branch;
-        tx.inputs.iter().zip(&self.spent.origins[first..]).any(|(input, (made, _))| {
-            let (sequence, amount) = (input.sequence, input.sequence & SEQUENCE_MASK);
-            if sequence & SEQUENCE_DISABLE != 0 {
-                false
-            } else if sequence & SEQUENCE_IS_TIME == 0 {
-                made.0 + amount > self.height.0
-            } else {
-                // From the median time before the block that made the coin.
-                let before = made.0.saturating_sub(1).min(branch.height().0);
-                let from = u64::from(branch.median_time_at(Height(before)));
-                let until = from + (u64::from(amount) << SEQUENCE_TIME_SHIFT);
-                until > u64::from(branch.median_time_at(branch.height()))
-            }
-        })
+        let made = self.spent.origins[first..].iter().map(|(made, _)| *made);
+        is_sequence_locked(tx, made, self.context.branch, self.context.params)
     }
+}
+
+/// Maturity and amounts (Core's `CheckTxInputs`) of a transaction that stands at `index` of a block
+/// of that height; `coins` are what it spends, with height and whether a coinbase made them. The
+/// result is the fee.
+pub fn check_amounts<'a>(
+    index: usize,
+    tx: &Transaction,
+    coins: impl Iterator<Item = (&'a TxOut, Height, bool)>,
+    height: Height,
+) -> Result<Amount, RuleError> {
+    let mut spent = Amount::ZERO;
+    for (output, made, coinbase) in coins {
+        if coinbase && height.0 - made.0 < COINBASE_MATURITY {
+            return Err(RuleError::ImmatureCoinbase { index, made, height });
+        }
+        spent = Some(output.value)
+            .filter(|value| value.is_money())
+            .and_then(|value| spent.add_money(value))
+            .ok_or(RuleError::InputSumTooLarge { index })?;
+    }
+    let paid = output_sum(tx).unwrap_or(Amount(i64::MAX));
+    if paid > spent {
+        return Err(RuleError::SpendsMoreThanItHas { index, spent, paid });
+    }
+    Ok(Amount(spent.0 - paid.0))
+}
+
+/// Whether what is spent is too young for the sequence numbers (BIP68) in a block on `branch`;
+/// `made` are the heights of what is spent.
+pub fn is_sequence_locked(
+    tx: &Transaction,
+    made: impl Iterator<Item = Height>,
+    branch: &dyn Branch,
+    params: &NetworkParams,
+) -> bool {
+    let height = branch.height().next();
+    if tx.version < 2 || height.0 < params.forks.csv {
+        return false;
+    }
+    tx.inputs.iter().zip(made).any(|(input, made)| {
+        let (sequence, amount) = (input.sequence, input.sequence & SEQUENCE_MASK);
+        if sequence & SEQUENCE_DISABLE != 0 {
+            false
+        } else if sequence & SEQUENCE_IS_TIME == 0 {
+            made.0 + amount > height.0
+        } else {
+            // From the median time before the block that made the coin.
+            let before = made.0.saturating_sub(1).min(branch.height().0);
+            let from = u64::from(branch.median_time_at(Height(before)));
+            let until = from + (u64::from(amount) << SEQUENCE_TIME_SHIFT);
+            until > u64::from(branch.median_time_at(branch.height()))
+        }
+    })
 }

@@ -21,7 +21,6 @@ use crate::primitives::target::CompactTarget;
 use crate::primitives::tx::{OutPoint, Transaction, TxOut};
 use crate::primitives::vectors;
 use crate::script::flags::ScriptFlags;
-use crate::script::sigops;
 use crate::store::error::StoreError;
 
 /// A branch of headers in a list, from height 0.
@@ -366,9 +365,9 @@ fn signature_operations_without_context() {
     let mut tx = maker::spend(&[named(1)], &[1]);
     // CHECKSIG, a push that hides one, CHECKMULTISIG, a push cut short before one more.
     tx.outputs[0].script_pubkey = Script(vec![0xac, 1, 0xac, 0xae, 0x4c, 1, 0xad, 0xaf, 5, 0xac]);
-    assert_eq!(sigops::legacy(&tx), 1 + 20 + 20);
+    assert_eq!(crate::script::sigops::legacy(&tx), 1 + 20 + 20);
     tx.inputs[0].script_sig = Script(vec![0x4d, 0xff]);
-    assert_eq!(sigops::legacy(&tx), 41);
+    assert_eq!(crate::script::sigops::legacy(&tx), 41);
 }
 
 #[test]
@@ -408,14 +407,14 @@ fn subsidies_halve_to_nothing() {
 #[test]
 fn script_rules_by_height() {
     let flags = |height| block_flags(&BlockHash::ZERO, Height(height), &BITCOIN);
-    let always = ScriptFlags::P2SH.with(ScriptFlags::WITNESS).with(ScriptFlags::TAPROOT);
+    let always = ScriptFlags::P2SH | ScriptFlags::WITNESS | ScriptFlags::TAPROOT;
     assert_eq!(flags(0), always);
-    assert_eq!(flags(363_725), always.with(ScriptFlags::DERSIG));
+    assert_eq!(flags(363_725), always | ScriptFlags::DERSIG);
     let all = always
-        .with(ScriptFlags::DERSIG)
-        .with(ScriptFlags::CHECKLOCKTIMEVERIFY)
-        .with(ScriptFlags::CHECKSEQUENCEVERIFY)
-        .with(ScriptFlags::NULLDUMMY);
+        | ScriptFlags::DERSIG
+        | ScriptFlags::CHECKLOCKTIMEVERIFY
+        | ScriptFlags::CHECKSEQUENCEVERIFY
+        | ScriptFlags::NULLDUMMY;
     assert_eq!(flags(481_824), all);
     let (excused, _) = BITCOIN.script_exceptions[0];
     assert_eq!(block_flags(&excused, Height(170_060), &BITCOIN), ScriptFlags::NONE);

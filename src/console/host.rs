@@ -210,7 +210,7 @@ impl ConsoleHost {
             let (batch, end) = next_batch(&mut blocks);
             let (places, batch): (Vec<Place>, Vec<Vec<u8>>) = batch.into_iter().unzip();
             let hexes: Value = batch.iter().map(|block| hex::encode(block)).collect();
-            let report = self.ask("importblocks", vec![hexes, json!(true)])?;
+            let report = self.ask("importblocks", vec![hexes])?;
             let count = |name: &str| report.get(name).and_then(Value::as_u64).unwrap_or(0);
             accepted += count("accepted");
             known += count("known");
@@ -226,6 +226,10 @@ impl ConsoleHost {
             }
             progress.show(accepted + known, blocks.place().byte, size);
             match end {
+                Some(Ok(())) if count("waiting") > 0 => {
+                    let why = "blocks name parents that are neither known nor in the file";
+                    break Err((ErrorKind::Rejected, format!("{} {why}", count("waiting"))));
+                }
                 Some(Ok(())) => break Ok(()),
                 Some(Err(e)) => break Err((ErrorKind::Undecodable, e.to_string())),
                 None => {}

@@ -89,6 +89,8 @@ pub struct Machine {
     /// Start token and word of every definition, in order.
     pub(super) code_words: Vec<(u32, u32)>,
     pub(super) fast: super::fast::Fast,
+    /// Everything goes through the stepper.
+    pub(super) stepping: bool,
     pub(super) ip: u32,
     pub(super) ticks: u32,
     pub(super) fuel: Option<u64>,
@@ -141,6 +143,7 @@ impl Machine {
             ],
             code_words: Vec::new(),
             fast: super::fast::Fast::default(),
+            stepping: false,
             ip: T_HALT,
             ticks: 0,
             fuel: None,

@@ -1,7 +1,7 @@
 //! A bounded stack with room on both sides, so that fast code may look a window beyond its ends.
 
 /// Cells of room below the bottom and above the limit.
-pub const GUARD: usize = 128;
+pub const GUARD: usize = 256;
 
 /// A stack of cells or floats.
 #[derive(Debug)]

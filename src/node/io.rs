@@ -10,8 +10,9 @@ use crate::store::error::StoreError;
 /// Something asked of the node that changes it or needs it whole.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Act {
-    /// Blocks in their wire form, in any order whose headers connect.
-    ImportBlocks { blocks: Vec<Vec<u8>>, bulk: bool },
+    /// Blocks in their wire form, in almost any order. They reach the disk together, at the latest
+    /// with `Flush`, which also forgets those whose parents never came.
+    ImportBlocks { blocks: Vec<Vec<u8>> },
     /// One block in its wire form.
     SubmitBlock { block: Vec<u8> },
     /// Put what is only cached on the disk.
@@ -33,7 +34,9 @@ pub struct ImportReport {
     pub accepted: u64,
     /// Blocks that were already there.
     pub known: u64,
-    /// The first block that was refused: its place in the batch and why. Later ones were not read.
+    /// Blocks whose parents have not come yet, over all batches since the last flush.
+    pub waiting: usize,
+    /// The first block that was refused: its place in the batch and why. Later ones were not taken.
     pub refused: Option<(usize, String)>,
     pub height: Height,
     pub tip: BlockHash,

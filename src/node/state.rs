@@ -7,6 +7,7 @@ use super::io::{Act, Done, ImportReport, Input, NodeError, Output};
 use super::view::View;
 use crate::chain::error::BlockError;
 use crate::chain::event::ChainEvent;
+use crate::chain::import::{ImportError, Importer, Place};
 use crate::chain::state::Chain;
 use crate::consensus::scripts::ScriptVerifier;
 use crate::primitives::network::NetworkParams;
@@ -19,6 +20,7 @@ pub struct Node {
     chain: Chain,
     store: Arc<Store>,
     verifier: Arc<dyn ScriptVerifier>,
+    importer: Importer,
     stopping: bool,
 }
 
@@ -26,7 +28,7 @@ impl Node {
     /// A node on an open store. Only the tip is read; the header tree waits for the first act.
     pub fn open(store: Arc<Store>, verifier: Arc<dyn ScriptVerifier>) -> Result<Node, StoreError> {
         let chain = Chain::open(Arc::clone(&store), Arc::clone(&verifier))?;
-        Ok(Node { chain, store, verifier, stopping: false })
+        Ok(Node { chain, store, verifier, importer: Importer::default(), stopping: false })
     }
 
     pub fn params(&self) -> &'static NetworkParams {
@@ -70,23 +72,7 @@ impl Node {
 
     fn act(&mut self, act: Act, now: u32, outputs: &mut Vec<Output>) -> Result<Done, NodeError> {
         match act {
-            Act::ImportBlocks { blocks, bulk } => {
-                let result = self.chain.accept_blocks(blocks, now, bulk);
-                publish(result.events, outputs);
-                let refused = match result.error {
-                    Some((_, BlockError::Store(error))) => return Err(NodeError::Store(error)),
-                    Some((index, error)) => Some((index, error.to_string())),
-                    None => None,
-                };
-                let tip = self.chain.tip();
-                Ok(Done::Imported(ImportReport {
-                    accepted: result.accepted as u64,
-                    known: result.known as u64,
-                    refused,
-                    height: tip.height,
-                    tip: tip.hash,
-                }))
-            }
+            Act::ImportBlocks { blocks } => self.import(blocks, now, outputs).map(Done::Imported),
             Act::SubmitBlock { block } => match self.chain.accept_block(block, now) {
                 Ok(accepted) => {
                     publish(accepted.events, outputs);
@@ -99,11 +85,52 @@ impl Node {
                 Err(error) => Err(NodeError::Refused { reason: error.to_string() }),
             },
             Act::Flush => {
+                self.importer = Importer::default();
                 self.chain.flush().map_err(NodeError::Store)?;
                 Ok(Done::Flushed)
             }
         }
     }
+
+    /// Takes a batch of blocks in bulk.
+    fn import(
+        &mut self,
+        blocks: Vec<Vec<u8>>,
+        now: u32,
+        outputs: &mut Vec<Output>,
+    ) -> Result<ImportReport, NodeError> {
+        let before = self.importer.progress();
+        let blocks =
+            blocks.into_iter().enumerate().map(|(index, b)| (place_of(index), b)).collect();
+        let taken = self.importer.take_blocks(&mut self.chain, blocks, now);
+        publish(self.importer.take_events(), outputs);
+        let refused = match taken {
+            Ok(()) => None,
+            Err(ImportError::Block { error: BlockError::Store(error), .. }) => {
+                return Err(NodeError::Store(error));
+            }
+            Err(ImportError::Block { at, error }) => Some((at.byte as usize, error.to_string())),
+            Err(error @ ImportError::NoParent { at, .. }) => {
+                Some((at.byte as usize, error.to_string()))
+            }
+            Err(ImportError::File(error)) => Some((0, error.to_string())),
+        };
+        let progress = self.importer.progress();
+        let tip = self.chain.tip();
+        Ok(ImportReport {
+            accepted: progress.accepted - before.accepted,
+            known: progress.known - before.known,
+            waiting: progress.waiting,
+            refused,
+            height: tip.height,
+            tip: tip.hash,
+        })
+    }
+}
+
+/// Where the block at an index of a batch stands, for the importer's errors.
+fn place_of(index: usize) -> Place {
+    Place { byte: index as u64, line: 0 }
 }
 
 /// Events go out in the order in which they happened.

@@ -40,14 +40,9 @@ pub struct ScriptFailure {
 }
 
 impl ScriptFailure {
-    /// As Core words it for a transaction that breaks consensus flags.
-    pub fn mandatory_reason(&self) -> String {
-        format!("mandatory-script-verify-flag-failed ({})", self.error)
-    }
-
-    /// As Core words it for a transaction that breaks policy flags only.
-    pub fn standard_reason(&self) -> String {
-        format!("non-mandatory-script-verify-flag ({})", self.error)
+    /// As Core (30 and later) words it for a transaction that the pool refuses.
+    pub fn pool_reason(&self) -> String {
+        format!("mempool-script-verify-flag-failed ({})", self.error)
     }
 
     /// As Core words it for a block.

@@ -118,6 +118,26 @@ fn the_published_chain_imports_and_every_door_shows_the_same() {
 }
 
 #[test]
+fn blocks_may_come_in_any_order_but_not_without_parents() {
+    let Some(blocks) = vector("blocks/regtest-core-206.hex") else { return };
+    let text = fs::read_to_string(blocks).expect("readable");
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.reverse();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("reversed.hex");
+    fs::write(&file, lines.join("\n")).expect("written");
+    let import = format!("init-storage import-blocks {} get-height . bye", file.display());
+    let ran = regtest(folder.path(), &["-e", &import]);
+    assert!(ran.out.ends_with("206 "), "{} {}", ran.out, ran.err);
+
+    fs::write(&file, lines[..100].join("\n")).expect("written");
+    let fresh = folder.path().join("fresh");
+    let ran = regtest(&fresh, &["-e", &import]);
+    assert_eq!(ran.code, Some(5), "{} {}", ran.out, ran.err);
+    assert!(ran.err.contains("100 blocks name parents"), "{}", ran.err);
+}
+
+#[test]
 fn a_second_node_is_refused_and_told_who_holds_the_folder() {
     let folder = tempfile::tempdir().expect("a folder");
     let node = NodeProcess::start(folder.path());

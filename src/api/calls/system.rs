@@ -47,17 +47,17 @@ impl Call for ImportBlocks {
     const WORD: &'static str = "import-block-list";
     const METHOD: &'static str = "importblocks";
     const HELP: &'static str =
-        "Add blocks given as a list of hex; in bulk they reach the disk together.";
+        "Add blocks given as a list of hex; they reach the disk with flush-chain at the latest.";
     const EXAMPLE: &'static str = "init-storage s\" []\" import-block-list .json";
     const CLASS: Class = Class::Operate;
-    const PARAMS: &'static [&'static str] = &["blocks", "bulk"];
-    type In = (HexList, Option<bool>);
+    const PARAMS: &'static [&'static str] = &["blocks"];
+    type In = (HexList,);
     type Out = Json;
 }
 
 impl ActCall for ImportBlocks {
-    fn act((blocks, bulk): Self::In) -> Result<Act, CallError> {
-        Ok(Act::ImportBlocks { blocks: blocks.0, bulk: bulk.unwrap_or(false) })
+    fn act((blocks,): Self::In) -> Result<Act, CallError> {
+        Ok(Act::ImportBlocks { blocks: blocks.0 })
     }
 
     fn reply(done: Done) -> Result<Json, CallError> {
@@ -67,6 +67,7 @@ impl ActCall for ImportBlocks {
         Ok(Json(json!({
             "accepted": report.accepted,
             "known": report.known,
+            "waiting": report.waiting,
             "refused": refused,
             "height": report.height.0,
             "best": report.tip.to_string(),

@@ -150,7 +150,8 @@ fn effect(code: &[Piece], dict: &Dict, plan: &Plan, token: u32) -> Effect {
     let away = |takes: i32| Effect { takes, way: Way::Away };
     let target = tok.arg as u32;
     match tok.op {
-        Op::Enter | Op::Noop | Op::Unloop | Op::Chars => on(0, 0),
+        Op::Enter | Op::Noop | Op::Unloop => on(0, 0),
+        Op::Chars => on(1, 1),
         Op::Lit | Op::Local | Op::LoopI | Op::LoopJ => on(0, 1),
         Op::SetLocal | Op::SetValue | Op::Throw => on(1, 0),
         Op::Branch => Effect { takes: 0, way: Way::To(target) },

@@ -7,7 +7,7 @@ use super::super::limits::{CATCH_NESTING, SPACE_BASE, SPACE_BYTES};
 use super::super::machine::{CatchFrame, RETURN_TAG, T_CATCH_DONE};
 use super::super::memory::{Space, TO_IN};
 use super::super::stack::GUARD;
-use super::{Exit, Insn, LOCALS, Vm, Window, colon_of, locals_window, return_address};
+use super::{BIAS, Exit, Insn, LOCALS, Vm, Window, colon_of, locals_window, return_address};
 
 /// Operand fields.
 pub trait Operands {
@@ -906,7 +906,7 @@ pub fn catch<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, 
     }
     vm.catches.push(CatchFrame {
         rs: vm.rdepth,
-        ds: depth,
+        ds: depth.wrapping_sub(BIAS),
         fs: vm.fdepth,
         ls: vm.ldepth,
         ns: vm.nested,
@@ -949,7 +949,7 @@ pub fn throw<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, 
     vm.loop_index = top.loop_index;
     vm.loop_limit = top.loop_limit;
     vm.rdepth = top.rs.min(vm.rdepth);
-    give(vm, ip, top.ds, code)
+    give(vm, ip, top.ds + BIAS, code)
 }
 
 /// A CATCH that ended well.

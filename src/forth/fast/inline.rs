@@ -107,11 +107,15 @@ impl<'a> Inliner<'a> {
         if !self.is_leaf(callee, end, nesting) {
             return false;
         }
-        if let Some(body) = body {
-            self.bound.push(index);
-            let tok = Tok { op: Op::Lit, arg: i64::from(body), ..tok };
-            self.pieces.push(Piece { tok, token, site });
-        }
+        // The call itself keeps a piece, which labels and headers of its token can use.
+        let tok = match body {
+            Some(body) => {
+                self.bound.push(index);
+                Tok { op: Op::Lit, arg: i64::from(body), ..tok }
+            }
+            None => Tok { op: Op::Noop, arg: 0, ..tok },
+        };
+        self.pieces.push(Piece { tok, token, site });
         self.sites.push((token, site));
         let inner = self.first_site + self.sites.len() as u32 - 1;
         // Behind the Enter.

@@ -11,6 +11,8 @@
 //! takes over and names the exact word. Return addresses are token indices and the stepper and
 //! fast code hand over to each other at every header.
 
+#[cfg(test)]
+mod check;
 pub mod floats;
 mod flow;
 pub mod handlers;
@@ -30,6 +32,9 @@ use super::stack::GUARD;
 pub const WINDOW: usize = 256;
 /// Slot of the first cell above the top.
 pub const TOP: i32 = 128;
+/// Depths in fast code are this much greater than the depth of the stack: where paths meet, the
+/// middle of the window may lie below the bottom.
+pub const BIAS: usize = 128;
 /// Locals in view.
 pub const LOCALS: usize = 64;
 /// Backward branches and calls between two visits to the run loop.
@@ -139,6 +144,9 @@ impl Machine {
     /// Header of the fast code of the current token, if there is one or it can be made.
     #[inline]
     pub(in crate::forth) fn fast_entry(&mut self, starts: bool) -> Option<u32> {
+        if self.stepping {
+            return None;
+        }
         match self.fast.entries.get(self.ip as usize) {
             Some(&Entry { at: NEVER, .. }) => None,
             Some(&Entry { at, .. }) if at != NONE => Some(at - 1),
@@ -163,12 +171,13 @@ impl Machine {
     /// token.
     pub(in crate::forth) fn run_fast(&mut self, entry: u32, floor: usize) -> Res<bool> {
         // Cut so that a window exists exactly for the depths that are allowed.
-        let room = self.ds.limit + WINDOW;
+        let room = self.ds.limit + BIAS + WINDOW;
         let stack = Cell::from_mut(&mut self.ds.cells[..room]).as_slice_of_cells();
         let lstack = Cell::from_mut(&mut self.ls.cells[..]).as_slice_of_cells();
         let locals = locals_window(lstack, self.ls.depth);
         let Some(code) = self.fast.code.get(entry as usize..) else { return Ok(false) };
-        let Some(frame) = stack.get(self.ds.depth..).and_then(|cells| cells.first_chunk()) else {
+        let Some(frame) = stack.get(self.ds.depth + BIAS..).and_then(|cells| cells.first_chunk())
+        else {
             return Ok(false);
         };
         let Some(first) = code.first() else { return Ok(false) };
@@ -203,16 +212,17 @@ impl Machine {
             token: self.ip,
             site: 0,
             code_thrown: 0,
-            depth: self.ds.depth,
+            depth: self.ds.depth + BIAS,
         };
-        let exit = (first.f)(&mut vm, code, frame, self.ds.depth, 0);
+        let exit = (first.f)(&mut vm, code, frame, self.ds.depth + BIAS, 0);
         let site = vm.site;
         let (token, thrown, caught) = (vm.token, vm.code_thrown, vm.caught);
         let (depth, rdepth, ldepth, fdepth) = (vm.depth, vm.rdepth, vm.ldepth, vm.fdepth);
         let left = vm.ticks;
         (self.loop_index, self.loop_limit) = (vm.loop_index, vm.loop_limit);
         // The needs of headers keep the depth inside; this holds even if they were wrong.
-        if depth + GUARD > self.ds.cells.len() {
+        let depth = depth.wrapping_sub(BIAS);
+        if depth > self.ds.cells.len() - GUARD {
             self.ds.depth = 0;
             return Err(throw(-4));
         }

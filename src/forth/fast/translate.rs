@@ -14,7 +14,7 @@ use super::flow::{Plan, plan};
 use super::handlers as h;
 use super::inline::{Inliner, Piece};
 use super::select::{self, Bin, From, Un, X, Y};
-use super::{Entry, Handler, Insn, LOCALS, NEVER, NONE, TOP};
+use super::{BIAS, Entry, Handler, Insn, LOCALS, NEVER, NONE, TOP};
 
 /// What is known about an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,7 +154,7 @@ impl Machine {
         put(h::header, T_CATCH_DONE);
         put(h::catch_done, T_CATCH_DONE);
         put(h::end, 0);
-        self.fast.entries[T_CATCH_DONE as usize] = Entry { at: 2, need: 0 };
+        self.fast.entries[T_CATCH_DONE as usize] = Entry { at: 2, need: BIAS as u32 };
     }
 }
 
@@ -505,10 +505,10 @@ impl Translator<'_> {
             }
             let here = self.here();
             let original = self.original(token);
-            self.entries.push((original, Entry { at: here + 1, need: need as u32 }));
-            self.emit(h::header, imm_bits(need));
+            self.entries.push((original, Entry { at: here + 1, need: need as u32 + BIAS as u32 }));
+            self.emit(h::header, imm_bits(need + BIAS as i32));
             if mark.checked {
-                self.emit(h::header, imm_bits(need));
+                self.emit(h::header, imm_bits(need + BIAS as i32));
                 let here = self.here() - 1;
                 *self.label(token) = (here, 0);
                 return Ok(());
@@ -667,7 +667,10 @@ impl Translator<'_> {
                 Ok(1)
             }
             Op::QDup => {
-                let next = self.list.get(token as usize + 1).ok_or(GiveUp)?.tok;
+                let next = self.follows(token, 1);
+                let Some(next) = next.filter(|next| next.op == Op::Branch0) else {
+                    return self.step_out(token).map(|()| 1);
+                };
                 self.settle(0)?;
                 self.canonical()?;
                 let top = Val::Slot(self.depth() - 1);
@@ -1009,8 +1012,11 @@ impl Translator<'_> {
                 self.permute(4, &[0, 1, 2, 3, 0, 1])?;
             }
             Op::Pick => {
-                let Val::Imm(n) = self.pop()? else { return Err(GiveUp) };
-                let n = usize::try_from(n).map_err(|_| GiveUp)?;
+                let n = match self.items.last() {
+                    Some(Val::Imm(n @ 0..=31)) => *n as usize,
+                    _ => return self.step_out(token).map(|()| 1),
+                };
+                self.pop()?;
                 self.dup_safe(n)?;
                 let val = self.items[self.items.len() - 1 - n];
                 self.push(val)?;

@@ -302,7 +302,7 @@ pub fn spaces(m: &mut Machine) -> Res {
         let part = count.min(64);
         m.print(&[b' '; 64][..part as usize])?;
         count -= part;
-        if count > 0 && count % 4096 == 0 {
+        if count / 64 % 64 == 0 {
             m.tick()?;
         }
     }
