@@ -85,7 +85,13 @@ impl Session {
 
     fn run_text(&self, text: &[u8], name: &str) -> Next {
         let result = self.machine.borrow_mut().interpret(text, name);
-        self.after(result, false)
+        let ended = result.is_ok();
+        let next = self.after(result, false);
+        if ended && self.machine.borrow().is_compiling() {
+            eprintln!("forthcoin: {name} ends inside a definition: `;` is missing");
+            return Next::Exit(EXIT_THROW);
+        }
+        next
     }
 
     /// Runs standard input line by line, so that a writer at the other end can wait for answers.

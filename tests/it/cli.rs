@@ -55,6 +55,7 @@ fn an_undefined_word_is_told_and_guessed() {
 fn exit_codes() {
     assert_eq!(evaluate("3 (bye)").code, Some(3));
     assert_eq!(evaluate("1 throw").code, Some(1));
+    assert_eq!(evaluate(": unfinished").code, Some(1));
     let usage = forthcoin().arg("--nonsense").output().expect("the program starts");
     assert_eq!(usage.status.code(), Some(2));
     let absent = forthcoin().arg("no-such-file.fs").output().expect("the program starts");
