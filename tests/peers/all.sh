@@ -25,3 +25,6 @@ FORTHCOIN_KERNEL_CASES="$work/cases" FORTHCOIN_TREES="${FORTHCOIN_TREES:-100}" \
 echo "-- scripts and transactions, ours and bitcoinconsensus"
 CARGO_TARGET_DIR="$target/differential" \
     cargo test --release --quiet --manifest-path tests/differential/Cargo.toml
+
+echo "-- fuzz targets of the decoders"
+fuzz/run.sh "${FORTHCOIN_FUZZ_SECONDS:-10}"
