@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo bench --bench import [-- BLOCKS]
+//! cargo bench --bench import -- --generate FILE BLOCKS       writes the chain alone
 //! FORTHCOIN_KERNEL_PYTHON=/path/to/venv/bin/python   adds the comparison
 //! ```
 //! Each import runs in a process of its own, from a warm page cache, into a fresh folder.
@@ -43,6 +44,10 @@ fn main() {
     if first.as_deref() == Some("--import") {
         let (file, folder) = (args.next().expect("a file"), args.next().expect("a folder"));
         return run_import(Path::new(&file), Path::new(&folder));
+    }
+    if first.as_deref() == Some("--generate") {
+        let (file, blocks) = (args.next().expect("a file"), args.next().expect("a number"));
+        return generate(Path::new(&file), blocks.parse().expect("a number")).expect("written");
     }
     let blocks = first.and_then(|n| n.parse().ok()).unwrap_or(BLOCKS);
     let folder = std::env::temp_dir().join(format!("forthcoin-bench-{}", std::process::id()));
