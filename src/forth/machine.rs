@@ -16,9 +16,11 @@ use super::source::{Input, Refill, SourceMap};
 use super::stack::Stack;
 use super::words;
 
-/// Upper 16 bits of a return address on the return stack. Below are 24 bits with the index of the
-/// fast code to return to, or zero, and 24 bits with the index of the token.
+/// Upper 16 bits of a return address on the return stack. Below is the index of the fast code to
+/// return to or, with [`TO_TOKEN`], the index of the token.
 pub(super) const RETURN_TAG: i64 = 0x5e7e_0000_0000_0000;
+/// Marks a return address that is a token.
+pub(super) const TO_TOKEN: i64 = 1 << 47;
 
 /// True for a return address.
 #[inline(always)]
@@ -26,10 +28,14 @@ pub(super) const fn is_return(value: i64) -> bool {
     value >> 48 == RETURN_TAG >> 48
 }
 
-/// Token of a return address.
+/// Token of a return address, given the tokens of fast code.
 #[inline(always)]
-pub(super) const fn return_token(value: i64) -> u32 {
-    (value & 0xff_ffff) as u32
+pub(super) fn return_token(value: i64, token_of: &[u32]) -> u32 {
+    if value & TO_TOKEN == 0 {
+        token_of.get(value as u32 as usize).copied().unwrap_or(T_HALT)
+    } else {
+        value as u32
+    }
 }
 /// Token that returns to Rust.
 pub(super) const T_HALT: u32 = 0;

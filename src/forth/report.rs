@@ -42,7 +42,7 @@ impl Machine {
         }
         for &value in self.rs.items().iter().rev() {
             if is_return(value) {
-                let token = return_token(value);
+                let token = return_token(value, &self.fast.token_of);
                 if token > T_INTERPRET {
                     self.add_frame(&mut frames, token);
                 }

@@ -3,7 +3,7 @@
 use super::dict::{CT_BASE, Kind};
 use super::error::{Fault, Res, throw};
 use super::machine::{
-    CatchFrame, Machine, RETURN_TAG, T_CATCH_DONE, T_INTERPRET, is_return, return_token,
+    CatchFrame, Machine, RETURN_TAG, T_CATCH_DONE, T_INTERPRET, TO_TOKEN, is_return, return_token,
 };
 use super::op::Op;
 use super::words::{core, double, exception, float};
@@ -67,7 +67,7 @@ impl Machine {
     /// Pushes a return address.
     #[inline]
     pub(super) fn push_return(&mut self, ip: u32) -> Res {
-        if self.rs.push(RETURN_TAG | i64::from(ip)) { Ok(()) } else { Err(throw(-5)) }
+        if self.rs.push(RETURN_TAG | TO_TOKEN | i64::from(ip)) { Ok(()) } else { Err(throw(-5)) }
     }
 
     /// Pops a return address and continues there.
@@ -75,7 +75,7 @@ impl Machine {
     pub(super) fn return_to_caller(&mut self) -> Res {
         match self.rs.pop() {
             Some(value) if is_return(value) => {
-                self.ip = return_token(value);
+                self.ip = return_token(value, &self.fast.token_of);
                 Ok(())
             }
             Some(_) => Err(throw(-25)),

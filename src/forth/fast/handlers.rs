@@ -3,8 +3,9 @@
 //! Operand fields of an instruction's 64 bits: bytes `a` `b` `c` `d` from the lowest, then a 32-bit
 //! immediate; `short` is the 16 bits of `c` and `d`.
 
+use super::super::dict::XT_BASE;
 use super::super::limits::{CATCH_NESTING, SPACE_BASE, SPACE_BYTES};
-use super::super::machine::{CatchFrame, RETURN_TAG, T_CATCH_DONE, is_return, return_token};
+use super::super::machine::{CatchFrame, RETURN_TAG, is_return, return_token};
 use super::super::memory::{Space, TO_IN};
 use super::super::stack::GUARD;
 use super::{BIAS, Exit, Insn, LOCALS, Vm, Window, colon_of, locals_window, return_address};
@@ -794,17 +795,18 @@ macro_rules! go_token {
     }};
 }
 
-#[inline(always)]
+/// Calls a definition by its token.
+#[inline(never)]
 fn call_token<'a>(
     vm: &mut Vm<'a>,
     ip: &'a [Insn],
     sp: usize,
     by: i32,
     callee: u32,
-    back: i64,
+    back: u32,
 ) -> Exit {
     let Some((sp, frame)) = shifted!(vm, sp, by) else { return fail(vm, ip, sp, -3) };
-    if !rpush(vm, back) {
+    if !rpush(vm, return_address(back)) {
         return fail(vm, ip, sp, -5);
     }
     vm.ticks = vm.ticks.wrapping_sub(1);
@@ -812,6 +814,27 @@ fn call_token<'a>(
         return leave(vm, callee, sp, Exit::Resume);
     }
     go_token!(vm, callee, frame, sp)
+}
+
+/// Calls the code at a header.
+macro_rules! call_header {
+    ($vm:ident, $ip:ident, $sp:ident, $by:expr, $header:expr, $back:expr) => {{
+        let Some((sp, frame)) = shifted!($vm, $sp, $by) else { return fail($vm, $ip, $sp, -3) };
+        if !rpush($vm, return_address($back)) {
+            return fail($vm, $ip, sp, -5);
+        }
+        let header: usize = $header;
+        $vm.ticks = $vm.ticks.wrapping_sub(1);
+        let code: &[Insn] = $vm.code;
+        if $vm.ticks != 0
+            && let Some(ip) = code.get(header..)
+            && let Some([head, first]) = ip.first_chunk::<2>()
+            && sp >= head.x.imm() as usize
+        {
+            return (first.f)($vm, &ip[1..], frame, sp, 0);
+        }
+        resume_at($vm, header, sp)
+    }};
 }
 
 /// Bits of a token in a call.
@@ -828,8 +851,7 @@ pub const fn call_operands(by: i32, callee: u32, back: u32) -> u64 {
 pub fn call<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize, _: i64) -> Exit {
     let (x, _) = fetch!(vm, ip);
     let callee = ((x >> 8) & TOKEN_MASK) as u32;
-    let back = return_address((x >> 36) as u32, behind(vm, ip, 1));
-    call_token(vm, ip, sp, i32::from(x as i8), callee, back)
+    call_token(vm, ip, sp, i32::from(x as i8), callee, (x >> 36) as u32)
 }
 
 /// Operands of a direct call.
@@ -841,24 +863,8 @@ pub const fn direct_operands(by: i32, header: u32, back: u32) -> u64 {
 /// Calls a definition whose fast code is known.
 pub fn call_direct<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize, _: i64) -> Exit {
     let (x, _) = fetch!(vm, ip);
-    let Some((sp, frame)) = shifted!(vm, sp, i32::from(x as i8)) else {
-        return fail(vm, ip, sp, -3);
-    };
-    let back = return_address((x >> 32) as u32, behind(vm, ip, 1));
-    if !rpush(vm, back) {
-        return fail(vm, ip, sp, -5);
-    }
     let header = ((x >> 8) & 0xff_ffff) as usize;
-    vm.ticks = vm.ticks.wrapping_sub(1);
-    let code: &[Insn] = vm.code;
-    if vm.ticks != 0
-        && let Some(ip) = code.get(header..)
-        && let Some([head, first]) = ip.first_chunk::<2>()
-        && sp >= head.x.imm() as usize
-    {
-        return (first.f)(vm, &ip[1..], frame, sp, 0);
-    }
-    resume_at(vm, header, sp)
+    call_header!(vm, ip, sp, i32::from(x as i8), header, (x >> 32) as u32)
 }
 
 /// Hands over at a header.
@@ -870,25 +876,23 @@ fn resume_at(vm: &mut Vm<'_>, header: usize, sp: usize) -> Exit {
     cold_exit(Exit::Resume)
 }
 
-/// Index of the instruction `n` behind this one.
+/// Header of the fast code of an execution token, when there is some.
 #[inline(always)]
-fn behind<'a>(vm: &Vm<'a>, ip: &'a [Insn], n: usize) -> usize {
-    vm.code.len() - ip.len() + n
+fn head_of(vm: &Vm<'_>, xt: i64) -> Option<usize> {
+    match vm.heads.get(xt.wrapping_sub(XT_BASE) as u64 as usize) {
+        Some(&head) if head != 0 => Some(head as usize),
+        _ => None,
+    }
 }
 
-/// EXECUTE of the xt in slot `b`; the window moves by the signed byte `a`.
+/// EXECUTE of the xt in slot `b`; the window moves by the signed byte `a`, `imm` is where it returns.
 pub fn execute<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, _: i64) -> Exit {
     let (x, _) = fetch!(vm, ip);
     let xt = frame[x.b() as usize].get();
-    match colon_of(vm.dict, xt) {
-        Some(callee) => {
-            let back = return_address(x.imm() as u32 + 1, behind(vm, ip, 1));
-            call_token(vm, ip, sp, i32::from(x as i8), callee, back)
-        }
+    match head_of(vm, xt) {
+        Some(header) => call_header!(vm, ip, sp, i32::from(x as i8), header, x.imm() as u32),
         // The stepper runs EXECUTE itself: the xt is still on the stack.
-        None => {
-            leave(vm, x.imm() as u32, sp.wrapping_add_signed(isize::from(x as i8) + 1), Exit::Step)
-        }
+        None => call_xt(vm, ip, sp, x, xt, 1),
     }
 }
 
@@ -897,34 +901,62 @@ pub fn deferred<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize, _
     let Some([insn, second]) = ip.first_chunk::<2>() else { return lost(vm) };
     let x = insn.x;
     let xt = load_cell(vm.space, second.x as i64).unwrap_or(0);
+    match head_of(vm, xt) {
+        Some(header) => call_header!(vm, ip, sp, i32::from(x as i8), header, x.imm() as u32),
+        None => call_xt(vm, ip, sp, x, xt, 0),
+    }
+}
+
+/// Calls a definition without fast code, or lets the stepper run what is no definition; `taken`
+/// items that it must find are above the depth.
+#[inline(never)]
+fn call_xt<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], sp: usize, x: u64, xt: i64, taken: isize) -> Exit {
+    let by = i32::from(x as i8);
     match colon_of(vm.dict, xt) {
-        Some(callee) => {
-            let back = return_address(x.imm() as u32 + 1, behind(vm, ip, 2));
-            call_token(vm, ip, sp, i32::from(x as i8), callee, back)
+        Some(callee) => call_token(vm, ip, sp, by, callee, x.imm() as u32),
+        None => {
+            let token = token_at(vm, ip);
+            leave(vm, token, sp.wrapping_add_signed(by as isize + taken), Exit::Step)
         }
-        None => leave(vm, x.imm() as u32, sp.wrapping_add_signed(isize::from(x as i8)), Exit::Step),
     }
 }
 
 /// Returns; the window moves by the signed byte `a`.
 pub fn ret<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize, _: i64) -> Exit {
     let (x, _) = fetch!(vm, ip);
+    return_to_top(vm, ip, sp, i32::from(x as i8))
+}
+
+/// Goes on at the return address on top of the return stack.
+#[inline(always)]
+fn return_to_top<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], sp: usize, by: i32) -> Exit {
     let back = rpeek(vm, 0);
+    let Some((sp, frame)) = shifted!(vm, sp, by) else { return fail(vm, ip, sp, -3) };
+    let code: &[Insn] = vm.code;
+    // What is no address of fast code is beyond the end of all code.
+    if let Some(ip) = code.get(back.wrapping_sub(RETURN_TAG) as u64 as usize..)
+        && let Some([head, first]) = ip.first_chunk::<2>()
+        && sp >= head.x.imm() as usize
+    {
+        vm.rdepth -= 1;
+        return (first.f)(vm, &ip[1..], frame, sp, 0);
+    }
+    return_slowly(vm, ip, frame, sp, back)
+}
+
+#[inline(never)]
+fn return_slowly<'a>(
+    vm: &mut Vm<'a>,
+    ip: &'a [Insn],
+    frame: &'a Window,
+    sp: usize,
+    back: i64,
+) -> Exit {
     if !is_return(back) {
         return fail(vm, ip, sp, -25);
     }
     vm.rdepth -= 1;
-    let Some((sp, frame)) = shifted!(vm, sp, i32::from(x as i8)) else {
-        return fail(vm, ip, sp, -3);
-    };
-    let code: &[Insn] = vm.code;
-    if let Some(ip) = code.get((back >> 24) as usize & 0xff_ffff..)
-        && let Some([head, first]) = ip.first_chunk::<2>()
-        && sp >= head.x.imm() as usize
-    {
-        return (first.f)(vm, &ip[1..], frame, sp, 0);
-    }
-    go_token!(vm, return_token(back), frame, sp)
+    go_token!(vm, return_token(back, vm.token_of), frame, sp)
 }
 
 /// Hands token `imm` to the stepper; the depth is off by the signed byte `a`.
@@ -942,20 +974,23 @@ pub fn end<'a>(vm: &mut Vm<'a>, _: &'a [Insn], _: &'a Window, _: usize, _: i64) 
 
 // ---------------------------------------------------------------------- exceptions
 
+/// Index of the header of [`catch_done`].
+pub const CATCH_DONE: u32 = 1;
+
 /// CATCH of the xt in slot `b`.
 pub fn catch<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, _: i64) -> Exit {
     let (x, _) = fetch!(vm, ip);
     let xt = frame[x.b() as usize].get();
-    let token = x.imm() as u32;
     let depth = sp.wrapping_add_signed(isize::from(x as i8));
     let Some(callee) = colon_of(vm.dict, xt) else {
+        let token = token_at(vm, ip);
         return leave(vm, token, depth + 1, Exit::Step);
     };
     if vm.catches.len() >= CATCH_NESTING || vm.catches.len() == vm.catches.capacity() {
+        let token = token_at(vm, ip);
         return leave(vm, token, depth + 1, Exit::Step);
     }
-    let back = return_address(token + 1, behind(vm, ip, 1));
-    if !rpush(vm, back) {
+    if !rpush(vm, return_address(x.imm() as u32)) {
         return fail(vm, ip, sp, -5);
     }
     vm.catches.push(CatchFrame {
@@ -969,7 +1004,7 @@ pub fn catch<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, 
         inputs: vm.inputs,
         to_in: load_cell(vm.space, TO_IN as i64).unwrap_or(0),
     });
-    call_token(vm, ip, sp, i32::from(x as i8), callee, return_address(T_CATCH_DONE, 1))
+    call_token(vm, ip, sp, i32::from(x as i8), callee, CATCH_DONE)
 }
 
 /// Hands over at a token that may be a copy.
@@ -1015,19 +1050,7 @@ pub fn catch_done<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize,
 /// Returns from CATCH with a code on the stack.
 #[inline(always)]
 fn give<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], sp: usize, code: i64) -> Exit {
-    let back = rpeek(vm, 0);
-    if !is_return(back) {
-        return fail(vm, ip, sp, -25);
-    }
-    vm.rdepth -= 1;
-    let Some((sp, frame)) = shifted!(vm, sp, 1) else { return fail(vm, ip, sp, -3) };
+    let Some((up, frame)) = shifted!(vm, sp, 1) else { return fail(vm, ip, sp, -3) };
     frame[super::TOP as usize - 1].set(code);
-    let code: &[Insn] = vm.code;
-    if let Some(ip) = code.get((back >> 24) as usize & 0xff_ffff..)
-        && let Some([head, first]) = ip.first_chunk::<2>()
-        && sp >= head.x.imm() as usize
-    {
-        return (first.f)(vm, &ip[1..], frame, sp, 0);
-    }
-    go_token!(vm, return_token(back), frame, sp)
+    return_to_top(vm, ip, up, 0)
 }

@@ -24,7 +24,7 @@ use std::cell::Cell;
 
 use super::dict::{Dict, Kind};
 use super::error::{Res, throw};
-use super::machine::{CatchFrame, Machine, RETURN_TAG, is_return, return_token};
+use super::machine::{CatchFrame, Machine, RETURN_TAG, TO_TOKEN, is_return, return_token};
 use super::memory::Space;
 use super::stack::GUARD;
 
@@ -89,6 +89,7 @@ pub struct Vm<'a> {
     pub stack: &'a [Cell<i64>],
     pub code: &'a [Insn],
     pub entries: &'a [Entry],
+    pub heads: &'a [u32],
     pub token_of: &'a [u32],
     pub site_of: &'a [u32],
     pub dict: &'a Dict,
@@ -129,6 +130,8 @@ pub struct Fast {
     pub sites: Vec<inline::Site>,
     /// Fast code of each token.
     pub entries: Vec<Entry>,
+    /// Header of each definition by the index of its word, 0 when it has no fast code yet.
+    pub heads: Vec<u32>,
 }
 
 impl Fast {
@@ -139,6 +142,7 @@ impl Fast {
         self.site_of.clear();
         self.sites.clear();
         self.entries.clear();
+        self.heads.clear();
     }
 }
 
@@ -168,12 +172,13 @@ impl Machine {
 
     /// Drops all fast code; return addresses forget where it was.
     pub(in crate::forth) fn drop_fast_code(&mut self) {
-        self.fast.flush();
         for value in self.rs.items_mut() {
             if is_return(*value) {
-                *value = return_address(return_token(*value), 0);
+                let token = return_token(*value, &self.fast.token_of);
+                *value = RETURN_TAG | TO_TOKEN | i64::from(token);
             }
         }
+        self.fast.flush();
     }
 
     /// Header of the fast code of the current token, if there is one or it can be made.
@@ -225,6 +230,7 @@ impl Machine {
             stack,
             code: &self.fast.code,
             entries: &self.fast.entries,
+            heads: &self.fast.heads,
             token_of: &self.fast.token_of,
             site_of: &self.fast.site_of,
             dict: &self.dict,
@@ -317,8 +323,8 @@ pub fn colon_of(dict: &Dict, xt: i64) -> Option<u32> {
     }
 }
 
-/// A return address: the token, and the header of its fast code or 0.
-#[inline]
-pub const fn return_address(token: u32, at: usize) -> i64 {
-    RETURN_TAG | ((at as i64) << 24) | token as i64
+/// A return address: the header of the fast code to go on with.
+#[inline(always)]
+pub const fn return_address(at: u32) -> i64 {
+    RETURN_TAG | at as i64
 }

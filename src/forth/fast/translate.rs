@@ -139,11 +139,29 @@ impl Machine {
         for (token, entry) in entries {
             self.fast.entries[token as usize] = entry;
         }
+        self.note_head(start);
         for word in bound {
             if let Some(word) = self.dict.get_mut(word) {
                 word.flags |= super::super::dict::BOUND;
             }
         }
+    }
+
+    /// Remembers the header of a definition for EXECUTE.
+    fn note_head(&mut self, start: u32) {
+        let Some(&(_, index)) = self.code_words.iter().rev().find(|&&(at, _)| at == start) else {
+            return;
+        };
+        let Some(&Entry { at, .. }) = self.fast.entries.get(start as usize) else { return };
+        let is_start = |kind| matches!(kind, Kind::Colon(token) if token == start);
+        if at >= NONE || !self.dict.get(index).is_some_and(|word| is_start(word.kind)) {
+            return;
+        }
+        let index = index as usize;
+        if self.fast.heads.len() <= index {
+            self.fast.heads.resize(index + 1, 0);
+        }
+        self.fast.heads[index] = at - 1;
     }
 
     /// Translates the definitions that a definition calls, so that the calls go straight there. Those

@@ -571,7 +571,7 @@ impl Machine {
     fn forget_code(&mut self, len: usize) {
         self.drop_fast_code();
         use crate::forth::machine::{is_return, return_token};
-        let returns = |value: &i64| is_return(*value) && return_token(*value) as usize >= len;
+        let returns = |value: &i64| is_return(*value) && return_token(*value, &[]) as usize >= len;
         if self.ip as usize >= len || self.rs.items().iter().any(returns) {
             return;
         }

@@ -107,7 +107,8 @@ impl Translator<'_> {
                 self.base -= 1;
                 let by = self.by(0)?;
                 let f: Handler = if tok.op == Op::Execute { h::execute } else { h::catch };
-                self.emit(f, by | (slot_byte(at) << 8) | imm_bits(self.original(token) as i32));
+                let back = self.here() + 1;
+                self.emit(f, by | (slot_byte(at) << 8) | imm_bits(back as i32));
                 self.alive = false;
                 Ok(1)
             }
@@ -125,7 +126,8 @@ impl Translator<'_> {
             Op::Deferred => {
                 self.canonical()?;
                 let by = self.by(0)?;
-                self.emit(h::deferred, by | imm_bits(self.original(token) as i32));
+                let back = self.here() + 2;
+                self.emit(h::deferred, by | imm_bits(back as i32));
                 self.emit(h::end, tok.arg as u64);
                 self.alive = false;
                 Ok(1)
@@ -346,7 +348,7 @@ impl Translator<'_> {
         let index = tok.arg as u32;
         let Some(word) = self.machine.dict.get(index) else { return Err(GiveUp) };
         match word.kind {
-            Kind::Colon(callee) => self.call(token, callee)?,
+            Kind::Colon(callee) => self.call(callee)?,
             Kind::Create(body, 0) => {
                 self.bound.push(index);
                 self.push(Val::Imm(i64::from(body)))?;
@@ -354,7 +356,7 @@ impl Translator<'_> {
             Kind::Create(body, does) => {
                 self.bound.push(index);
                 self.push(Val::Imm(i64::from(body)))?;
-                self.call(token, does)?;
+                self.call(does)?;
             }
             Kind::Constant(value) => self.push(Val::Imm(value))?,
             Kind::Value(at) => {
@@ -366,10 +368,10 @@ impl Translator<'_> {
         Ok(1)
     }
 
-    pub(super) fn call(&mut self, token: u32, callee: u32) -> Step {
+    pub(super) fn call(&mut self, callee: u32) -> Step {
         self.canonical()?;
         let by = i32::from(i8::try_from(self.depth()).map_err(|_| GiveUp)?);
-        let back = self.original(token) + 1;
+        let back = self.here() + 1;
         let known = match self.machine.fast.entries.get(callee as usize) {
             _ if callee == self.start => Some(self.origin as u32),
             Some(&Entry { at, .. }) if at < NONE => Some(at - 1),
