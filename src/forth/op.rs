@@ -50,6 +50,10 @@ pub enum Op {
     SetValue,
     /// Run the xt in the cell at address `arg`.
     Deferred,
+    /// Start of a copied definition that ends before piece `arg`; in the translator only.
+    Frame,
+    /// End of the copied definition whose frame is at piece `arg`; in the translator only.
+    Unframe,
     // Words from here on: no argument.
     Unloop,
     LoopI,

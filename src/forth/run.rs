@@ -364,7 +364,7 @@ impl Machine {
             | Op::FZEq
             | Op::DToF
             | Op::SToF => float::step(self, op),
-            Op::Noop => Ok(()),
+            Op::Noop | Op::Frame | Op::Unframe => Ok(()),
             op => self.step_data(op),
         }
     }

@@ -152,7 +152,21 @@ fn body(dice: &mut Dice, depth: usize, locals: bool, loops: usize, risk: bool) -
             57..67 => text.push_str(dice.pick(MEMORY)),
             67..71 if locals => text.push_str(dice.pick(LOCALS)),
             71..75 if loops > 0 => text.push_str(if loops > 1 { "i j +" } else { "i" }),
-            75..79 => text.push_str(dice.pick(&["leaf1", "leaf2", "leaf3", "leaf4", "made"])),
+            75..78 => text.push_str(dice.pick(&[
+                "leaf1",
+                "leaf2",
+                "leaf3",
+                "leaf4",
+                "made",
+                "['] leaf3 execute",
+                "hook",
+                "step",
+                "deep",
+                "odd",
+            ])),
+            78..79 if loops == 0 => {
+                text.push_str("1 again +! again @ 20 < if recurse then");
+            }
             79..81 if risk => text.push_str(dice.pick(RISKY)),
             81..86 if depth > 0 => {
                 let (yes, no) = (inner(dice), inner(dice));
@@ -193,10 +207,14 @@ fn body(dice: &mut Dice, depth: usize, locals: bool, loops: usize, risk: bool) -
 
 /// What every program may use. After a THROW the values that it left behind do not count.
 const PRELUDE: &str = "
-variable v variable turns create buf 128 allot buf 128 erase 7 value val 40 constant w
+variable v variable turns variable again create buf 128 allot buf 128 erase 7 value val 40 constant w
 : leaf1 dup + 1- ; : leaf2 2dup < if swap then leaf1 ; : leaf3 >r 2 * r> xor leaf2 ;
 : maker create , does> @ + dup 0< if negate exit then 3 * ; 11 maker made
 : leaf4 3 0 do i + loop ;
+defer hook ' leaf1 is hook
+: step v @ 1 and if ['] leaf2 else ['] leaf4 then execute hook 1 v +! ;
+: deep dup 7 and if dup 1- 7 and recurse + else 0= then ;
+: odd dup 0< if >r leaf4 r> exit then over 3 > if step deep exit then leaf4 ;
 : check ' catch dup if >r begin depth while drop repeat r> then ;
 ";
 

@@ -70,6 +70,11 @@ pub fn plan(code: &[Piece], dict: &Dict) -> Plan {
         if tok.op == Op::Enter {
             plan.marks[at].header = true;
         }
+        if tok.op == Op::Frame
+            && let Some(mark) = plan.marks.get_mut(tok.arg as usize)
+        {
+            mark.label = true;
+        }
         if tok.jumps() && tok.op != Op::Does && (start..end).contains(&(tok.arg as u32)) {
             let target = (tok.arg as u32 - start) as usize;
             plan.marks[target].label = true;
@@ -150,7 +155,7 @@ fn effect(code: &[Piece], dict: &Dict, plan: &Plan, token: u32) -> Effect {
     let away = |takes: i32| Effect { takes, way: Way::Away };
     let target = tok.arg as u32;
     match tok.op {
-        Op::Enter | Op::Noop | Op::Unloop => on(0, 0),
+        Op::Enter | Op::Noop | Op::Unloop | Op::Frame | Op::Unframe => on(0, 0),
         Op::Chars => on(1, 1),
         Op::Lit | Op::Local | Op::LoopI | Op::LoopJ => on(0, 1),
         Op::SetLocal | Op::SetValue | Op::Throw => on(1, 0),

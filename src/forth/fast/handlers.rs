@@ -8,7 +8,8 @@ use super::super::limits::{CATCH_NESTING, SPACE_BASE, SPACE_BYTES};
 use super::super::machine::{CatchFrame, RETURN_TAG, is_return, return_token};
 use super::super::memory::{Space, TO_IN};
 use super::super::stack::GUARD;
-use super::{BIAS, Exit, Insn, LOCALS, Vm, Window, colon_of, locals_window, return_address};
+pub use super::return_address;
+use super::{BIAS, Exit, Insn, LOCALS, Vm, Window, colon_of, locals_window};
 
 /// Operand fields.
 pub trait Operands {
@@ -957,6 +958,31 @@ fn return_slowly<'a>(
     }
     vm.rdepth -= 1;
     go_token!(vm, return_token(back, vm.token_of), frame, sp)
+}
+
+/// Begins a copy of a definition: pushes the return address in the operands.
+pub fn frame<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, acc: i64) -> Exit {
+    let (x, next) = fetch!(vm, ip);
+    if !rpush(vm, x as i64) {
+        return fail(vm, ip, sp, -5);
+    }
+    go!(next, vm, ip, frame, sp, acc)
+}
+
+/// Ends a copy of a definition: what is on the return stack must be its return address.
+pub fn unframe<'a>(
+    vm: &mut Vm<'a>,
+    ip: &'a [Insn],
+    frame: &'a Window,
+    sp: usize,
+    acc: i64,
+) -> Exit {
+    let (_, next) = fetch!(vm, ip);
+    if !is_return(rpeek(vm, 0)) {
+        return fail(vm, ip, sp, -25);
+    }
+    vm.rdepth -= 1;
+    go!(next, vm, ip, frame, sp, acc)
 }
 
 /// Hands token `imm` to the stepper; the depth is off by the signed byte `a`.

@@ -1,8 +1,12 @@
 //! Small words are copied into the definitions that use them.
 //!
-//! Only leaves are copied: straight code and forward branches, no calls, no loops, a balanced
-//! return stack. When such code stops half-way, the chain of sites says which return addresses the
-//! stepper needs, so that nobody can tell the copy from a call.
+//! Leaves are straight code and forward branches, no calls, no loops, a balanced return stack. When
+//! such code stops half-way, the chain of sites says which return addresses the stepper needs, so
+//! that nobody can tell the copy from a call.
+//!
+//! Other small words without loops are copied with a frame: the copy begins by pushing the return
+//! address that a call would push and ends by taking it off. A definition that calls itself gets one
+//! copy of itself this way.
 
 use super::super::dict::{Dict, Kind};
 use super::super::op::{Op, Tok};
@@ -11,8 +15,14 @@ use super::super::op::{Op, Tok};
 const LEAF_TOKENS: usize = 32;
 /// Copies inside copies.
 const NESTING: usize = 4;
+/// Tokens of a word that is copied with a frame.
+const FRAME_TOKENS: usize = 40;
+/// Copies with frames inside each other.
+const FRAME_NESTING: usize = 2;
 /// Tokens that copies may add to a definition.
 const GROWTH: usize = 2000;
+/// Pieces of a definition beyond which no more frames are made.
+const FRAME_GROWTH: usize = 300;
 
 /// A token to translate.
 #[derive(Debug, Clone, Copy)]
@@ -25,8 +35,28 @@ pub struct Piece {
     pub site: u32,
 }
 
-/// Where a copy stands: the calling token and the site of that, 0 for none.
-pub type Site = (u32, u32);
+/// Where a copy stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Site {
+    /// The calling token.
+    pub token: u32,
+    /// The site of that, 0 for none.
+    pub outer: u32,
+    /// The return address is on the return stack.
+    pub framed: bool,
+}
+
+/// A definition that is being copied.
+#[derive(Debug, Clone, Copy, Default)]
+struct Copying {
+    site: u32,
+    /// Copies around it.
+    nesting: usize,
+    /// Frames around it.
+    frames: usize,
+    /// The piece of its own frame.
+    frame: Option<usize>,
+}
 
 /// Copies leaves into a definition.
 pub struct Inliner<'a> {
@@ -56,19 +86,23 @@ impl<'a> Inliner<'a> {
     /// The pieces of a definition.
     #[must_use]
     pub fn expand(mut self, start: u32, end: u32) -> (Vec<Piece>, Vec<Site>, Vec<u32>) {
-        self.copy(start, end, 0, 0);
+        self.copy(start, end, Copying::default(), start);
         (self.pieces, self.sites, self.bound)
     }
 
     /// Copies tokens; exits of a copy become branches to its end.
-    fn copy(&mut self, start: u32, end: u32, site: u32, nesting: usize) {
+    fn copy(&mut self, start: u32, end: u32, how: Copying, whole: u32) {
         let mut places = Vec::with_capacity((end - start) as usize + 1);
         let first = self.pieces.len();
-        let is_copy = nesting > 0;
+        let site = how.site;
         for token in start..end {
             places.push(self.pieces.len() as i64);
             let tok = self.code[token as usize];
-            if is_copy && tok.op == Op::Exit {
+            if how.nesting > 0 && tok.op == Op::Exit {
+                if let Some(frame) = how.frame {
+                    let tok = Tok { op: Op::Unframe, arg: frame as i64, ..tok };
+                    self.pieces.push(Piece { tok, token, site });
+                }
                 if token + 1 < end {
                     let tok = Tok { op: Op::Branch, arg: i64::from(end), ..tok };
                     self.pieces.push(Piece { tok, token, site });
@@ -76,9 +110,9 @@ impl<'a> Inliner<'a> {
                 continue;
             }
             if tok.op == Op::Word
-                && nesting < NESTING
+                && how.nesting < NESTING
                 && self.pieces.len() < GROWTH
-                && self.copy_word(tok, token, site, nesting)
+                && self.copy_word(tok, token, how, whole)
             {
                 continue;
             }
@@ -95,8 +129,8 @@ impl<'a> Inliner<'a> {
         }
     }
 
-    /// Copies a word if it is a leaf.
-    fn copy_word(&mut self, tok: Tok, token: u32, site: u32, nesting: usize) -> bool {
+    /// Copies a word if it is small; `whole` is the start of the definition that is made.
+    fn copy_word(&mut self, tok: Tok, token: u32, how: Copying, whole: u32) -> bool {
         let index = tok.arg as u32;
         let (body, callee) = match self.dict.get(index).map(|word| word.kind) {
             Some(Kind::Colon(callee)) => (None, callee),
@@ -104,7 +138,8 @@ impl<'a> Inliner<'a> {
             _ => return false,
         };
         let end = self.end_of(callee);
-        if !self.is_leaf(callee, end, nesting) {
+        let leaf = self.is_leaf(callee, end, how.nesting);
+        if !leaf && !self.is_framed(callee, end, how, whole) {
             return false;
         }
         // The call itself keeps a piece, which labels and headers of its token can use.
@@ -115,12 +150,70 @@ impl<'a> Inliner<'a> {
             }
             None => Tok { op: Op::Noop, arg: 0, ..tok },
         };
-        self.pieces.push(Piece { tok, token, site });
-        self.sites.push((token, site));
-        let inner = self.first_site + self.sites.len() as u32 - 1;
+        self.pieces.push(Piece { tok, token, site: how.site });
+        let frame = (!leaf).then_some(self.pieces.len());
+        if frame.is_some() {
+            let tok = Tok { op: Op::Frame, arg: 0, ..tok };
+            self.pieces.push(Piece { tok, token, site: how.site });
+        }
+        self.sites.push(Site { token, outer: how.site, framed: !leaf });
+        let inner = Copying {
+            site: self.first_site + self.sites.len() as u32 - 1,
+            nesting: how.nesting + 1,
+            frames: how.frames + usize::from(!leaf),
+            frame,
+        };
         // Behind the Enter.
-        self.copy(callee + 1, end, inner, nesting + 1);
+        self.copy(callee + 1, end, inner, whole);
+        if let Some(frame) = frame {
+            self.pieces[frame].tok.arg = self.pieces.len() as i64;
+        }
         true
+    }
+
+    /// True for code that may be copied with a frame.
+    fn is_framed(&self, start: u32, end: u32, how: Copying, whole: u32) -> bool {
+        let Some(code) = self.code.get(start as usize..end as usize) else { return false };
+        let recursive = start == whole;
+        if how.frames >= if recursive { 1 } else { FRAME_NESTING }
+            || code.len() > FRAME_TOKENS
+            || self.pieces.len() > FRAME_GROWTH
+            || code.last().is_none_or(|tok| tok.op != Op::Exit)
+        {
+            return false;
+        }
+        code.iter().enumerate().all(|(at, tok)| match tok.op {
+            Op::Enter => at == 0 && tok.arg == 0,
+            Op::Exit => tok.arg == 0,
+            Op::Branch | Op::Branch0 | Op::Of => {
+                tok.arg > i64::from(start) + at as i64 && tok.arg < i64::from(end)
+            }
+            Op::Word => matches!(
+                self.dict.get(tok.arg as u32).map(|word| word.kind),
+                Some(Kind::Colon(_) | Kind::Create(..) | Kind::Constant(_) | Kind::Value(_))
+            ),
+            Op::Pick => at
+                .checked_sub(1)
+                .and_then(|before| code.get(before))
+                .is_some_and(|tok| tok.op == Op::Lit && (0..32).contains(&tok.arg)),
+            Op::Halt
+            | Op::CatchDone
+            | Op::Interpret
+            | Op::Compile
+            | Op::Does
+            | Op::Do
+            | Op::QDo
+            | Op::Loop
+            | Op::PlusLoop
+            | Op::Unloop
+            | Op::LoopJ
+            | Op::Local
+            | Op::SetLocal
+            | Op::Catch
+            | Op::QDup
+            | Op::SlashMod => false,
+            _ => true,
+        })
     }
 
     fn end_of(&self, token: u32) -> u32 {

@@ -157,10 +157,10 @@ impl Machine {
         for (&token, &site) in self.fast.token_of.iter().zip(&self.fast.site_of) {
             let mut token = token;
             let mut site = site;
-            while let Some(&(outer, next)) = self.fast.sites.get(site as usize)
+            while let Some(&from) = self.fast.sites.get(site as usize)
                 && site != 0
             {
-                (token, site) = (outer, next);
+                (token, site) = (from.token, from.outer);
             }
             if let Some(count) = token.checked_sub(start).and_then(|at| counts.get_mut(at as usize))
             {
@@ -299,9 +299,12 @@ impl Machine {
         let mut chain = Vec::new();
         let mut at = site;
         while at != 0 {
-            let Some(&(token, outer)) = self.fast.sites.get(at as usize) else { break };
-            chain.push(token + 1);
-            at = outer;
+            let Some(&from) = self.fast.sites.get(at as usize) else { break };
+            if from.framed {
+                break;
+            }
+            chain.push(from.token + 1);
+            at = from.outer;
         }
         chain.into_iter().rev().try_for_each(|back| self.push_return(back))
     }

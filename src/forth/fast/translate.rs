@@ -9,11 +9,11 @@ mod labels;
 mod tokens;
 
 use super::super::dict::Kind;
-use super::super::machine::{Machine, T_CATCH_DONE};
+use super::super::machine::{Machine, RETURN_TAG, T_CATCH_DONE, TO_TOKEN};
 use super::super::op::{Op, Tok};
 use super::flow::{Plan, plan};
 use super::handlers as h;
-use super::inline::{Inliner, Piece};
+use super::inline::{Inliner, Piece, Site};
 use super::select::{self, Bin, Un, X, Y};
 use super::{BIAS, Entry, Handler, Insn, LOCALS, NEVER, NONE, TOP};
 
@@ -78,6 +78,8 @@ struct Translator<'m> {
     token: u32,
     alive: bool,
     bound: Vec<u32>,
+    /// Frames of copies: instruction and piece.
+    frames: Vec<(usize, u32)>,
 }
 
 const UNKNOWN: i32 = i32::MIN;
@@ -121,6 +123,7 @@ impl Machine {
             token: 0,
             alive: false,
             bound,
+            frames: Vec::new(),
         };
         let done = translator.run().is_ok();
         let Translator { code, token_of, site_of, entries, bound, .. } = translator;
@@ -197,7 +200,7 @@ impl Machine {
             self.fast.token_of.push(token);
             self.fast.site_of.push(0);
         };
-        self.fast.sites.push((0, 0));
+        self.fast.sites.push(Site::default());
         put(h::end, 0);
         put(h::header, T_CATCH_DONE);
         put(h::catch_done, T_CATCH_DONE);
@@ -228,6 +231,10 @@ impl Translator<'_> {
             token += used;
         }
         self.emit(h::end, 0);
+        for (at, piece) in std::mem::take(&mut self.frames) {
+            self.code[at].x = self.way_back(piece)? as u64;
+        }
+        self.emit(h::end, 0);
         for &(at, target) in &self.fixups {
             let (index, _) = *self.labels.get(target as usize).ok_or(GiveUp)?;
             if index == u32::MAX {
@@ -236,6 +243,41 @@ impl Translator<'_> {
             self.code[at].x |= u64::from(index) << 32;
         }
         Ok(())
+    }
+
+    /// The return address of a copy with a frame, for code that leaves the copy half-way and comes
+    /// back by a return: a header of its own and a jump to the end of the copy.
+    fn way_back(&mut self, piece: u32) -> Step<i64> {
+        let Some(&Piece { tok, token, site }) = self.list.get(piece as usize) else {
+            return Err(GiveUp);
+        };
+        let (back, target) = (token + 1, tok.arg as u32);
+        let (index, depth) = *self.labels.get(target as usize).ok_or(GiveUp)?;
+        if index == u32::MAX {
+            // Nothing ever leaves the copy at its end.
+            return Ok(RETURN_TAG | TO_TOKEN | i64::from(back));
+        }
+        let need = self.plan.need(target);
+        if need > REACH {
+            return Err(GiveUp);
+        }
+        let header = self.here();
+        if site == 0 {
+            let entry = Entry { at: header + 1, need: need as u32 + BIAS as u32 };
+            self.entries.push((back, entry));
+        }
+        self.emit(h::header, imm_bits(need + BIAS as i32));
+        if depth != 0 {
+            self.emit(h::shift, imm_bits(-depth));
+        }
+        self.emit(h::jump::<false>, 0);
+        self.fixup(target);
+        let made = self.code.len() - (header as usize - self.origin);
+        self.token_of.truncate(self.token_of.len() - made);
+        self.token_of.extend(std::iter::repeat_n(back, made));
+        self.site_of.truncate(self.site_of.len() - made);
+        self.site_of.extend(std::iter::repeat_n(site, made));
+        Ok(h::return_address(header))
     }
 
     // ------------------------------------------------------------------ emission

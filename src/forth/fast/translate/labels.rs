@@ -50,7 +50,11 @@ impl Translator<'_> {
             }
             let here = self.here();
             let original = self.original(token);
-            self.entries.push((original, Entry { at: here + 1, need: need as u32 + BIAS as u32 }));
+            // Elsewhere than in its own copy, a token is reached through its definition.
+            if self.list.get(token as usize).is_none_or(|piece| piece.site == 0) {
+                let entry = Entry { at: here + 1, need: need as u32 + BIAS as u32 };
+                self.entries.push((original, entry));
+            }
             self.emit(h::header, imm_bits(need + BIAS as i32));
             if mark.checked {
                 self.emit(h::header, imm_bits(need + BIAS as i32));

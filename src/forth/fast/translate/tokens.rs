@@ -20,6 +20,15 @@ impl Translator<'_> {
                 Ok(1)
             }
             Op::Exit => self.exit(tok.arg).map(|()| 1),
+            Op::Frame => {
+                self.frames.push((self.code.len(), token));
+                self.emit(h::frame, 0);
+                Ok(1)
+            }
+            Op::Unframe => {
+                self.emit(h::unframe, 0);
+                Ok(1)
+            }
             Op::Lit => self.push(Val::Imm(tok.arg)).map(|()| 1),
             Op::Branch if self.is_exit(tok.arg) => self.exit(0).map(|()| 1),
             Op::Branch => {
