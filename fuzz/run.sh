@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Fuzzes every target for SECONDS each (default 20), on the stable toolchain: the coverage
-# instrumentation is asked of LLVM directly.
-#   fuzz/run.sh [SECONDS [TARGET…]]
+# Fuzzes every target for SECONDS each (default 20, --nightly an hour), on the stable toolchain: the
+# coverage instrumentation is asked of LLVM directly. What was found is kept for the next run.
+#   fuzz/run.sh [SECONDS | --nightly] [TARGET…]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=${1:-20}
+[ "$seconds" != --nightly ] || seconds=3600
+case "$seconds" in '' | *[!0-9]*) echo "usage: fuzz/run.sh [SECONDS | --nightly] [TARGET…]" >&2 && exit 2 ;; esac
 shift || true
 targets=("$@")
 [ "${#targets[@]}" -gt 0 ] || targets=(transaction block script wire forth)

@@ -138,8 +138,8 @@ impl<'a> HostContext<'a> {
     }
 }
 
-/// Stands in for the host while one of its words runs.
-pub(super) struct Away;
+/// A world with nothing in it: stands in for the host while one of its words runs.
+pub struct Away;
 
 impl Host for Away {
     fn type_out(&mut self, _: &[u8]) -> Result<(), Throw> {

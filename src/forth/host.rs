@@ -5,7 +5,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-pub use super::context::HostContext;
+pub use super::context::{Away, HostContext};
 
 /// One word that the host brings: its header data and its place in [`Host::call`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

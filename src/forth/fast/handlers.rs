@@ -931,7 +931,7 @@ pub fn ret<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize, _: i64
 /// Goes on at the return address on top of the return stack.
 #[inline(always)]
 fn return_to_top<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], sp: usize, by: i32) -> Exit {
-    let back = rpeek(vm, 0);
+    let Some(&back) = vm.rstack.get((GUARD - 1) + vm.rdepth) else { return lost(vm) };
     let Some((sp, frame)) = shifted!(vm, sp, by) else { return fail(vm, ip, sp, -3) };
     let code: &[Insn] = vm.code;
     // What is no address of fast code is beyond the end of all code.

@@ -19,6 +19,8 @@ const NESTING: usize = 4;
 const FRAME_TOKENS: usize = 40;
 /// Copies with frames inside each other.
 const FRAME_NESTING: usize = 2;
+/// Copies of a definition in itself inside each other.
+const RECURSION: usize = 2;
 /// Tokens that copies may add to a definition.
 const GROWTH: usize = 2000;
 /// Pieces of a definition beyond which no more frames are made.
@@ -175,7 +177,7 @@ impl<'a> Inliner<'a> {
     fn is_framed(&self, start: u32, end: u32, how: Copying, whole: u32) -> bool {
         let Some(code) = self.code.get(start as usize..end as usize) else { return false };
         let recursive = start == whole;
-        if how.frames >= if recursive { 1 } else { FRAME_NESTING }
+        if how.frames >= if recursive { RECURSION } else { FRAME_NESTING }
             || code.len() > FRAME_TOKENS
             || self.pieces.len() > FRAME_GROWTH
             || code.last().is_none_or(|tok| tok.op != Op::Exit)
