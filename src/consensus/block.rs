@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::header::{Branch, check_work};
 use super::rule::RuleError;
 use super::tx::{MAX_BLOCK_WEIGHT, check_transaction, is_final};
-use crate::crypto::hash::{sha256d, sha256d_pair};
+use crate::crypto::hash::sha256d;
+use crate::crypto::lanes::Lanes;
 use crate::primitives::block::{Block, Header, Height};
 use crate::primitives::codec::{Decode, DecodeError, Encode, MAX_SIZE, Reader, compact_size_len};
 use crate::primitives::id::{BlockHash, MerkleRoot, Txid};
@@ -55,20 +56,14 @@ impl CheckedBlock {
         let count = reader.compact_size(MAX_SIZE)?;
         let most = count.min(reader.remaining() / 10);
         let mut txs = Vec::with_capacity(most);
-        let mut txids = Vec::with_capacity(most);
         let mut offsets = Vec::with_capacity(most + 1);
         for _ in 0..count {
-            let start = reader.position();
-            let tx = Transaction::decode(&mut reader)?;
-            txids.push(match tx.has_witness() {
-                true => tx.txid(),
-                false => Txid(sha256d(reader.since(start))),
-            });
-            offsets.push(start as u32);
-            txs.push(tx);
+            offsets.push(reader.position() as u32);
+            txs.push(Transaction::decode(&mut reader)?);
         }
         offsets.push(reader.position() as u32);
         reader.finish()?;
+        let txids = txids(&txs, &bytes, &offsets);
         let block = Arc::new(Block { header, txs });
         Ok(CheckedBlock { block, hash: header.hash(), txids, bytes, offsets, verdict: Ok(()) })
     }
@@ -83,14 +78,44 @@ impl CheckedBlock {
         80 + compact_size_len(self.block.txs.len()) + sizes.sum::<usize>()
     }
 
-    fn wtxid(&self, index: usize) -> [u8; 32] {
-        match self.block.txs[index].has_witness() {
-            true => {
-                sha256d(&self.bytes[self.offsets[index] as usize..self.offsets[index + 1] as usize])
-            }
-            false => self.txids[index].0,
+    /// The leaves of the witness tree (BIP141): wtxids, zeros for the coinbase.
+    fn witness_leaves(&self) -> Vec<[u8; 32]> {
+        let mut leaves: Vec<[u8; 32]> = self.txids.iter().map(|txid| txid.0).collect();
+        let txs = self.block.txs.iter().enumerate();
+        let others: Vec<usize> = txs.filter(|(_, tx)| tx.has_witness()).map(|(i, _)| i).collect();
+        let messages: Vec<&[u8]> =
+            others.iter().map(|&i| wire_form(&self.bytes, &self.offsets, i)).collect();
+        for (index, wtxid) in others.into_iter().zip(Lanes::best().double_many(&messages)) {
+            leaves[index] = wtxid;
         }
+        if let Some(coinbase) = leaves.first_mut() {
+            *coinbase = [0; 32];
+        }
+        leaves
     }
+}
+
+fn wire_form<'a>(bytes: &'a [u8], offsets: &[u32], index: usize) -> &'a [u8] {
+    &bytes[offsets[index] as usize..offsets[index + 1] as usize]
+}
+
+/// All txids of a block at once.
+fn txids(txs: &[Transaction], bytes: &[u8], offsets: &[u32]) -> Vec<Txid> {
+    let base = |tx: &Transaction| {
+        let mut base = Vec::with_capacity(tx.base_size());
+        tx.encode_base(&mut base);
+        base
+    };
+    let bases: Vec<Vec<u8>> =
+        txs.iter().map(|tx| if tx.has_witness() { base(tx) } else { Vec::new() }).collect();
+    let mut messages = Vec::with_capacity(bases.len());
+    for (index, base) in bases.iter().enumerate() {
+        messages.push(match base.is_empty() {
+            true => wire_form(bytes, offsets, index),
+            false => base.as_slice(),
+        });
+    }
+    Lanes::best().double_many(&messages).into_iter().map(Txid).collect()
 }
 
 /// The root over leaves, and whether two neighbours were the same at any level, which lets
@@ -99,12 +124,7 @@ pub fn merkle_root(mut level: Vec<[u8; 32]>) -> (MerkleRoot, bool) {
     let mut mutated = false;
     while level.len() > 1 {
         mutated |= level.chunks_exact(2).any(|pair| pair[0] == pair[1]);
-        for i in 0..level.len().div_ceil(2) {
-            let left = level[2 * i];
-            let right = level.get(2 * i + 1).copied().unwrap_or(left);
-            level[i] = sha256d_pair(&left, &right);
-        }
-        level.truncate(level.len().div_ceil(2));
+        Lanes::best().merkle_level(&mut level);
     }
     (MerkleRoot(level.first().copied().unwrap_or_default()), mutated)
 }
@@ -197,8 +217,7 @@ fn check_witness(checked: &CheckedBlock, active: bool) -> Result<(), RuleError> 
             [item] if item.len() == 32 => item,
             _ => return Err(RuleError::WitnessNonce),
         };
-        let leaves = (0..block.txs.len()).map(|i| if i == 0 { [0; 32] } else { checked.wtxid(i) });
-        let (root, _) = merkle_root(leaves.collect());
+        let (root, _) = merkle_root(checked.witness_leaves());
         if sha256d(&[&root.0[..], nonce].concat()) != commitment {
             return Err(RuleError::WitnessCommitment);
         }
