@@ -4,3 +4,8 @@
 //! pool.
 
 pub mod grind;
+pub mod select;
+pub mod template;
+
+#[cfg(test)]
+mod tests;
