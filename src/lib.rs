@@ -8,6 +8,7 @@
 //!    shell        threads, sockets, clocks: the node thread and the control socket
 //!  9 api          the call table, errors, wire format, the door
 //!  8 node         the whole node as one state machine, and its published view
+//!  7 miner        templates, nonces
 //!  6 mempool      unconfirmed transactions
 //!  5 chain        header tree, coins, best chain over the store
 //!  4 consensus    the rules
@@ -24,6 +25,7 @@ pub mod console;
 pub mod crypto;
 pub mod forth;
 pub mod mempool;
+pub mod miner;
 pub mod node;
 pub mod primitives;
 pub mod script;

@@ -9,7 +9,10 @@ use super::coins::CoinCache;
 use super::error::{BlockError, Standing};
 use super::event::ChainEvent;
 use super::index::{HeaderTree, TreeBranch};
-use crate::consensus::block::CheckedBlock;
+use crate::consensus::block::{CheckedBlock, check_block_in_place};
+use crate::consensus::connect::{ConnectError, Context, connect};
+use crate::consensus::header::{Branch, check_header_in_place};
+use crate::consensus::rule::RuleError;
 use crate::consensus::scripts::ScriptVerifier;
 use crate::primitives::block::{Block, Header};
 use crate::primitives::codec::Encode;
@@ -145,6 +148,27 @@ impl Chain {
     /// is durable. `now` is in seconds since 1970.
     pub fn accept_block(&mut self, bytes: Vec<u8>, now: u32) -> Result<Accepted, BlockError> {
         self.accept_checked(CheckedBlock::new(bytes, self.params())?, now)
+    }
+
+    /// Whether a block whose proof of work is still to be found would be a good child of the tip
+    /// (Core's `TestBlockValidity`). `now` is in seconds since 1970; nothing is taken.
+    pub fn test_block(&mut self, block: &Block, now: u32) -> Result<(), BlockError> {
+        let checked = CheckedBlock::without_work(block.to_bytes())?;
+        checked.verdict.clone()?;
+        let (params, verifier) = (self.params(), Arc::clone(&self.verifier));
+        let parent = block.header.prev;
+        let (coins, branch) = self.around_tip()?;
+        if branch.hash_at(branch.height()) != parent {
+            return Err(RuleError::UnknownParent { parent }.into());
+        }
+        check_header_in_place(&block.header, &branch, now, params)?;
+        check_block_in_place(&checked, &branch, params)?;
+        let context = Context { branch: &branch, params, verifier: &*verifier };
+        match connect(&checked, coins, &context) {
+            Ok(_) => Ok(()),
+            Err(ConnectError::Rule(rule)) => Err(rule.into()),
+            Err(ConnectError::Store(fault)) => Err(fault.into()),
+        }
     }
 
     /// Takes a block that we made.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::header::{Branch, check_work};
 use super::rule::RuleError;
 use super::tx::{MAX_BLOCK_WEIGHT, check_transaction, is_final};
-use crate::crypto::hash::{sha256d, sha256d_pair};
+use crate::crypto::hash::sha256d;
+use crate::crypto::lanes::Lanes;
 use crate::primitives::block::{Block, Header, Height};
 use crate::primitives::codec::{Decode, DecodeError, Encode, MAX_SIZE, Reader, compact_size_len};
 use crate::primitives::id::{BlockHash, MerkleRoot, Txid};
@@ -18,7 +19,7 @@ use crate::script::sigops;
 pub const MAX_BLOCK_SIGOPS_COST: u64 = 80_000;
 
 /// What a witness commitment output starts with: OP_RETURN, a push of 36 bytes, the marker.
-const COMMITMENT_START: [u8; 6] = [0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed];
+pub const COMMITMENT_START: [u8; 6] = [0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed];
 const COMMITMENT_SIZE: usize = 38;
 
 /// A decoded block with what is worth computing once, away from the thread that owns the chain:
@@ -39,7 +40,15 @@ impl CheckedBlock {
     /// Decodes and checks a block's wire form.
     pub fn new(bytes: Vec<u8>, params: &NetworkParams) -> Result<CheckedBlock, DecodeError> {
         let mut checked = CheckedBlock::decode(bytes)?;
-        checked.verdict = check_block(&checked, params);
+        checked.verdict = check_work(&checked.hash, checked.block.header.bits, params)
+            .and_then(|()| check_block(&checked));
+        Ok(checked)
+    }
+
+    /// Decodes and checks a block whose proof of work has not been looked for yet.
+    pub fn without_work(bytes: Vec<u8>) -> Result<CheckedBlock, DecodeError> {
+        let mut checked = CheckedBlock::decode(bytes)?;
+        checked.verdict = check_block(&checked);
         Ok(checked)
     }
 
@@ -55,20 +64,14 @@ impl CheckedBlock {
         let count = reader.compact_size(MAX_SIZE)?;
         let most = count.min(reader.remaining() / 10);
         let mut txs = Vec::with_capacity(most);
-        let mut txids = Vec::with_capacity(most);
         let mut offsets = Vec::with_capacity(most + 1);
         for _ in 0..count {
-            let start = reader.position();
-            let tx = Transaction::decode(&mut reader)?;
-            txids.push(match tx.has_witness() {
-                true => tx.txid(),
-                false => Txid(sha256d(reader.since(start))),
-            });
-            offsets.push(start as u32);
-            txs.push(tx);
+            offsets.push(reader.position() as u32);
+            txs.push(Transaction::decode(&mut reader)?);
         }
         offsets.push(reader.position() as u32);
         reader.finish()?;
+        let txids = txids(&txs, &bytes, &offsets);
         let block = Arc::new(Block { header, txs });
         Ok(CheckedBlock { block, hash: header.hash(), txids, bytes, offsets, verdict: Ok(()) })
     }
@@ -83,14 +86,44 @@ impl CheckedBlock {
         80 + compact_size_len(self.block.txs.len()) + sizes.sum::<usize>()
     }
 
-    fn wtxid(&self, index: usize) -> [u8; 32] {
-        match self.block.txs[index].has_witness() {
-            true => {
-                sha256d(&self.bytes[self.offsets[index] as usize..self.offsets[index + 1] as usize])
-            }
-            false => self.txids[index].0,
+    /// The leaves of the witness tree (BIP141): wtxids, zeros for the coinbase.
+    fn witness_leaves(&self) -> Vec<[u8; 32]> {
+        let mut leaves: Vec<[u8; 32]> = self.txids.iter().map(|txid| txid.0).collect();
+        let txs = self.block.txs.iter().enumerate();
+        let others: Vec<usize> = txs.filter(|(_, tx)| tx.has_witness()).map(|(i, _)| i).collect();
+        let messages: Vec<&[u8]> =
+            others.iter().map(|&i| wire_form(&self.bytes, &self.offsets, i)).collect();
+        for (index, wtxid) in others.into_iter().zip(Lanes::best().double_many(&messages)) {
+            leaves[index] = wtxid;
         }
+        if let Some(coinbase) = leaves.first_mut() {
+            *coinbase = [0; 32];
+        }
+        leaves
     }
+}
+
+fn wire_form<'a>(bytes: &'a [u8], offsets: &[u32], index: usize) -> &'a [u8] {
+    &bytes[offsets[index] as usize..offsets[index + 1] as usize]
+}
+
+/// All txids of a block at once.
+fn txids(txs: &[Transaction], bytes: &[u8], offsets: &[u32]) -> Vec<Txid> {
+    let base = |tx: &Transaction| {
+        let mut base = Vec::with_capacity(tx.base_size());
+        tx.encode_base(&mut base);
+        base
+    };
+    let bases: Vec<Vec<u8>> =
+        txs.iter().map(|tx| if tx.has_witness() { base(tx) } else { Vec::new() }).collect();
+    let mut messages = Vec::with_capacity(bases.len());
+    for (index, base) in bases.iter().enumerate() {
+        messages.push(match base.is_empty() {
+            true => wire_form(bytes, offsets, index),
+            false => base.as_slice(),
+        });
+    }
+    Lanes::best().double_many(&messages).into_iter().map(Txid).collect()
 }
 
 /// The root over leaves, and whether two neighbours were the same at any level, which lets
@@ -99,20 +132,14 @@ pub fn merkle_root(mut level: Vec<[u8; 32]>) -> (MerkleRoot, bool) {
     let mut mutated = false;
     while level.len() > 1 {
         mutated |= level.chunks_exact(2).any(|pair| pair[0] == pair[1]);
-        for i in 0..level.len().div_ceil(2) {
-            let left = level[2 * i];
-            let right = level.get(2 * i + 1).copied().unwrap_or(left);
-            level[i] = sha256d_pair(&left, &right);
-        }
-        level.truncate(level.len().div_ceil(2));
+        Lanes::best().merkle_level(&mut level);
     }
     (MerkleRoot(level.first().copied().unwrap_or_default()), mutated)
 }
 
-/// The rules that need no context, in Core's order.
-fn check_block(checked: &CheckedBlock, params: &NetworkParams) -> Result<(), RuleError> {
+/// The rules that need no context, in Core's order, after proof of work.
+fn check_block(checked: &CheckedBlock) -> Result<(), RuleError> {
     let block = &checked.block;
-    check_work(&checked.hash, block.header.bits, params)?;
     let (wanted, mutated) = merkle_root(checked.txids.iter().map(|txid| txid.0).collect());
     if wanted != block.header.merkle_root {
         return Err(RuleError::WrongMerkleRoot { found: block.header.merkle_root, wanted });
@@ -197,8 +224,7 @@ fn check_witness(checked: &CheckedBlock, active: bool) -> Result<(), RuleError> 
             [item] if item.len() == 32 => item,
             _ => return Err(RuleError::WitnessNonce),
         };
-        let leaves = (0..block.txs.len()).map(|i| if i == 0 { [0; 32] } else { checked.wtxid(i) });
-        let (root, _) = merkle_root(leaves.collect());
+        let (root, _) = merkle_root(checked.witness_leaves());
         if sha256d(&[&root.0[..], nonce].concat()) != commitment {
             return Err(RuleError::WitnessCommitment);
         }

@@ -138,13 +138,15 @@ impl Pool {
         }
         let weight = tx.weight();
         let vsize = policy_vsize(weight, sigop_cost);
+        let delta = self.delta(&txid);
         if !terms.returning {
-            self.check_fee(fee, vsize, now)?;
+            self.check_fee(Amount(fee.0.saturating_add(delta.0)), vsize, now)?;
         }
         let entry = Entry {
             txid,
             wtxid,
             fee,
+            delta,
             vsize,
             weight,
             sigop_cost,
@@ -330,7 +332,7 @@ impl Pool {
         conflicts: &HashSet<Txid>,
         replaces: &HashSet<Txid>,
     ) -> Result<(), Reject> {
-        let (fee, limit) = (entry.fee, self.policy.max_replaced);
+        let (fee, limit) = (entry.modified_fee(), self.policy.max_replaced);
         let conflicting = || conflicts.iter().filter_map(|txid| self.get(txid));
         let rate = entry.fee_rate();
         if let Some(better) = conflicting().find(|other| rate <= other.fee_rate()) {

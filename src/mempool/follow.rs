@@ -62,6 +62,7 @@ impl Pool {
             txids.iter().filter(|txid| self.get(txid).is_some()).copied().collect();
         self.estimator.block(height, &ours);
         let mut events = self.remove(&ours.into_iter().collect(), Removal::Confirmed);
+        txids.iter().for_each(|txid| self.forget_delta(txid));
         let inputs = block.txs.iter().skip(1).flat_map(|tx| &tx.inputs);
         let conflicts: Vec<Txid> =
             inputs.filter_map(|i| self.spender(&i.prevout)).map(|entry| entry.txid).collect();

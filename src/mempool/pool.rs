@@ -22,6 +22,8 @@ const ENTRY_BYTES: usize = 800;
 const FLOOR_HALF_LIFE_S: f64 = 12.0 * 60.0 * 60.0;
 /// Seconds between changes of the floor.
 const FLOOR_STEP_S: u64 = 10;
+/// Transactions, in the pool or not, that the operator may have given another fee.
+const MAX_PRIORITISED: usize = 10_000;
 
 /// Count, size and fees of some transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,6 +31,7 @@ pub struct Sums {
     pub count: usize,
     /// Virtual bytes.
     pub vsize: usize,
+    /// With what the operator added to them.
     pub fees: Amount,
 }
 
@@ -39,6 +42,8 @@ pub struct Entry {
     pub txid: Txid,
     pub wtxid: Wtxid,
     pub fee: Amount,
+    /// What the operator added to the fee, for the miner's and the pool's choices alone.
+    pub delta: Amount,
     /// Virtual bytes as policy counts them.
     pub vsize: usize,
     pub weight: usize,
@@ -62,13 +67,18 @@ impl Entry {
         FeeRate::of(self.fee, self.vsize)
     }
 
+    /// The fee that choices go by.
+    pub fn modified_fee(&self) -> Amount {
+        Amount(self.fee.0.saturating_add(self.delta.0))
+    }
+
     fn bytes(&self) -> usize {
         ENTRY_BYTES + 2 * self.tx.total_size()
     }
 
     /// What evicting it would lose: the better of its own rate and that of all that builds on it.
     fn score(&self) -> Score {
-        let own = Score { fees: self.fee.0, vsize: self.vsize };
+        let own = Score { fees: self.modified_fee().0, vsize: self.vsize };
         own.max(Score { fees: self.descendants.fees.0, vsize: self.descendants.vsize })
     }
 }
@@ -148,6 +158,7 @@ pub struct Pool {
     vsize: usize,
     fees: Amount,
     floor: Floor,
+    deltas: HashMap<Txid, Amount>,
     next_sequence: u64,
     /// Transactions of blocks taken back, oldest block first, until the tip settles.
     pub(super) returning: Vec<(Txid, Arc<Transaction>)>,
@@ -169,6 +180,7 @@ impl Pool {
             vsize: 0,
             fees: Amount::ZERO,
             floor: Floor::default(),
+            deltas: HashMap::new(),
             next_sequence: 0,
             returning: Vec::new(),
         }
@@ -262,9 +274,41 @@ impl Pool {
         for entry in txids.iter().filter_map(|txid| self.entries.get(txid)) {
             sums.count += 1;
             sums.vsize += entry.vsize;
-            sums.fees.0 += entry.fee.0;
+            sums.fees.0 = sums.fees.0.saturating_add(entry.modified_fee().0);
         }
         sums
+    }
+
+    /// What the operator added to the fee of a transaction, in the pool or not.
+    pub fn delta(&self, txid: &Txid) -> Amount {
+        self.deltas.get(txid).copied().unwrap_or_default()
+    }
+
+    /// Adds to what the operator added to a transaction's fee (Core's `PrioritiseTransaction`). It
+    /// need not be in the pool yet. False if too many have such fees already.
+    pub fn prioritise(&mut self, txid: Txid, more: Amount) -> bool {
+        let delta = Amount(self.delta(&txid).0.saturating_add(more.0));
+        if delta == Amount::ZERO {
+            self.deltas.remove(&txid);
+        } else if self.deltas.len() < MAX_PRIORITISED || self.deltas.contains_key(&txid) {
+            self.deltas.insert(txid, delta);
+        } else {
+            return false;
+        }
+        if let Some(entry) = self.entries.get_mut(&txid) {
+            // Its place in the order goes by the fee that it had.
+            self.by_score.remove(&(entry.score(), txid));
+            entry.delta = delta;
+            let mut touched = self.ancestors(&txid);
+            touched.extend(self.descendants(&txid));
+            self.recount(&touched);
+        }
+        true
+    }
+
+    /// Forgets what the operator added: the transaction is confirmed.
+    pub(super) fn forget_delta(&mut self, txid: &Txid) {
+        self.deltas.remove(txid);
     }
 
     /// Takes an entry that has been accepted, links it, and counts it in. `parents` and `children`
