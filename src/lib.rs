@@ -12,6 +12,7 @@
 //!  6 mempool      unconfirmed transactions
 //!  5 chain        header tree, coins, best chain over the store
 //!  4 consensus    the rules
+//!    wallet       keys, descriptors, spending, PSBTs; sealed files
 //!  3 script store config
 //!  2 primitives   transactions, blocks, hashes, amounts, networks
 //!  1 forth crypto
@@ -31,3 +32,4 @@ pub mod primitives;
 pub mod script;
 pub mod shell;
 pub mod store;
+pub mod wallet;

@@ -1,8 +1,11 @@
 //! Hashes, curve operations, sealing and entropy: thin over kept crates.
 
 pub mod curve;
+pub mod entropy;
 pub mod hash;
 pub mod lanes;
+pub mod seal;
 pub mod sha256;
 #[cfg(target_arch = "x86_64")]
 pub mod sha_ni;
+pub mod sign;

@@ -61,6 +61,8 @@ pub struct AddressParams {
     pub private_key_version: u8,
     pub extended_public: [u8; 4],
     pub extended_private: [u8; 4],
+    /// The coin type of BIP44 paths (SLIP44 where registered).
+    pub coin_type: u32,
 }
 
 /// One network.
@@ -200,6 +202,7 @@ pub static MAIN: NetworkParams = NetworkParams {
         private_key_version: 164,
         extended_public: [0x04, 0x88, 0xb2, 0x1e],
         extended_private: [0x04, 0x88, 0xad, 0xe4],
+        coin_type: 17_987,
     },
     pow_limit: U256([0, 0, 0, 0x0000_00ff_ffff_ffff]),
     spacing_s: 600,
@@ -245,6 +248,7 @@ pub static TESTNET: NetworkParams = NetworkParams {
         private_key_version: 193,
         extended_public: [0x04, 0x35, 0x87, 0xcf],
         extended_private: [0x04, 0x35, 0x83, 0x94],
+        coin_type: 1,
     },
     pow_limit: U256([0, 0, 0, 0x0000_00ff_ffff_ffff]),
     spacing_s: 600,
@@ -288,6 +292,7 @@ pub static REGTEST: NetworkParams = NetworkParams {
         private_key_version: 239,
         extended_public: [0x04, 0x35, 0x87, 0xcf],
         extended_private: [0x04, 0x35, 0x83, 0x94],
+        coin_type: 1,
     },
     pow_limit: U256([u64::MAX, u64::MAX, u64::MAX, 0x7fff_ffff_ffff_ffff]),
     spacing_s: 600,
@@ -331,6 +336,7 @@ pub static BITCOIN: NetworkParams = NetworkParams {
         private_key_version: 128,
         extended_public: [0x04, 0x88, 0xb2, 0x1e],
         extended_private: [0x04, 0x88, 0xad, 0xe4],
+        coin_type: 0,
     },
     pow_limit: U256([u64::MAX, u64::MAX, u64::MAX, 0x0000_0000_ffff_ffff]),
     spacing_s: 600,

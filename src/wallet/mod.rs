@@ -1,0 +1,6 @@
+//! Wallets: keys, descriptors, coins, spending, PSBTs, treasuries and vaults. No socket and no
+//! clock: coins, heights and randomness come in as values; the node never sees a key.
+
+pub mod descriptor;
+pub mod keys;
+pub mod vault;
