@@ -62,6 +62,12 @@ impl std::fmt::Debug for Store {
     }
 }
 
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.file.seal();
+    }
+}
+
 impl Store {
     /// Opens or creates `folder`/`chain.redb`; the folder is made if it is not there.
     pub fn open(
