@@ -96,6 +96,16 @@ impl Store {
         params: &'static NetworkParams,
         options: StoreOptions,
     ) -> Result<Store, StoreError> {
+        Store::open_told(folder, params, options, &mut || ())
+    }
+
+    /// The same; `held` is called when the folder is locked, before anything that can take long.
+    pub fn open_told(
+        folder: &Path,
+        params: &'static NetworkParams,
+        options: StoreOptions,
+        held: &mut dyn FnMut(),
+    ) -> Result<Store, StoreError> {
         let path = folder.join(tables::FILE_NAME);
         let open =
             || OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
@@ -109,7 +119,7 @@ impl Store {
         let place = Place(path.clone());
         let file = file.map_err(|e| place.io(e))?;
         let backend = FileBackend::new(file).map_err(|e| place.sort(e))?;
-        Store::with_backend(Box::new(backend), path, params, options)
+        Store::with_lock(Box::new(backend), path, params, options, held)
     }
 
     /// A store that ends with the process.
@@ -125,11 +135,22 @@ impl Store {
         params: &'static NetworkParams,
         options: StoreOptions,
     ) -> Result<Store, StoreError> {
+        Store::with_lock(backend, path, params, options, &mut || ())
+    }
+
+    fn with_lock(
+        backend: Box<dyn StorageBackend>,
+        path: PathBuf,
+        params: &'static NetworkParams,
+        options: StoreOptions,
+        held: &mut dyn FnMut(),
+    ) -> Result<Store, StoreError> {
         let place = Place(path);
         // The lock comes before the first look, so that nobody changes what is read.
         if let Ok(false) = backend.try_lock_range(Bound::Included(0), Bound::Unbounded) {
             return Err(StoreError::InUse { path: place.0 });
         }
+        held();
         let file = Arc::new(Deferred::new(backend).map_err(|e| place.io(e))?);
         let fresh = file.is_empty().map_err(|e| place.io(e))?;
         let mut store = Store {

@@ -5,7 +5,7 @@
 use std::ops::{Bound, RangeInclusive};
 use std::sync::OnceLock;
 
-use redb::{AccessGuard, Key, ReadOnlyTable, ReadTransaction, TableDefinition, Value};
+use redb::{Key, ReadOnlyTable, ReadTransaction, TableDefinition, Value};
 
 use super::error::{Place, StoreError};
 use super::rows::{HeaderRow, Spent, Tip, TxPlace};
@@ -19,6 +19,9 @@ use crate::primitives::coin::Coin;
 use crate::primitives::id::{BlockHash, Txid};
 use crate::primitives::script::Script;
 use crate::primitives::tx::{OutPoint, Transaction};
+
+/// A coin's key and bytes.
+type StoredCoin = ([u8; COIN_KEY], Vec<u8>);
 
 /// A table that opens at its first use.
 type Lazy<K, V> = OnceLock<ReadOnlyTable<K, V>>;
@@ -199,15 +202,16 @@ impl Snapshot {
         &self,
         after: &[u8; COIN_KEY],
         limit: usize,
-    ) -> Result<Vec<([u8; COIN_KEY], Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<StoredCoin>, StoreError> {
         let table = self.table(&self.coins, tables::COINS)?;
         let range = (Bound::Excluded(after), Bound::Unbounded);
         let rows = table.range::<&[u8; COIN_KEY]>(range).map_err(|e| self.place.sort(e))?;
-        let read = |row: Result<(AccessGuard<'_, &[u8; COIN_KEY]>, AccessGuard<'_, &[u8]>), _>| {
-            let (key, bytes) = row.map_err(|e: redb::StorageError| self.place.sort(e))?;
-            Ok((*key.value(), bytes.value().to_vec()))
-        };
-        rows.take(limit).map(read).collect()
+        rows.take(limit)
+            .map(|row| {
+                let (key, bytes) = row.map_err(|e| self.place.sort(e))?;
+                Ok((*key.value(), bytes.value().to_vec()))
+            })
+            .collect()
     }
 
     /// How the index of scripts is. Its rows say something only when it is ready.
