@@ -20,6 +20,8 @@ pub struct Config {
     pub json: bool,
     /// No socket, no chain: for signers.
     pub offline: bool,
+    /// Keep no index of addresses.
+    pub no_address_index: bool,
 }
 
 impl Config {
@@ -55,8 +57,13 @@ mod tests {
 
     #[test]
     fn folders() {
-        let config =
-            |params| Config { params, data_root: PathBuf::from("/d"), json: false, offline: false };
+        let config = |params| Config {
+            params,
+            data_root: PathBuf::from("/d"),
+            json: false,
+            offline: false,
+            no_address_index: false,
+        };
         assert_eq!(config(&MAIN).data_folder(), Path::new("/d"));
         assert_eq!(config(&REGTEST).control_socket(), Path::new("/d/regtest/control.sock"));
         let env = |name: &str| (name == "HOME").then(|| "/home/op".to_owned());

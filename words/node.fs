@@ -47,3 +47,23 @@
 \ Write the best chain to a file, one hex block a line from block 1 on.
 \ > init-storage export-blocks /tmp/forthcoin-example.hex
 : export-blocks ( "file" -- )  argument export-blocks-to ;
+
+\ Show an address' transactions on the chain, newest first.
+\ > init-storage address-history 51
+: address-history ( "address" -- )  argument get-address-history .json ;
+
+\ Show an address' unspent outputs on the chain.
+\ > init-storage address-utxos 51
+: address-utxos ( "address" -- )  argument get-address-utxos .json ;
+
+\ Show what an address holds on the chain.
+\ > init-storage address-balance 51
+: address-balance ( "address" -- )  argument get-address-balance .json ;
+
+\ Build the indexes of transactions and addresses again.
+\ > init-storage reindex
+: reindex ( -- )  s" indexes" reindex-what ;
+
+\ Connect every block again from genesis: coins and indexes are made anew.
+\ > init-storage reindex-coins
+: reindex-coins ( -- )  s" coins" reindex-what ;

@@ -3,7 +3,7 @@
 //! To add one: an `impl` in `calls/` and its line here. A call that is left out does not build.
 
 use super::call::{Entry, act, read};
-use super::calls::{chain, system, tx};
+use super::calls::{address, chain, system, tx};
 use super::error::{CallError, ErrorKind};
 
 /// All calls.
@@ -23,6 +23,10 @@ pub static CALLS: &[Entry] = &[
     act::<system::ImportBlocks>(),
     act::<system::SubmitBlock>(),
     act::<system::Flush>(),
+    read::<address::GetAddressHistory>(),
+    read::<address::GetAddressUtxos>(),
+    read::<address::GetAddressBalance>(),
+    act::<address::ReindexStep>(),
 ];
 
 /// The entry of a method.

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use super::coins::CoinCache;
 use super::error::{BlockError, Standing};
 use super::event::ChainEvent;
+use super::history;
 use super::index::{HeaderTree, TreeBranch};
 use crate::consensus::block::{CheckedBlock, check_block_in_place};
 use crate::consensus::connect::{ConnectError, Context, connect};
 use crate::consensus::header::{check_header_in_place, check_work};
 use crate::consensus::rule::RuleError;
 use crate::consensus::scripts::ScriptVerifier;
-use crate::primitives::block::{Block, Header};
+use crate::primitives::block::{Block, Header, Height};
 use crate::primitives::codec::{Decode, Encode};
 use crate::primitives::id::BlockHash;
 use crate::primitives::network::NetworkParams;
@@ -192,22 +193,40 @@ impl Active {
     /// again. Gives the first block that broke a rule on the way.
     pub(super) fn activate(
         &mut self,
+        fresh: Option<(u32, CheckedBlock)>,
+        events: &mut Vec<ChainEvent>,
+    ) -> Result<Option<(u32, RuleError)>, StoreError> {
+        self.advance(fresh, usize::MAX, events)
+    }
+
+    /// The same, but connects `most` blocks at most.
+    fn advance(
+        &mut self,
         mut fresh: Option<(u32, CheckedBlock)>,
+        most: usize,
         events: &mut Vec<ChainEvent>,
     ) -> Result<Option<(u32, RuleError)>, StoreError> {
         let mut failure = None;
-        while self.best != self.tip {
+        let mut left = most;
+        while self.best != self.tip && left > 0 {
             let fork = self.tree.fork(self.tip, self.best);
             while self.tip != fork {
                 self.disconnect(events)?;
                 self.relieve()?;
             }
             let mut path = Vec::new();
-            let mut at = self.best;
+            let reach = self
+                .tree
+                .entry(fork)
+                .height()
+                .0
+                .saturating_add(u32::try_from(left).unwrap_or(u32::MAX));
+            let mut at = self.tree.ancestor(self.best, Height(reach));
             while at != fork {
                 path.push(at);
                 at = self.tree.entry(at).row.parent;
             }
+            left = left.saturating_sub(path.len());
             for id in path.into_iter().rev() {
                 let block = match fresh.take_if(|(fresh, _)| *fresh == id) {
                     Some((_, block)) => block,
@@ -241,6 +260,32 @@ impl Active {
         Ok(failure)
     }
 
+    /// A step of connecting the chain again, in one commit; the last one ends the building. Gives
+    /// the heights of the tip and of the block that it goes to.
+    pub(super) fn replay_step(
+        &mut self,
+        most: usize,
+        bytes: usize,
+    ) -> Result<(Height, Height), StoreError> {
+        // A few at a time, so that the memory is watched.
+        const FEW: usize = 32;
+        let mut left = most;
+        while self.tip != self.best && left > 0 && self.pending_bytes() < bytes {
+            let few = left.min(FEW);
+            self.advance(None, few, &mut Vec::new())?;
+            left -= few;
+        }
+        if self.tip == self.best {
+            self.batch.build = Some(None);
+        }
+        self.flush()?;
+        Ok((self.tree.entry(self.tip).height(), self.tree.entry(self.best).height()))
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
     fn relieve(&mut self) -> Result<(), StoreError> {
         match self.pending_bytes() >= MOST_PENDING_BYTES {
             true => self.flush(),
@@ -266,6 +311,11 @@ impl Active {
         };
         let connected = connect(checked, &mut self.coins, &context)?;
         self.coins.apply(connected.delta);
+        if self.store.has_script_index() {
+            let changes = history::changes(checked, &connected.spent, height);
+            self.pending_bytes += changes.len() * history::CHANGE_BYTES;
+            self.batch.history.extend(changes);
+        }
         let undo = connected.spent.to_bytes();
         self.pending_bytes += undo.len();
         self.batch.undo.insert(id, undo);
@@ -303,12 +353,17 @@ impl Active {
             Some(bytes) => Spent::from_bytes(bytes).ok(),
             None => self.store.snapshot()?.spent(id)?,
         };
-        let undone = spent.is_some_and(|s| self.coins.undo(&checked.block, &checked.txids, s));
-        if !undone {
-            return Err(self.damaged(id, "undo data"));
-        }
         let entry = self.tree.entry(id);
         let (height, parent) = (entry.height(), entry.row.parent);
+        let Some(spent) = spent else { return Err(self.damaged(id, "undo data")) };
+        if self.store.has_script_index() {
+            let changes = history::changes(&checked, &spent, height);
+            self.pending_bytes += changes.len() * history::CHANGE_BYTES;
+            self.batch.history.extend(history::undo(changes));
+        }
+        if !self.coins.undo(&checked.block, &checked.txids, spent) {
+            return Err(self.damaged(id, "undo data"));
+        }
         self.batch.chain.insert(height.0, None);
         if self.store.has_tx_index() {
             self.batch.txs.extend(checked.txids.iter().map(|txid| (*txid, None)));

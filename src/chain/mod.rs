@@ -6,6 +6,7 @@
 //! chain.accept_block(bytes, now) -> Accepted | BlockError      one block, one durable commit
 //! chain.accept_blocks(batch, now, bulk) -> BatchResult         many; in bulk coalesced until full
 //! chain.flush()                                         make what bulk mode holds back durable
+//! chain.begin_reindex(what), chain.continue_build()     the indexes again, step by step
 //! query::*(&Snapshot, ..)                               reads that need no header tree
 //! ```
 //!
@@ -16,9 +17,11 @@ mod active;
 pub mod coins;
 pub mod error;
 pub mod event;
+mod history;
 pub mod import;
 pub mod index;
 pub mod query;
+pub mod reindex;
 pub mod state;
 pub mod verify;
 

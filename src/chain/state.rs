@@ -115,8 +115,15 @@ impl Chain {
         Ok(self.active.as_mut().expect("it was just made"))
     }
 
+    /// Forgets what is known of the store, which has changed behind the chain's back.
+    pub(super) fn reload(&mut self) -> Result<(), StoreError> {
+        self.active = None;
+        self.opened_at = self.store.tip()?;
+        Ok(())
+    }
+
     /// Runs an act; a fault of the disk ends the chain's working life.
-    fn act<T>(
+    pub(super) fn act<T>(
         &mut self,
         act: impl FnOnce(&mut Active) -> Result<T, BlockError>,
     ) -> Result<T, BlockError> {

@@ -76,6 +76,7 @@ fn command() -> Command {
         )
         .arg(flag("json", "Show JSON instead of pictures"))
         .arg(flag("offline", "Open no chain and no socket"))
+        .arg(flag("no-address-index", "Keep no index of addresses, and drop one that is there"))
         .arg(flag("sandbox", "Turn file words and the node's words off, for text that is not trusted"))
         .arg(flag("keep-going", "Go on after an error on standard input"))
 }
@@ -120,7 +121,13 @@ pub fn read(
         .or_else(|| from_env("FORTHCOIN_DATADIR"))
         .map_or_else(|| config::default_data_root(&env), PathBuf::from);
     Ok(Arguments {
-        config: Config { params, data_root, json: switched("json"), offline: switched("offline") },
+        config: Config {
+            params,
+            data_root,
+            json: switched("json"),
+            offline: switched("offline"),
+            no_address_index: switched("no-address-index"),
+        },
         network_named: named.is_some() || network_env.is_some(),
         sources,
         sandbox: switched("sandbox"),

@@ -178,6 +178,11 @@ impl ConsoleHost {
                 let name = pop_path(context)?;
                 self.export_blocks(&name, context).map_err(throw_of)
             }
+            Own::ReindexWhat => {
+                let what = context.pop_string()?;
+                let what = String::from_utf8_lossy(&what).into_owned();
+                self.reindex(&what, context).map_err(throw_of)
+            }
             Own::Help => {
                 let name = context.parse_name();
                 let text = help::help(context.machine(), name.as_deref());
@@ -246,6 +251,31 @@ impl ConsoleHost {
             json!({ "accepted": accepted, "known": known, "height": height }).to_string()
         } else {
             format!("imported {accepted} blocks, {known} already known, height {height}")
+        };
+        let shown = self.show(&(line + "\n"), context);
+        shown.map_err(|_| CallError::new(ErrorKind::Internal, "the output is closed"))
+    }
+
+    /// Builds indexes or coins again, step by step, so that Ctrl-C can stop it; what is left then
+    /// goes on with "continue" or at the node's next start.
+    fn reindex(&mut self, what: &str, context: &mut HostContext<'_>) -> Result<(), CallError> {
+        let interrupt = context.interrupt();
+        let mut progress = Progress::new(self.stdio.output_is_terminal && !self.config.json);
+        let mut step = self.ask("reindex", vec![json!(what)])?;
+        while step.get("finished") == Some(&Value::Bool(false)) {
+            if interrupt.load(Ordering::Relaxed) {
+                progress.done();
+                let why = "stopped; it goes on at the node's next start";
+                return Err(CallError::new(ErrorKind::Interrupted, why));
+            }
+            let count = |name: &str| step.get(name).and_then(Value::as_u64).unwrap_or(0);
+            progress.show(count("done"), count("done"), count("of"));
+            step = self.ask("reindex", vec![json!("continue")])?;
+        }
+        progress.done();
+        let line = match self.config.json {
+            true => json!({ "reindexed": what }).to_string(),
+            false => format!("{what} built again"),
         };
         let shown = self.show(&(line + "\n"), context);
         shown.map_err(|_| CallError::new(ErrorKind::Internal, "the output is closed"))

@@ -16,6 +16,7 @@ pub enum Own {
     ShowText,
     ImportBlocksFrom,
     ExportBlocksTo,
+    ReindexWhat,
     Help,
     WordsDoc,
 }
@@ -86,6 +87,13 @@ const OWN: &[Row] = &[
         "( c-addr u -- )",
         "Write the best chain to the named file, one hex block a line from block 1 on.",
         "",
+    ),
+    Row(
+        Own::ReindexWhat,
+        "reindex-what",
+        "( c-addr u -- )",
+        "Build \"indexes\" or \"coins\" again to the end, showing how far it is.",
+        "init-storage s\" indexes\" reindex-what",
     ),
     Row(
         Own::Help,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::chain::event::ChainEvent;
+use crate::chain::reindex::{Built, Reindex};
 use crate::primitives::block::Height;
 use crate::primitives::id::BlockHash;
 use crate::store::error::StoreError;
@@ -17,6 +18,8 @@ pub enum Act {
     SubmitBlock { block: Vec<u8> },
     /// Put what is only cached on the disk.
     Flush,
+    /// Begin to build indexes or coins again if told so, then take one step of what is not finished.
+    Reindex { begin: Option<Reindex> },
 }
 
 /// How an act ended.
@@ -26,6 +29,8 @@ pub enum Done {
     /// The block is on the chain or stored beside it.
     Submitted,
     Flushed,
+    /// How far the building is; `None`: nothing is left.
+    Built(Option<Built>),
 }
 
 /// What became of a batch of blocks.

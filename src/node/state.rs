@@ -8,6 +8,7 @@ use super::view::View;
 use crate::chain::error::BlockError;
 use crate::chain::event::ChainEvent;
 use crate::chain::import::{ImportError, Importer, Place};
+use crate::chain::reindex::{Built, STEP};
 use crate::chain::state::Chain;
 use crate::consensus::scripts::ScriptVerifier;
 use crate::primitives::network::NetworkParams;
@@ -38,6 +39,12 @@ impl Node {
     /// What reads run on from now on.
     pub fn view(&self) -> View {
         View::new(Arc::clone(&self.store), Arc::clone(&self.verifier), true)
+    }
+
+    /// One step of what must be done before the node is of full use: indexes that an earlier version
+    /// did not have, or that a crash left unfinished. `None` when nothing is left.
+    pub fn warm_up(&mut self) -> Result<Option<Built>, StoreError> {
+        self.chain.continue_build(STEP)
     }
 
     /// Takes one input at `now` (seconds since 1970).
@@ -88,6 +95,12 @@ impl Node {
                 self.importer = Importer::default();
                 self.chain.flush().map_err(NodeError::Store)?;
                 Ok(Done::Flushed)
+            }
+            Act::Reindex { begin } => {
+                if let Some(what) = begin {
+                    self.chain.begin_reindex(what)?;
+                }
+                Ok(Done::Built(self.chain.continue_build(STEP)?))
             }
         }
     }

@@ -7,6 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -17,6 +18,10 @@ use crate::api::wire::{self, MAX_LINE, Request};
 
 /// Consoles that one node serves at once.
 const MAX_CONNECTIONS: usize = 64;
+
+/// How long a console asks a node that says it is starting, and how often.
+const WARM_FOR: Duration = Duration::from_secs(5);
+const WARM_EVERY: Duration = Duration::from_millis(50);
 
 /// The serving end; its socket file goes when it is dropped.
 pub struct ControlServer {
@@ -134,6 +139,16 @@ impl ControlDoor {
         }
     }
 
+    fn ask_once(&mut self, text: &str) -> Result<Value, CallError> {
+        // A node that has no place for us says so at once and hangs up: its reply comes first.
+        let sent = write_line(self.reader.get_ref(), text);
+        match read_line(&mut self.reader) {
+            Ok(Some(line)) => wire::read_reply(&line),
+            Ok(None) => Err(self.lost("it closed the connection")),
+            Err(e) => Err(self.lost(&sent.err().unwrap_or(e).to_string())),
+        }
+    }
+
     fn lost(&self, why: &str) -> CallError {
         let path = self.path.display();
         CallError::new(
@@ -150,11 +165,18 @@ impl Door for ControlDoor {
         let id = self.next_id;
         self.next_id += 1;
         let text = request.to_text(id);
-        write_line(self.reader.get_ref(), &text).map_err(|e| self.lost(&e.to_string()))?;
-        match read_line(&mut self.reader) {
-            Ok(Some(line)) => wire::read_reply(&line),
-            Ok(None) => Err(self.lost("it closed the connection")),
-            Err(e) => Err(self.lost(&e.to_string())),
+        let deadline = Instant::now() + WARM_FOR;
+        loop {
+            match self.ask_once(&text) {
+                // It has said no more than that it can't answer yet, so asking again does no harm.
+                Err(e) if e.kind == ErrorKind::WarmingUp && Instant::now() < deadline => {
+                    std::thread::sleep(WARM_EVERY);
+                    if let Ok(Some(door)) = ControlDoor::connect(&self.path) {
+                        self.reader = door.reader;
+                    }
+                }
+                answer => return answer,
+            }
         }
     }
 

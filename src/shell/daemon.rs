@@ -8,7 +8,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::embedded::Running;
-use super::folder;
+use super::folder::{self, Holding};
 use crate::api::error::{CallError, ErrorKind};
 use crate::config::Config;
 
@@ -22,7 +22,8 @@ impl Daemon {
     /// Starts the node. A folder that another process holds is refused at once: two nodes never
     /// share one.
     pub fn start(config: &Config) -> Result<Daemon, CallError> {
-        let held = folder::hold(config)?.ok_or_else(|| folder::in_use(config))?;
+        let held =
+            folder::hold(config, Holding::Starting)?.ok_or_else(|| folder::in_use(config))?;
         let failed = |e: std::io::Error| {
             CallError::new(ErrorKind::Internal, format!("signals can't be heard: {e}"))
         };

@@ -2,12 +2,13 @@
 //! from the first call that changes something.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::actor::Actor;
 use super::control::ControlServer;
-use super::folder::Held;
+use super::folder::{Held, Holding, say};
 use crate::api::call::Runner;
 use crate::api::door::Door;
 use crate::api::error::{CallError, ErrorKind};
@@ -16,6 +17,9 @@ use crate::api::wire::Request;
 use crate::config::Config;
 use crate::node::state::Node;
 use crate::node::view::View;
+
+/// How often a long start says where it is.
+const SAY_EVERY: Duration = Duration::from_secs(2);
 
 /// The node thread with its control socket.
 pub struct Running {
@@ -31,7 +35,9 @@ impl Running {
             CallError::new(ErrorKind::Internal, format!("the node can't start: {e}"))
         };
         let socket = held.config.control_socket();
-        let node = Node::open(held.store, held.engine)?;
+        say(&held.config, Holding::Starting);
+        let mut node = Node::open(held.store, held.engine)?;
+        warm_up(&mut node)?;
         let actor = Actor::start(node, |why| {
             eprintln!("forthcoin: the node stops: {why}");
         })
@@ -43,6 +49,7 @@ impl Running {
                 format!("the control socket {path} can't be made: {e}"),
             )
         })?;
+        say(&held.config, Holding::Ready);
         Ok(Running { actor, server })
     }
 
@@ -51,6 +58,20 @@ impl Running {
         drop(self.server);
         self.actor.stop()
     }
+}
+
+/// Finishes what a node must have before it answers, and says so when it takes long.
+fn warm_up(node: &mut Node) -> Result<(), CallError> {
+    let mut said = Instant::now();
+    while let Some(built) = node.warm_up()? {
+        if said.elapsed() >= SAY_EVERY {
+            said = Instant::now();
+            let (done, of) = (u64::from(built.done), u64::from(built.of.max(1)));
+            let percent = done * 100 / of;
+            eprintln!("forthcoin: the indexes are being built, {:?} {percent} %", built.phase);
+        }
+    }
+    Ok(())
 }
 
 enum State {

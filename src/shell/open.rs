@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::control::ControlDoor;
 use super::embedded::EmbeddedDoor;
-use super::folder::{hold, in_use};
+use super::folder::{Holding, hold, in_use};
 use crate::api::door::Door;
 use crate::api::error::{CallError, ErrorKind};
 use crate::config::Config;
@@ -27,7 +27,8 @@ pub fn open(config: &Config, serve: bool) -> Result<Box<dyn Door>, CallError> {
                 return Err(CallError::new(ErrorKind::NoNode, why));
             }
         }
-        if let Some(held) = hold(config)? {
+        let holding = if serve { Holding::Starting } else { Holding::Ready };
+        if let Some(held) = hold(config, holding)? {
             let mut door = EmbeddedDoor::new(held);
             if serve {
                 door.serve()?;

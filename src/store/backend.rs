@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use redb::{BackendError, StorageBackend};
@@ -31,6 +32,8 @@ struct Held {
 pub struct Deferred {
     inner: Box<dyn StorageBackend>,
     held: RwLock<Option<Held>>,
+    /// Nothing is read or written any more.
+    sealed: AtomicBool,
 }
 
 /// The handle that redb owns; the store keeps the other.
@@ -60,7 +63,21 @@ impl Deferred {
             }
         }
         let held = Held { pieces: BTreeMap::new(), len, kept: len };
-        Ok(Deferred { inner, held: RwLock::new(Some(held)) })
+        Ok(Deferred { inner, held: RwLock::new(Some(held)), sealed: AtomicBool::new(false) })
+    }
+
+    /// Ends reading and writing if nothing was ever released. On closing, redb writes its allocator
+    /// and a header; after a look those could only be thrown away, and take longer than the look.
+    pub fn seal(&self) {
+        let untouched = self.held.read().is_ok_and(|held| held.is_some());
+        self.sealed.store(untouched, Ordering::Release);
+    }
+
+    fn open(&self) -> io::Result<()> {
+        match self.sealed.load(Ordering::Acquire) {
+            true => Err(io::Error::other("the file is closed")),
+            false => Ok(()),
+        }
     }
 
     /// No bytes yet, the held-back ones included.
@@ -141,6 +158,7 @@ impl Deferred {
 
 impl StorageBackend for Shared {
     fn len(&self) -> io::Result<u64> {
+        self.0.open()?;
         match &*self.0.held.read().map_err(poisoned)? {
             Some(held) => Ok(held.len),
             None => self.0.inner.len(),
@@ -148,6 +166,7 @@ impl StorageBackend for Shared {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.open()?;
         match &*self.0.held.read().map_err(poisoned)? {
             Some(held) => self.0.read_held(held, offset, out),
             None => self.0.inner.read(offset, out),
@@ -155,6 +174,7 @@ impl StorageBackend for Shared {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.open()?;
         let mut held = self.0.held.write().map_err(poisoned)?;
         let Some(image) = held.as_mut() else { return self.0.inner.set_len(len) };
         if len < image.len {
@@ -172,6 +192,7 @@ impl StorageBackend for Shared {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.0.open()?;
         match &*self.0.held.read().map_err(poisoned)? {
             Some(_) => Ok(()),
             None => self.0.inner.sync_data(),
@@ -179,6 +200,7 @@ impl StorageBackend for Shared {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.open()?;
         if self.0.held.read().map_err(poisoned)?.is_none() {
             return self.0.inner.write(offset, data);
         }

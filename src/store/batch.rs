@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::rows::{HeaderRow, Tip, TxPlace};
+use super::script_rows::{Build, HistoryChange, ScriptId};
+use super::tables::COIN_KEY;
 use crate::primitives::coin::Coin;
 use crate::primitives::id::Txid;
 use crate::primitives::tx::OutPoint;
@@ -19,7 +21,14 @@ pub struct WriteBatch {
     pub coins: Vec<(OutPoint, Option<Coin>)>,
     /// In any order; the last entry for a txid holds.
     pub txs: Vec<(Txid, Option<TxPlace>)>,
+    /// In any order; the last change of a key holds.
+    pub history: Vec<HistoryChange>,
+    /// Coins that are there already, by script: for building the index. Coins that change are
+    /// indexed by themselves.
+    pub script_coins: Vec<(ScriptId, [u8; COIN_KEY])>,
     pub tip: Option<Tip>,
+    /// How far the building of the indexes is after this batch; the inner `None`: done.
+    pub build: Option<Option<Build>>,
 }
 
 impl WriteBatch {
@@ -30,6 +39,9 @@ impl WriteBatch {
             && self.chain.is_empty()
             && self.coins.is_empty()
             && self.txs.is_empty()
+            && self.history.is_empty()
+            && self.script_coins.is_empty()
             && self.tip.is_none()
+            && self.build.is_none()
     }
 }

@@ -16,10 +16,12 @@ use super::batch::WriteBatch;
 use super::error::{Place, StoreError};
 use super::migrate;
 use super::rows::{BlockStatus, HeaderRow, Tip};
+use super::script_rows::{Build, HistoryChange, ScriptId};
 use super::snapshot::Snapshot;
-use super::tables;
+use super::tables::{self, SCRIPT_COIN_KEY};
 use crate::primitives::block::Height;
-use crate::primitives::codec::Encode;
+use crate::primitives::codec::{Decode, Encode};
+use crate::primitives::coin::Coin;
 use crate::primitives::network::NetworkParams;
 
 /// What can be chosen when a store is opened.
@@ -29,6 +31,9 @@ pub struct StoreOptions {
     pub cache_bytes: usize,
     /// Keep a transaction index; decided when the chain is created.
     pub tx_index: bool,
+    /// Keep no index of scripts, and drop one that is there with the next commit. Otherwise a new
+    /// chain keeps one, an older one gets one, and one that was dropped stays so until `reindex`.
+    pub no_script_index: bool,
     /// Check every page of an existing file before it is used. A file that was damaged behind our
     /// back is then refused; without it most damage is found when it is read, but some stops the
     /// process inside the engine. Reads the whole file.
@@ -37,7 +42,12 @@ pub struct StoreOptions {
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        StoreOptions { cache_bytes: 32 << 20, tx_index: true, check_integrity: false }
+        StoreOptions {
+            cache_bytes: 32 << 20,
+            tx_index: true,
+            no_script_index: false,
+            check_integrity: false,
+        }
     }
 }
 
@@ -54,11 +64,28 @@ pub struct Store {
     place: Place,
     params: &'static NetworkParams,
     tx_index: bool,
+    no_script_index: bool,
+    indexes: Mutex<Indexes>,
+}
+
+/// What is kept beside the chain, as it is after the next commit.
+#[derive(Debug, Clone, Copy)]
+struct Indexes {
+    scripts: bool,
+    build: Option<Build>,
+    /// The file says something else, or has an older schema: the next commit puts it right.
+    to_write: bool,
 }
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store").field("path", &self.place.0).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.file.seal();
     }
 }
 
@@ -68,6 +95,16 @@ impl Store {
         folder: &Path,
         params: &'static NetworkParams,
         options: StoreOptions,
+    ) -> Result<Store, StoreError> {
+        Store::open_told(folder, params, options, &mut || ())
+    }
+
+    /// The same; `held` is called when the folder is locked, before anything that can take long.
+    pub fn open_told(
+        folder: &Path,
+        params: &'static NetworkParams,
+        options: StoreOptions,
+        held: &mut dyn FnMut(),
     ) -> Result<Store, StoreError> {
         let path = folder.join(tables::FILE_NAME);
         let open =
@@ -82,7 +119,7 @@ impl Store {
         let place = Place(path.clone());
         let file = file.map_err(|e| place.io(e))?;
         let backend = FileBackend::new(file).map_err(|e| place.sort(e))?;
-        Store::with_backend(Box::new(backend), path, params, options)
+        Store::with_lock(Box::new(backend), path, params, options, held)
     }
 
     /// A store that ends with the process.
@@ -98,11 +135,22 @@ impl Store {
         params: &'static NetworkParams,
         options: StoreOptions,
     ) -> Result<Store, StoreError> {
+        Store::with_lock(backend, path, params, options, &mut || ())
+    }
+
+    fn with_lock(
+        backend: Box<dyn StorageBackend>,
+        path: PathBuf,
+        params: &'static NetworkParams,
+        options: StoreOptions,
+        held: &mut dyn FnMut(),
+    ) -> Result<Store, StoreError> {
         let place = Place(path);
         // The lock comes before the first look, so that nobody changes what is read.
         if let Ok(false) = backend.try_lock_range(Bound::Included(0), Bound::Unbounded) {
             return Err(StoreError::InUse { path: place.0 });
         }
+        held();
         let file = Arc::new(Deferred::new(backend).map_err(|e| place.io(e))?);
         let fresh = file.is_empty().map_err(|e| place.io(e))?;
         let mut store = Store {
@@ -114,6 +162,12 @@ impl Store {
             place,
             params,
             tx_index: options.tx_index,
+            no_script_index: options.no_script_index,
+            indexes: Mutex::new(Indexes {
+                scripts: !options.no_script_index,
+                build: None,
+                to_write: false,
+            }),
         };
         if !fresh {
             store.db = OnceLock::from(store.open_database()?);
@@ -185,11 +239,60 @@ impl Store {
         // The allocator's state goes with every commit, so that a start after a crash need not
         // walk the file.
         txn.set_quick_repair(true);
-        self.write(&txn, batch).map_err(|e| self.place.sort(e))?;
-        txn.commit().map_err(|e| self.place.sort(e))
+        let mut indexes = self.indexes();
+        if indexes.to_write {
+            migrate::write_state(&txn, indexes.scripts, indexes.build)
+                .map_err(|e| self.place.sort(e))?;
+        }
+        self.write(&txn, batch, indexes.scripts).map_err(|e| self.place.sort(e))?;
+        txn.commit().map_err(|e| self.place.sort(e))?;
+        indexes.to_write = false;
+        indexes.build = batch.build.take().unwrap_or(indexes.build);
+        *self.indexes.lock().unwrap_or_else(PoisonError::into_inner) = indexes;
+        Ok(())
     }
 
-    fn write(&self, txn: &WriteTransaction, batch: &mut WriteBatch) -> Result<(), redb::Error> {
+    fn indexes(&self) -> Indexes {
+        *self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the index of scripts is kept, finished or not.
+    pub fn has_script_index(&self) -> bool {
+        self.indexes().scripts
+    }
+
+    /// The work on the indexes that is not finished.
+    pub fn build(&self) -> Option<Build> {
+        self.indexes().build
+    }
+
+    /// Throws the indexes away and notes that they are to be built again; with `coins` the active
+    /// chain and its coins as well, which then ends at genesis.
+    pub fn begin_reindex(&self, coins: bool) -> Result<(), StoreError> {
+        let db = self.db()?;
+        self.file.release().map_err(|e| self.place.io(e))?;
+        let scripts = !self.no_script_index;
+        let build = if coins { Build::Replay } else { Build::Blocks(Height(1)) };
+        let reset = coins.then(|| self.genesis_tip());
+        let begin = || -> Result<(), redb::Error> {
+            let mut txn = db.begin_write()?;
+            txn.set_quick_repair(true);
+            migrate::clear(&txn, reset.as_ref())?;
+            migrate::write_state(&txn, scripts, Some(build))?;
+            Ok(txn.commit()?)
+        };
+        begin().map_err(|e| self.place.sort(e))?;
+        *self.indexes.lock().unwrap_or_else(PoisonError::into_inner) =
+            Indexes { scripts, build: Some(build), to_write: false };
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        txn: &WriteTransaction,
+        batch: &mut WriteBatch,
+        scripts: bool,
+    ) -> Result<(), redb::Error> {
         if !batch.headers.is_empty() {
             let mut headers = txn.open_table(tables::HEADERS)?;
             let mut ids = Vec::with_capacity(batch.headers.len());
@@ -224,7 +327,10 @@ impl Store {
                 }
             }
         }
-        self.write_coins(txn, batch)?;
+        write_coins(txn, batch, scripts)?;
+        if scripts && !batch.history.is_empty() {
+            write_history(txn, batch)?;
+        }
         if self.tx_index && !batch.txs.is_empty() {
             // Stable, so that the last entry for a txid is written last.
             batch.txs.sort_by_key(|(txid, _)| *txid);
@@ -240,30 +346,8 @@ impl Store {
             let mut meta = txn.open_table(tables::META)?;
             meta.insert(tables::META_TIP, tip.to_bytes().as_slice())?;
         }
-        Ok(())
-    }
-
-    fn write_coins(
-        &self,
-        txn: &WriteTransaction,
-        batch: &mut WriteBatch,
-    ) -> Result<(), redb::Error> {
-        if batch.coins.is_empty() {
-            return Ok(());
-        }
-        batch.coins.sort_unstable_by_key(|(outpoint, _)| *outpoint);
-        let mut coins = txn.open_table(tables::COINS)?;
-        let mut bytes = Vec::with_capacity(64);
-        for (outpoint, coin) in &batch.coins {
-            let key = tables::coin_key(outpoint);
-            match coin {
-                Some(coin) => {
-                    bytes.clear();
-                    coin.encode(&mut bytes);
-                    drop(coins.insert(&key, bytes.as_slice())?);
-                }
-                None => drop(coins.remove(&key)?),
-            }
+        if let Some(build) = batch.build {
+            migrate::write_build(txn, build)?;
         }
         Ok(())
     }
@@ -297,7 +381,9 @@ impl Store {
                 txn.open_table(tables::COINS)?;
                 txn.open_table(tables::TXS)?;
             }
-            self.write(&txn, &mut batch)?;
+            let scripts = !self.no_script_index;
+            migrate::write_state(&txn, scripts, None)?;
+            self.write(&txn, &mut batch, scripts)?;
             Ok(txn.commit()?)
         };
         create().map_err(|e| self.place.sort(e))
@@ -320,6 +406,76 @@ impl Store {
         }
         let tx_index = snapshot.meta(tables::META_TX_INDEX)?;
         self.tx_index = tx_index.as_deref() == Some(&[1]);
+        let found = snapshot.meta(tables::META_SCRIPT_INDEX)?;
+        let build = snapshot.build()?;
+        let indexes = migrate::wanted(found.as_deref(), build, self.no_script_index);
+        let (scripts, build, to_write) = indexes;
+        self.indexes = Mutex::new(Indexes { scripts, build, to_write });
         Ok(())
     }
+}
+
+/// Writes the coins, and with them their places in the index of scripts: what a removed coin paid
+/// to is read from the row that goes.
+fn write_coins(
+    txn: &WriteTransaction,
+    batch: &mut WriteBatch,
+    scripts: bool,
+) -> Result<(), redb::Error> {
+    let mut changes: Vec<([u8; SCRIPT_COIN_KEY], bool)> = Vec::new();
+    if scripts {
+        let added = batch.script_coins.iter();
+        changes.extend(added.map(|(id, key)| (tables::script_coin_key(&id.0, key), true)));
+    }
+    if !batch.coins.is_empty() {
+        batch.coins.sort_unstable_by_key(|(outpoint, _)| *outpoint);
+        let mut coins = txn.open_table(tables::COINS)?;
+        let mut bytes = Vec::with_capacity(64);
+        for (outpoint, coin) in &batch.coins {
+            let key = tables::coin_key(outpoint);
+            match coin {
+                Some(coin) => {
+                    bytes.clear();
+                    coin.encode(&mut bytes);
+                    drop(coins.insert(&key, bytes.as_slice())?);
+                    if scripts {
+                        let id = ScriptId::of(coin.output.script_pubkey.as_bytes());
+                        changes.push((tables::script_coin_key(&id.0, &key), true));
+                    }
+                }
+                None => {
+                    let Some(row) = coins.remove(&key)?.filter(|_| scripts) else { continue };
+                    let coin = Coin::from_bytes(row.value())
+                        .map_err(|e| redb::Error::Corrupted(format!("coin {outpoint}: {e}")))?;
+                    let id = ScriptId::of(coin.output.script_pubkey.as_bytes());
+                    changes.push((tables::script_coin_key(&id.0, &key), false));
+                }
+            }
+        }
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    changes.sort_unstable();
+    let mut table = txn.open_table(tables::SCRIPT_COINS)?;
+    for (key, there) in &changes {
+        match there {
+            true => drop(table.insert(key, ())?),
+            false => drop(table.remove(key)?),
+        }
+    }
+    Ok(())
+}
+
+fn write_history(txn: &WriteTransaction, batch: &mut WriteBatch) -> Result<(), redb::Error> {
+    // Stable, so that the last change of a key is written last.
+    batch.history.sort_by_cached_key(HistoryChange::key);
+    let mut history = txn.open_table(tables::SCRIPT_HISTORY)?;
+    for change in &batch.history {
+        match change {
+            HistoryChange::Add(_, entry) => drop(history.insert(&change.key(), &entry.row())?),
+            HistoryChange::Remove(..) => drop(history.remove(&change.key())?),
+        }
+    }
+    Ok(())
 }

@@ -26,6 +26,8 @@ struct Disk {
     unsynced: Vec<Unsynced>,
     /// Writes, syncs and changes of length so far.
     steps: u64,
+    /// Reads so far.
+    reads: u64,
     /// The step at which the power goes.
     cut_at: Option<u64>,
     /// Bytes that the disk can hold.
@@ -48,6 +50,11 @@ impl FaultyDisk {
     /// Writes, syncs and changes of length so far.
     pub fn steps(&self) -> u64 {
         self.disk().steps
+    }
+
+    /// Reads so far.
+    pub fn reads(&self) -> u64 {
+        self.disk().reads
     }
 
     /// Cuts the power at a step; it and all after it fail.
@@ -138,7 +145,8 @@ impl StorageBackend for FaultyDisk {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let disk = self.disk();
+        let mut disk = self.disk();
+        disk.reads += 1;
         let end = offset as usize + out.len();
         let bytes = disk.live.get(offset as usize..end);
         out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);

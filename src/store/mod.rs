@@ -1,4 +1,5 @@
-//! The data folder: one redb file with blocks, headers, undo data, coins and the transaction index.
+//! The data folder: one redb file with blocks, headers, undo data, coins and the indexes of
+//! transactions and scripts.
 //!
 //! `db::Store` opens it, `batch::WriteBatch` is the only way to change it (one batch, one atomic
 //! durable commit) and `snapshot::Snapshot` the way to read it, from any thread, while it changes.
@@ -10,5 +11,6 @@ pub mod error;
 pub mod faulty;
 pub mod migrate;
 pub mod rows;
+pub mod script_rows;
 pub mod snapshot;
 pub mod tables;

@@ -2,19 +2,26 @@
 //!
 //! A snapshot keeps the pages that it shows from being reused: drop it soon.
 
-use std::ops::RangeInclusive;
+use std::ops::{Bound, RangeInclusive};
 use std::sync::OnceLock;
 
 use redb::{Key, ReadOnlyTable, ReadTransaction, TableDefinition, Value};
 
 use super::error::{Place, StoreError};
 use super::rows::{HeaderRow, Spent, Tip, TxPlace};
-use super::tables::{self, COIN_KEY, HEADER_ROW, TX_ROW};
+use super::script_rows::{Build, ChainPlace, HistoryEntry, ScriptId, ScriptIndex};
+use super::tables::{
+    self, COIN_KEY, HEADER_ROW, HISTORY_KEY, HISTORY_ROW, SCRIPT_COIN_KEY, SCRIPT_ID, TX_ROW,
+};
 use crate::primitives::block::{Block, Header, Height};
 use crate::primitives::codec::{Decode, Reader};
 use crate::primitives::coin::Coin;
 use crate::primitives::id::{BlockHash, Txid};
+use crate::primitives::script::Script;
 use crate::primitives::tx::{OutPoint, Transaction};
+
+/// A coin's key and bytes.
+type StoredCoin = ([u8; COIN_KEY], Vec<u8>);
 
 /// A table that opens at its first use.
 type Lazy<K, V> = OnceLock<ReadOnlyTable<K, V>>;
@@ -29,6 +36,8 @@ pub struct Snapshot {
     undo: Lazy<u32, &'static [u8]>,
     coins: Lazy<&'static [u8; COIN_KEY], &'static [u8]>,
     txs: Lazy<&'static [u8; 32], &'static [u8; TX_ROW]>,
+    history: Lazy<&'static [u8; HISTORY_KEY], &'static [u8; HISTORY_ROW]>,
+    script_coins: Lazy<&'static [u8; SCRIPT_COIN_KEY], ()>,
 }
 
 impl std::fmt::Debug for Snapshot {
@@ -49,6 +58,8 @@ impl Snapshot {
             undo: OnceLock::new(),
             coins: OnceLock::new(),
             txs: OnceLock::new(),
+            history: OnceLock::new(),
+            script_coins: OnceLock::new(),
         }
     }
 
@@ -70,7 +81,7 @@ impl Snapshot {
     }
 
     /// A value of the `meta` table.
-    pub(super) fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(crate) fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let table = self.txn.open_table(tables::META).map_err(|e| self.place.sort(e))?;
         let value = table.get(name).map_err(|e| self.place.sort(e))?;
         Ok(value.map(|v| v.value().to_vec()))
@@ -184,6 +195,131 @@ impl Snapshot {
             each(key.value(), bytes.value())?;
         }
         Ok(())
+    }
+
+    /// Up to `limit` coins' keys and bytes behind a key, in the order of keys.
+    pub fn coins_after(
+        &self,
+        after: &[u8; COIN_KEY],
+        limit: usize,
+    ) -> Result<Vec<StoredCoin>, StoreError> {
+        let table = self.table(&self.coins, tables::COINS)?;
+        let range = (Bound::Excluded(after), Bound::Unbounded);
+        let rows = table.range::<&[u8; COIN_KEY]>(range).map_err(|e| self.place.sort(e))?;
+        rows.take(limit)
+            .map(|row| {
+                let (key, bytes) = row.map_err(|e| self.place.sort(e))?;
+                Ok((*key.value(), bytes.value().to_vec()))
+            })
+            .collect()
+    }
+
+    /// How the index of scripts is. Its rows say something only when it is ready.
+    pub fn script_index(&self) -> Result<ScriptIndex, StoreError> {
+        Ok(match self.meta(tables::META_SCRIPT_INDEX)?.as_deref() {
+            Some([1]) => match self.build()? {
+                Some(build) => ScriptIndex::Building(build),
+                None => ScriptIndex::Ready,
+            },
+            _ => ScriptIndex::Off,
+        })
+    }
+
+    /// The work on the indexes that is not finished.
+    pub fn build(&self) -> Result<Option<Build>, StoreError> {
+        let Some(bytes) = self.meta(tables::META_BUILD)? else { return Ok(None) };
+        Build::from_bytes(&bytes).map(Some).ok_or_else(|| self.corrupt("the state of its indexes"))
+    }
+
+    /// Transactions of the active chain that pay to a script or spend from it, oldest first: up to
+    /// `limit` from a place on. Ask `script_index` first whether there is an index.
+    pub fn script_history(
+        &self,
+        script: &Script,
+        from: ChainPlace,
+        limit: usize,
+    ) -> Result<Vec<HistoryEntry>, StoreError> {
+        self.history_between(script, from, ChainPlace::END, |rows| rows.take(limit).collect())
+    }
+
+    /// The same newest first: up to `limit` before a place (`ChainPlace::END` for the newest).
+    pub fn script_history_back(
+        &self,
+        script: &Script,
+        before: ChainPlace,
+        limit: usize,
+    ) -> Result<Vec<HistoryEntry>, StoreError> {
+        let start = ChainPlace::default();
+        self.history_between(script, start, before, |rows| rows.rev().take(limit).collect())
+    }
+
+    fn history_between<T>(
+        &self,
+        script: &Script,
+        from: ChainPlace,
+        below: ChainPlace,
+        take: impl FnOnce(
+            &mut dyn DoubleEndedIterator<Item = Result<HistoryEntry, StoreError>>,
+        ) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let id = ScriptId::of(script.as_bytes());
+        let table = self.table(&self.history, tables::SCRIPT_HISTORY)?;
+        let (from, below) = (from.key(id), below.key(id));
+        // An empty range may be asked for back to front.
+        let below = below.max(from);
+        let rows = table.range::<&[u8; HISTORY_KEY]>(&from..&below);
+        take(&mut rows.map_err(|e| self.place.sort(e))?.map(|row| {
+            let (key, row) = row.map_err(|e| self.place.sort(e))?;
+            Ok(HistoryEntry::read(key.value(), row.value()))
+        }))
+    }
+
+    /// Every coin of a script, in the order of outpoints.
+    pub fn script_coins(&self, script: &Script) -> Result<Vec<(OutPoint, Coin)>, StoreError> {
+        self.script_coins_after(script, None, usize::MAX)
+    }
+
+    /// Up to `limit` coins of a script behind an outpoint, in the order of outpoints. Ask
+    /// `script_index` first whether there is an index.
+    pub fn script_coins_after(
+        &self,
+        script: &Script,
+        after: Option<&OutPoint>,
+        limit: usize,
+    ) -> Result<Vec<(OutPoint, Coin)>, StoreError> {
+        let id = ScriptId::of(script.as_bytes());
+        let table = self.table(&self.script_coins, tables::SCRIPT_COINS)?;
+        let first = tables::script_coin_key(&id.0, &[0; COIN_KEY]);
+        let last = tables::script_coin_key(&id.0, &[0xff; COIN_KEY]);
+        let after = after.map(|after| tables::script_coin_key(&id.0, &tables::coin_key(after)));
+        let start = after.as_ref().map_or(Bound::Included(&first), Bound::Excluded);
+        let range = (start, Bound::Included(&last));
+        let rows = table.range::<&[u8; SCRIPT_COIN_KEY]>(range).map_err(|e| self.place.sort(e))?;
+        let mut coins = Vec::new();
+        for row in rows.take(limit) {
+            let (key, _) = row.map_err(|e| self.place.sort(e))?;
+            let mut coin_key = [0u8; COIN_KEY];
+            coin_key.copy_from_slice(&key.value()[SCRIPT_ID..]);
+            let outpoint = tables::coin_outpoint(&coin_key);
+            match self.coin(&outpoint)? {
+                Some(coin) => coins.push((outpoint, coin)),
+                None => return Err(self.corrupt(format!("no coin {outpoint} for its script"))),
+            }
+        }
+        Ok(coins)
+    }
+
+    /// Every key and row of the script index, for comparing two.
+    #[cfg(test)]
+    pub fn script_rows(&self) -> Vec<Vec<u8>> {
+        let history = self.table(&self.history, tables::SCRIPT_HISTORY).expect("a table");
+        let coins = self.table(&self.script_coins, tables::SCRIPT_COINS).expect("a table");
+        let history = history.range::<&[u8; HISTORY_KEY]>(..).expect("rows").map(|row| {
+            let (key, row) = row.expect("a row");
+            [key.value().as_slice(), row.value().as_slice()].concat()
+        });
+        let coins = coins.range::<&[u8; SCRIPT_COIN_KEY]>(..).expect("rows");
+        history.chain(coins.map(|row| row.expect("a row").0.value().to_vec())).collect()
     }
 
     /// Where a transaction of the active chain is, if there is an index and it knows.

@@ -1,4 +1,4 @@
-//! The redb tables of `chain.redb`, schema version 1. Keys are fixed-width.
+//! The redb tables of `chain.redb`, schema version 2. Keys are fixed-width.
 //!
 //! Blocks are numbered in the order in which their headers arrived (`id`, genesis is 0), so that a
 //! parent's id is below its children's and new rows append.
@@ -7,8 +7,8 @@ use redb::TableDefinition;
 
 use crate::primitives::tx::OutPoint;
 
-/// The schema that this program reads and writes.
-pub const SCHEMA_VERSION: u32 = 1;
+/// The schema that this program writes. It reads those before it: 2 adds the index of scripts.
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// File in the data folder.
 pub const FILE_NAME: &str = "chain.redb";
@@ -17,6 +17,13 @@ pub const FILE_NAME: &str = "chain.redb";
 pub const HEADER_ROW: usize = 129;
 pub const TX_ROW: usize = 12;
 pub const COIN_KEY: usize = 36;
+
+/// Bytes that stand for a script, of a key and a row of `SCRIPT_HISTORY`, of a key of
+/// `SCRIPT_COINS`.
+pub const SCRIPT_ID: usize = 20;
+pub const HISTORY_KEY: usize = SCRIPT_ID + 8;
+pub const HISTORY_ROW: usize = 48;
+pub const SCRIPT_COIN_KEY: usize = SCRIPT_ID + COIN_KEY;
 
 /// Schema version, network, tip and switches by name.
 pub const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
@@ -34,6 +41,13 @@ pub const UNDO: TableDefinition<u32, &[u8]> = TableDefinition::new("undo");
 pub const COINS: TableDefinition<&[u8; COIN_KEY], &[u8]> = TableDefinition::new("coins");
 /// The transaction index of the active chain: txid → `rows::TxPlace`.
 pub const TXS: TableDefinition<&[u8; 32], &[u8; TX_ROW]> = TableDefinition::new("txs");
+/// The transactions of the active chain that pay to a script or spend from it: script, height and
+/// place in the block (big-endian) → txid, received, spent.
+pub const SCRIPT_HISTORY: TableDefinition<&[u8; HISTORY_KEY], &[u8; HISTORY_ROW]> =
+    TableDefinition::new("script-history");
+/// The keys of `COINS` by script.
+pub const SCRIPT_COINS: TableDefinition<&[u8; SCRIPT_COIN_KEY], ()> =
+    TableDefinition::new("script-coins");
 
 /// Keys of `META`.
 pub const META_SCHEMA: &str = "schema";
@@ -41,6 +55,9 @@ pub const META_NETWORK: &str = "network";
 pub const META_GENESIS: &str = "genesis";
 pub const META_TIP: &str = "tip";
 pub const META_TX_INDEX: &str = "tx-index";
+pub const META_SCRIPT_INDEX: &str = "script-index";
+/// Work on the indexes that is not finished: `rows::Build`; absent otherwise.
+pub const META_BUILD: &str = "build";
 
 /// The key of a coin; the order of keys is the order of (txid bytes, output number).
 pub fn coin_key(outpoint: &OutPoint) -> [u8; COIN_KEY] {
@@ -56,4 +73,12 @@ pub fn coin_outpoint(key: &[u8; COIN_KEY]) -> OutPoint {
     txid.copy_from_slice(&key[..32]);
     let vout = u32::from_be_bytes([key[32], key[33], key[34], key[35]]);
     OutPoint { txid: crate::primitives::id::Txid(txid), vout }
+}
+
+/// The key of a coin in `SCRIPT_COINS`.
+pub fn script_coin_key(script: &[u8; SCRIPT_ID], coin: &[u8; COIN_KEY]) -> [u8; SCRIPT_COIN_KEY] {
+    let mut key = [0u8; SCRIPT_COIN_KEY];
+    key[..SCRIPT_ID].copy_from_slice(script);
+    key[SCRIPT_ID..].copy_from_slice(coin);
+    key
 }

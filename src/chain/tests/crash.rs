@@ -143,8 +143,14 @@ fn looking_writes_nothing() {
     let store = open(&disk).unwrap();
     assert_eq!(store.snapshot().unwrap().tip().unwrap().height, Height(123));
     totals(&store);
+    let (reads, snapshot) = (disk.reads(), store.snapshot().unwrap());
     drop(store);
     assert_eq!(disk.steps(), before);
+    // Nor does closing walk the file for what it would only throw away.
+    assert_eq!(disk.reads(), reads);
+    assert!(matches!(snapshot.block_bytes(1), Err(StoreError::Stopped { .. })));
+    drop(snapshot);
+    assert_eq!(open(&disk).unwrap().snapshot().unwrap().tip().unwrap().height, Height(123));
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod crash;
 mod files;
 mod reorg;
 mod rules;
+mod scripts;
 
 use std::sync::Arc;
 

@@ -68,7 +68,11 @@ impl Model {
             if value < parts {
                 continue;
             }
-            let tx = maker::spend(&[outpoint], &vec![value / parts; parts as usize]);
+            let mut tx = maker::spend(&[outpoint], &vec![value / parts; parts as usize]);
+            for output in &mut tx.outputs {
+                // OP_1 to OP_3: anybody can spend those, too.
+                output.script_pubkey.0[0] += self.random.below(3) as u8;
+            }
             coins.remove(&outpoint);
             for (output, vout) in tx.outputs.iter().zip(0..) {
                 coins.insert(OutPoint { txid: tx.txid(), vout }, (output.value.0, None));
@@ -118,6 +122,7 @@ fn agree(chain: &mut Chain, model: &Model) {
     assert_eq!(count, best.coins.len());
     verify::replay(chain.store(), Arc::new(maker::engine()), NOW, &mut super::go_on).unwrap();
     verify::verify(chain.store(), &maker::engine(), 0, 4, &mut super::go_on).unwrap();
+    super::scripts::agree(chain.store());
 }
 
 fn run(seed: u64, blocks: usize) {
