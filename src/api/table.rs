@@ -3,7 +3,7 @@
 //! To add one: an `impl` in `calls/` and its line here. A call that is left out does not build.
 
 use super::call::{Entry, act, read};
-use super::calls::{chain, system, tx};
+use super::calls::{chain, coins, system, tx};
 use super::error::{CallError, ErrorKind};
 
 /// All calls.
@@ -15,10 +15,17 @@ pub static CALLS: &[Entry] = &[
     read::<chain::GetHeader>(),
     read::<chain::GetChainInfo>(),
     read::<chain::GetDifficulty>(),
+    read::<chain::GetChainTips>(),
+    read::<chain::GetDeployments>(),
     read::<chain::CheckChain>(),
+    read::<chain::ChainSound>(),
     read::<tx::GetTx>(),
-    read::<tx::GetUtxo>(),
-    read::<tx::UtxoSetInfo>(),
+    read::<tx::GetRawTx>(),
+    read::<tx::DecodeTx>(),
+    read::<tx::DecodeScript>(),
+    read::<coins::GetUtxo>(),
+    read::<coins::GetTxOut>(),
+    read::<coins::UtxoSetInfo>(),
     read::<system::GetStatus>(),
     act::<system::ImportBlocks>(),
     act::<system::SubmitBlock>(),

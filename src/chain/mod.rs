@@ -20,6 +20,7 @@ pub mod import;
 pub mod index;
 pub mod query;
 pub mod state;
+pub mod tips;
 pub mod verify;
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::api::door::{Door, Opener};
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::table::CALLS;
 use crate::api::value::{Param, Shape};
-use crate::api::wire::Request;
+use crate::api::wire::{Params, Request};
 use crate::chain::import::{BlockFile, FileError, Place};
 use crate::config::Config;
 use crate::forth::host::{Host, HostContext, HostFiles, HostWord, Throw};
@@ -94,6 +94,10 @@ impl ConsoleHost {
 
     /// Asks the node; the way to it opens on first use.
     fn ask(&mut self, method: &str, params: Vec<Value>) -> Result<Value, CallError> {
+        self.ask_with(method, Params::ByPosition(params))
+    }
+
+    fn ask_with(&mut self, method: &str, params: Params) -> Result<Value, CallError> {
         let mut door = self.shared.door.borrow_mut();
         let door = match &mut *door {
             Some(door) => door,
@@ -106,7 +110,20 @@ impl ConsoleHost {
                 closed.insert((self.opener)()?)
             }
         };
-        door.ask(Request::new(method, params))
+        door.ask(Request { method: method.to_owned(), params })
+    }
+
+    /// Asks what `ask-node` was given.
+    fn ask_any(&mut self, method: &[u8], params: &[u8]) -> Result<Value, CallError> {
+        let params = match serde_json::from_slice(params) {
+            Ok(Value::Array(values)) => Params::ByPosition(values),
+            Ok(Value::Object(values)) => Params::ByName(values),
+            _ => {
+                let why = "parameters are a JSON list such as [0,2], or an object; [] for none";
+                return Err(CallError::invalid_params(why));
+            }
+        };
+        self.ask_with(&String::from_utf8_lossy(method), params)
     }
 
     /// Shows whole lines; what stands before them on the line is ended first.
@@ -169,6 +186,12 @@ impl ConsoleHost {
                     text.into_owned()
                 };
                 self.show(&(line + "\n"), context)
+            }
+            Own::AskNode => {
+                let method = context.pop_string()?;
+                let params = context.pop_string()?;
+                let result = self.ask_any(&method, &params).map_err(throw_of)?;
+                context.push_string(result.to_string().as_bytes())
             }
             Own::ImportBlocksFrom => {
                 let name = pop_path(context)?;

@@ -14,6 +14,7 @@ pub enum Own {
     Argument,
     ShowJson,
     ShowText,
+    AskNode,
     ImportBlocksFrom,
     ExportBlocksTo,
     Help,
@@ -72,6 +73,13 @@ const OWN: &[Row] = &[
         "( c-addr u -- )",
         "Show a text on a line of its own, as a JSON string under --json.",
         "network-name .text",
+    ),
+    Row(
+        Own::AskNode,
+        "ask-node",
+        "( params-addr u method-addr u -- json-addr u )",
+        "Ask the node a method by name, with its parameters as a JSON list or object.",
+        "init-storage s\" [0]\" s\" getblockhash\" ask-node type",
     ),
     Row(
         Own::ImportBlocksFrom,
