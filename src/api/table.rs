@@ -3,7 +3,7 @@
 //! To add one: an `impl` in `calls/` and its line here. A call that is left out does not build.
 
 use super::call::{Entry, act, read};
-use super::calls::{chain, coins, system, tx};
+use super::calls::{chain, coins, script, system, tx};
 use super::error::{CallError, ErrorKind};
 
 /// All calls.
@@ -23,6 +23,7 @@ pub static CALLS: &[Entry] = &[
     read::<tx::GetRawTx>(),
     read::<tx::DecodeTx>(),
     read::<tx::DecodeScript>(),
+    read::<script::GetSpend>(),
     read::<coins::GetUtxo>(),
     read::<coins::GetTxOut>(),
     read::<coins::UtxoSetInfo>(),

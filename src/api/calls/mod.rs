@@ -2,5 +2,6 @@
 
 pub mod chain;
 pub mod coins;
+pub mod script;
 pub mod system;
 pub mod tx;

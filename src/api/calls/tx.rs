@@ -12,7 +12,7 @@ use crate::primitives::block::{Block, Height};
 use crate::primitives::codec::{Decode, Encode};
 use crate::primitives::coin::Coin;
 use crate::primitives::id::Txid;
-use crate::primitives::tx::Transaction;
+use crate::primitives::tx::{Transaction, TxOut};
 use crate::store::rows::HeaderRow;
 use crate::store::snapshot::Snapshot;
 
@@ -61,16 +61,18 @@ fn genesis_tx(view: &View, txid: &Txid) -> Option<TxInfo> {
 }
 
 /// A transaction with the block that has it.
-struct Found {
-    tx: Transaction,
-    block: Option<(u32, HeaderRow)>,
+pub(super) struct Found {
+    pub tx: Transaction,
+    /// The block's id and row; none for one of the pool.
+    pub block: Option<(u32, HeaderRow)>,
 }
 
 /// Core answers so for the coinbase that no index holds.
 const GENESIS_COINBASE: &str =
     "the genesis block's coinbase is not an ordinary transaction: getblock shows it";
 
-fn find(
+/// A transaction of the pool or the best chain, or of the block named.
+pub(super) fn find(
     view: &View,
     snapshot: &Snapshot,
     txid: &Txid,
@@ -122,6 +124,23 @@ pub(super) fn coins_of(
         before += tx.inputs.len();
     }
     Ok(None)
+}
+
+/// What a transaction that is not in a block spends: outputs of the pool and coins.
+pub(super) fn unconfirmed_spends(
+    _view: &View,
+    snapshot: &Snapshot,
+    tx: &Transaction,
+) -> Result<Vec<TxOut>, CallError> {
+    let mut outputs = Vec::with_capacity(tx.inputs.len());
+    for input in &tx.inputs {
+        let coin = snapshot.coin(&input.prevout)?.ok_or_else(|| {
+            let prevout = input.prevout;
+            CallError::not_found(format!("it spends {prevout}, which is spent or not known"))
+        })?;
+        outputs.push(coin.output);
+    }
+    Ok(outputs)
 }
 
 pub struct GetRawTx;
