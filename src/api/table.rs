@@ -31,6 +31,8 @@ pub static CALLS: &[Entry] = &[
     act::<system::ImportBlocks>(),
     act::<system::SubmitBlock>(),
     act::<system::Flush>(),
+    act::<system::InvalidateBlock>(),
+    act::<system::ReconsiderBlock>(),
 ];
 
 /// The entry of a method.

@@ -17,15 +17,21 @@ pub enum Act {
     SubmitBlock { block: Vec<u8> },
     /// Put what is only cached on the disk.
     Flush,
+    /// Hold a block for invalid and leave it.
+    Invalidate { hash: BlockHash },
+    /// Take back that a block, what it builds on and what builds on it are invalid.
+    Reconsider { hash: BlockHash },
 }
 
 /// How an act ended.
 #[derive(Debug)]
 pub enum Done {
     Imported(ImportReport),
-    /// The block is on the chain or stored beside it.
-    Submitted,
+    /// The block is on the chain or stored beside it, or why not, in BIP22's words.
+    Submitted(Option<String>),
     Flushed,
+    /// The block was known and its standing has changed.
+    Judged(bool),
 }
 
 /// What became of a batch of blocks.
