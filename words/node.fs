@@ -28,13 +28,45 @@
 \ > init-storage show-block 0
 : show-block ( "height|hash" -- )  argument get-block .json ;
 
+\ Show a block's header, named by its height or its hash.
+\ > init-storage show-header 0
+: show-header ( "height|hash" -- )  argument get-header .json ;
+
+\ Show the ends of all known branches: active, valid-fork, valid-headers, headers-only, invalid.
+\ > init-storage chain-tips
+: chain-tips ( -- )  get-chain-tips .json ;
+
+\ Show the soft forks of this network and whether they hold.
+\ > init-storage deployments
+: deployments ( -- )  get-deployments .json ;
+
 \ Show a transaction of the chain, named by its id.
 \ > init-storage tx 4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b
 : tx ( "txid" -- )  argument get-tx .json ;
 
+\ Show a transaction of the pool or the chain as hex, named by its id.
+\ > init-storage ' raw-tx catch .
+: raw-tx ( "txid" -- )  argument get-raw-tx .text ;
+
+\ Show what a transaction given as hex says.
+\ > init-storage show-raw-tx 01000000000000000000
+: show-raw-tx ( "hex" -- )  argument decode-tx .json ;
+
+\ Show what a script given as hex is as an output, and what wraps it.
+\ > init-storage show-script 76a914000000000000000000000000000000000000000088ac
+: show-script ( "hex" -- )  argument decode-script .json ;
+
 \ Show an unspent output, named TXID:N.
 \ > init-storage ' utxo catch .
 : utxo ( "outpoint" -- )  argument get-utxo .json ;
+
+\ Show how many unspent outputs there are, their sum, and the hash over them.
+\ > init-storage utxo-set
+: utxo-set ( -- )  get-utxo-set-info .json ;
+
+\ Ask the node any of its methods, with its parameters as JSON without blanks; `[]` for none.
+\ > init-storage rpc getblock [0,2]
+: rpc ( "method" "params" -- )  argument argument 2swap ask-node .json ;
 
 \ Check the newest blocks again: undo data, coins, and that they connect.
 \ > init-storage verify-chain

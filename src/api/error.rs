@@ -43,6 +43,10 @@ pub enum ErrorKind {
     File,
     /// A check found something wrong.
     Unhealthy,
+    /// A transaction can't be taken for a reason that is no rule, such as its fee being too high.
+    Unwanted,
+    /// The transaction is on the chain already.
+    AlreadyConfirmed,
 }
 
 struct Row {
@@ -56,7 +60,7 @@ const fn row(kind: ErrorKind, rpc_code: i64, throw_code: i64, exit_code: u8) -> 
     Row { kind, rpc_code, throw_code, exit_code }
 }
 
-const TABLE: [Row; 16] = [
+const TABLE: [Row; 18] = [
     row(ErrorKind::Parse, -32700, -256, 1),
     row(ErrorKind::InvalidRequest, -32600, -257, 1),
     row(ErrorKind::NoSuchCall, -32601, -258, 1),
@@ -73,6 +77,8 @@ const TABLE: [Row; 16] = [
     row(ErrorKind::Interrupted, -32002, -28, 1),
     row(ErrorKind::File, -32003, -269, 1),
     row(ErrorKind::Unhealthy, -32004, -270, 6),
+    row(ErrorKind::Unwanted, -25, -271, 5),
+    row(ErrorKind::AlreadyConfirmed, -27, -272, 5),
 ];
 
 impl ErrorKind {

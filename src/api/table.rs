@@ -3,7 +3,7 @@
 //! To add one: an `impl` in `calls/` and its line here. A call that is left out does not build.
 
 use super::call::{Entry, act, read};
-use super::calls::{address, chain, system, tx};
+use super::calls::{address, chain, coins, script, system, tx};
 use super::error::{CallError, ErrorKind};
 
 /// All calls.
@@ -15,10 +15,18 @@ pub static CALLS: &[Entry] = &[
     read::<chain::GetHeader>(),
     read::<chain::GetChainInfo>(),
     read::<chain::GetDifficulty>(),
+    read::<chain::GetChainTips>(),
+    read::<chain::GetDeployments>(),
     read::<chain::CheckChain>(),
+    read::<chain::ChainSound>(),
     read::<tx::GetTx>(),
-    read::<tx::GetUtxo>(),
-    read::<tx::UtxoSetInfo>(),
+    read::<tx::GetRawTx>(),
+    read::<tx::DecodeTx>(),
+    read::<tx::DecodeScript>(),
+    read::<script::GetSpend>(),
+    read::<coins::GetUtxo>(),
+    read::<coins::GetTxOut>(),
+    read::<coins::UtxoSetInfo>(),
     read::<system::GetStatus>(),
     act::<system::ImportBlocks>(),
     act::<system::SubmitBlock>(),
@@ -27,6 +35,8 @@ pub static CALLS: &[Entry] = &[
     read::<address::GetAddressUtxos>(),
     read::<address::GetAddressBalance>(),
     act::<address::ReindexStep>(),
+    act::<system::InvalidateBlock>(),
+    act::<system::ReconsiderBlock>(),
 ];
 
 /// The entry of a method.

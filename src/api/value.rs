@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::error::CallError;
+use crate::primitives::amount::Amount;
 use crate::primitives::block::Height;
 use crate::primitives::hex;
 use crate::primitives::id::{BlockHash, Txid};
@@ -265,6 +266,84 @@ impl Kind for Json {
     }
 }
 
+/// A result that is a text or an object, by what was asked for; on the stack a text is bare.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mixed(pub Value);
+
+impl Kind for Mixed {
+    const SHAPE: Shape = Shape::Text;
+    const NAME: &'static str = "result";
+
+    fn schema() -> Value {
+        json!({ "type": ["string", "object", "array", "null"] })
+    }
+
+    fn from_json(value: &Value) -> Result<Self, CallError> {
+        Ok(Mixed(value.clone()))
+    }
+
+    fn to_json(self) -> Value {
+        self.0
+    }
+}
+
+/// How much is told: a number, or as of old true for 1 and false for 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verbosity(pub u64);
+
+impl Kind for Verbosity {
+    const SHAPE: Shape = Shape::Cell;
+    const NAME: &'static str = "verbosity";
+
+    fn schema() -> Value {
+        json!({ "type": ["integer", "boolean"], "minimum": 0 })
+    }
+
+    fn from_json(value: &Value) -> Result<Self, CallError> {
+        let number = value.as_bool().map(u64::from).or_else(|| value.as_u64());
+        number.map(Verbosity).ok_or_else(|| wrong(value, "a verbosity: 0, 1, 2 or 3"))
+    }
+
+    fn to_json(self) -> Value {
+        json!(self.0)
+    }
+}
+
+/// An amount as Core takes it: coins, as a number or as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coins(pub Amount);
+
+impl Kind for Coins {
+    const SHAPE: Shape = Shape::Text;
+    const NAME: &'static str = "amount";
+
+    fn schema() -> Value {
+        json!({ "type": ["number", "string"] })
+    }
+
+    fn from_json(value: &Value) -> Result<Self, CallError> {
+        let text = match value {
+            Value::Number(number) => number.to_string(),
+            Value::String(text) => text.trim().to_owned(),
+            _ => return Err(wrong(value, "an amount of coins")),
+        };
+        let text = match (text.contains(['e', 'E']), text.parse::<f64>()) {
+            // Eight decimals say all of it, or it is no amount.
+            (true, Ok(number)) => Some(format!("{number:.8}"))
+                .filter(|exact| exact.parse() == Ok(number))
+                .ok_or_else(|| wrong(value, "an amount of coins, such as 0.1"))?,
+            _ if text.contains('.') => text,
+            _ => format!("{text}.0"),
+        };
+        let amount = text.parse().map_err(|_| wrong(value, "an amount of coins, such as 0.1"))?;
+        Ok(Coins(amount))
+    }
+
+    fn to_json(self) -> Value {
+        self.0.to_string().parse().map_or(Value::Null, Value::Number)
+    }
+}
+
 /// A parameter that may be left out; on the stack it always is.
 impl<T: Kind> Kind for Option<T> {
     const SHAPE: Shape = T::SHAPE;
@@ -359,6 +438,19 @@ mod tests {
         for bad in [json!(-1), json!("x"), json!(4294967296u64), json!({}), json!(1.5)] {
             assert!(BlockId::from_json(&bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn amounts_are_coins() {
+        for (value, units) in
+            [(json!(1), 100_000_000), (json!("0.1"), 10_000_000), (json!(0.00001), 1000)]
+        {
+            assert_eq!(Coins::from_json(&value), Ok(Coins(Amount(units))), "{value}");
+        }
+        for bad in [json!(-1), json!("x"), json!(0.000000001), json!(true), json!("21000001")] {
+            assert!(Coins::from_json(&bad).is_err(), "{bad}");
+        }
+        assert_eq!(Coins(Amount(1)).to_json().to_string(), "0.00000001");
     }
 
     #[test]

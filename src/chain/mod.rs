@@ -23,6 +23,7 @@ pub mod index;
 pub mod query;
 pub mod reindex;
 pub mod state;
+pub mod tips;
 pub mod verify;
 
 #[cfg(test)]

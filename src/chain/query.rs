@@ -3,9 +3,10 @@
 use sha2::{Digest, Sha256};
 
 use crate::consensus::header::median;
+use crate::crypto::hash::sha256;
 use crate::primitives::amount::Amount;
 use crate::primitives::block::{Block, Header, Height};
-use crate::primitives::codec::Decode;
+use crate::primitives::codec::{Decode, Encode};
 use crate::primitives::coin::Coin;
 use crate::primitives::id::{BlockHash, Txid};
 use crate::primitives::target::CompactTarget;
@@ -13,7 +14,10 @@ use crate::primitives::tx::{OutPoint, Transaction};
 use crate::store::error::StoreError;
 use crate::store::rows::{HeaderRow, Tip};
 use crate::store::snapshot::Snapshot;
-use crate::store::tables::COIN_KEY;
+use crate::store::tables::{COIN_KEY, coin_outpoint};
+
+/// Bytes that Core's `GetBogoSize` counts for a coin beside its script.
+const BOGO_COIN_BYTES: u64 = 32 + 4 + 4 + 8 + 2;
 
 /// What `chain-info` shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,9 +37,12 @@ pub struct CoinTotals {
     pub hash: BlockHash,
     pub coins: u64,
     pub amount: Amount,
-    /// SHA-256 over all rows of the coins table in the order of keys: key (txid, output number
-    /// big-endian), length of the row (`u32` little-endian), row (`Coin`'s byte form). Equal sets
-    /// of coins have equal hashes.
+    /// Transactions that have unspent outputs.
+    pub transactions: u64,
+    /// Core's measure of the set's size that no database changes.
+    pub bogo_size: u64,
+    /// Core's `hash_serialized_3`: double SHA-256 over all coins in the order of their outpoints,
+    /// each as outpoint, height and coinbase flag, output. Equal sets of coins have equal hashes.
     pub digest: [u8; 32],
 }
 
@@ -127,12 +134,17 @@ pub fn coin_totals(snapshot: &Snapshot) -> Result<CoinTotals, StoreError> {
     let tip = snapshot.tip()?;
     let mut digest = Sha256::new();
     let (mut coins, mut amount) = (0, 0i64);
+    let (mut transactions, mut bogo_size, mut last) = (0, 0, None);
     snapshot.for_each_coin(|key: &[u8; COIN_KEY], row| {
-        digest.update(key);
-        digest.update((row.len() as u32).to_le_bytes());
+        let outpoint = coin_outpoint(key);
+        digest.update(outpoint.to_bytes());
+        // A row is what Core hashes behind the outpoint.
         digest.update(row);
         let coin = Coin::from_bytes(row).map_err(|e| snapshot.corrupt(format!("coin: {e}")))?;
         coins += 1;
+        transactions += u64::from(last != Some(outpoint.txid));
+        last = Some(outpoint.txid);
+        bogo_size += BOGO_COIN_BYTES + coin.output.script_pubkey.len() as u64;
         amount = amount.saturating_add(coin.output.value.0);
         Ok(())
     })?;
@@ -141,6 +153,8 @@ pub fn coin_totals(snapshot: &Snapshot) -> Result<CoinTotals, StoreError> {
         hash: tip.hash,
         coins,
         amount: Amount(amount),
-        digest: digest.finalize().into(),
+        transactions,
+        bogo_size,
+        digest: sha256(&digest.finalize()),
     })
 }

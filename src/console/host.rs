@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use super::bench::{self, Bench, BenchError};
 use super::files::Files;
 use super::help;
 use super::picture;
@@ -20,11 +21,12 @@ use crate::api::door::{Door, Opener};
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::table::CALLS;
 use crate::api::value::{Param, Shape};
-use crate::api::wire::Request;
+use crate::api::wire::{Params, Request};
 use crate::chain::import::{BlockFile, FileError, Place};
 use crate::config::Config;
 use crate::forth::host::{Host, HostContext, HostFiles, HostWord, Throw};
 use crate::primitives::hex;
+use crate::script::asm::assemble;
 
 /// Longest source file that is included, in bytes.
 const LONGEST_SOURCE: u64 = 16 * 1024 * 1024;
@@ -69,6 +71,7 @@ pub struct ConsoleHost {
     sandbox: bool,
     started: Instant,
     shared: Rc<Shared>,
+    bench: Bench,
 }
 
 fn throw_of(error: CallError) -> Throw {
@@ -89,11 +92,16 @@ impl ConsoleHost {
             sandbox,
             started: Instant::now(),
             shared,
+            bench: Bench::default(),
         }
     }
 
     /// Asks the node; the way to it opens on first use.
     fn ask(&mut self, method: &str, params: Vec<Value>) -> Result<Value, CallError> {
+        self.ask_with(method, Params::ByPosition(params))
+    }
+
+    fn ask_with(&mut self, method: &str, params: Params) -> Result<Value, CallError> {
         let mut door = self.shared.door.borrow_mut();
         let door = match &mut *door {
             Some(door) => door,
@@ -106,7 +114,20 @@ impl ConsoleHost {
                 closed.insert((self.opener)()?)
             }
         };
-        door.ask(Request::new(method, params))
+        door.ask(Request { method: method.to_owned(), params })
+    }
+
+    /// Asks what `ask-node` was given.
+    fn ask_any(&mut self, method: &[u8], params: &[u8]) -> Result<Value, CallError> {
+        let params = match serde_json::from_slice(params) {
+            Ok(Value::Array(values)) => Params::ByPosition(values),
+            Ok(Value::Object(values)) => Params::ByName(values),
+            _ => {
+                let why = "parameters are a JSON list such as [0,2], or an object; [] for none";
+                return Err(CallError::invalid_params(why));
+            }
+        };
+        self.ask_with(&String::from_utf8_lossy(method), params)
     }
 
     /// Shows whole lines; what stands before them on the line is ended first.
@@ -169,6 +190,69 @@ impl ConsoleHost {
                     text.into_owned()
                 };
                 self.show(&(line + "\n"), context)
+            }
+            Own::AskNode => {
+                let method = context.pop_string()?;
+                let params = context.pop_string()?;
+                let result = self.ask_any(&method, &params).map_err(throw_of)?;
+                context.push_string(result.to_string().as_bytes())
+            }
+            Own::ScriptParen => {
+                let mut words: Vec<String> = Vec::new();
+                loop {
+                    match context.parse_name() {
+                        Some(word) if word == ")" => break,
+                        Some(word) => words.push(word),
+                        None => {
+                            let why = "script( wants its ) on the same line";
+                            return Err(Throw::new(THROW_NO_NAME, why));
+                        }
+                    }
+                }
+                push_assembled(&words.join(" "), context)
+            }
+            Own::AssembleScript => {
+                let text = context.pop_string()?;
+                push_assembled(&String::from_utf8_lossy(&text), context)
+            }
+            Own::DisassembleScript => {
+                let script = context.pop_string()?;
+                let text = bench::disassembled(&String::from_utf8_lossy(&script));
+                context.push_string(text.map_err(bench_throw)?.as_bytes())
+            }
+            Own::UseScriptFlags => {
+                let flags = context.pop_string()?;
+                self.bench.set_flags(&String::from_utf8_lossy(&flags)).map_err(bench_throw)
+            }
+            Own::OpenScript => {
+                let script_pubkey = pop_hex(context)?;
+                let script_sig = pop_hex(context)?;
+                self.bench.open_pair(script_sig, script_pubkey);
+                Ok(())
+            }
+            Own::OpenSpend => {
+                let spend = context.pop_string()?;
+                self.bench.open_json(&spend).map_err(bench_throw)
+            }
+            Own::ScriptGo => {
+                let by = context.pop()?;
+                self.bench.go(by).map_err(bench_throw)
+            }
+            Own::ScriptNow => {
+                let state = self.bench.state().map_err(bench_throw)?;
+                context.push_string(state.to_string().as_bytes())
+            }
+            Own::ScriptSteps => {
+                let trace = self.bench.trace().map_err(bench_throw)?;
+                context.push_string(trace.to_string().as_bytes())
+            }
+            Own::ShowScript => {
+                let text = context.pop_string()?;
+                let shown = match serde_json::from_slice(&text) {
+                    Ok(value) if !self.config.json => bench::picture(&value),
+                    _ => String::from_utf8_lossy(&text).into_owned() + "\n",
+                };
+                self.show(&shown, context)
             }
             Own::ImportBlocksFrom => {
                 let name = pop_path(context)?;
@@ -380,6 +464,21 @@ impl Progress {
     }
 }
 
+fn bench_throw(error: BenchError) -> Throw {
+    throw_of(CallError::invalid_params(error.to_string()))
+}
+
+fn push_assembled(text: &str, context: &mut HostContext<'_>) -> Result<(), Throw> {
+    let script = assemble(text).map_err(|e| throw_of(CallError::invalid_params(e.to_string())))?;
+    context.push_string(hex::encode(&script).as_bytes())
+}
+
+fn pop_hex(context: &mut HostContext<'_>) -> Result<Vec<u8>, Throw> {
+    let text = context.pop_string()?;
+    let bytes = hex::decode(String::from_utf8_lossy(&text).trim());
+    bytes.map_err(|e| throw_of(CallError::invalid_params(e.to_string())))
+}
+
 fn pop_path(context: &mut HostContext<'_>) -> Result<String, Throw> {
     let name = context.pop_string()?;
     String::from_utf8(name).map_err(|_| Throw::new(THROW_FILE, "the file name is not UTF-8"))
@@ -484,10 +583,7 @@ impl Host for ConsoleHost {
 
     fn call(&mut self, index: usize, context: &mut HostContext<'_>) -> Result<(), Throw> {
         let meaning = words::meaning(index).ok_or_else(|| Throw::code(THROW_UNSUPPORTED))?;
-        let harmless = matches!(
-            meaning,
-            Meaning::Own(Own::Argument | Own::ShowJson | Own::ShowText | Own::Help | Own::WordsDoc)
-        );
+        let harmless = matches!(&meaning, Meaning::Own(own) if own.is_harmless());
         if self.sandbox && !harmless {
             return Err(Throw::new(THROW_UNSUPPORTED, "--sandbox turns the node's words off"));
         }

@@ -3,8 +3,11 @@
 //! A definition there is `\` lines (its help; `\ > …` is an example), then `: NAME ( effect )`.
 
 /// Sources in the order of `help`: heading and text.
-pub static SOURCES: &[(&str, &str)] =
-    &[("node", include_str!("../../words/node.fs")), ("prelude", PRELUDE)];
+pub static SOURCES: &[(&str, &str)] = &[
+    ("node", include_str!("../../words/node.fs")),
+    ("script", include_str!("../../words/script.fs")),
+    ("prelude", PRELUDE),
+];
 
 /// Compiled at every start.
 pub const PRELUDE: &str = include_str!("../../words/prelude.fs");

@@ -1,6 +1,7 @@
 //! The Forth console: words over a door, evaluation of `-e` and files, and the REPL.
 
 pub mod args;
+mod bench;
 pub mod eval;
 mod files;
 mod help;

@@ -14,6 +14,17 @@ pub enum Own {
     Argument,
     ShowJson,
     ShowText,
+    AskNode,
+    ScriptParen,
+    AssembleScript,
+    DisassembleScript,
+    UseScriptFlags,
+    OpenScript,
+    OpenSpend,
+    ScriptGo,
+    ScriptNow,
+    ScriptSteps,
+    ShowScript,
     ImportBlocksFrom,
     ExportBlocksTo,
     ReindexWhat,
@@ -75,6 +86,83 @@ const OWN: &[Row] = &[
         "network-name .text",
     ),
     Row(
+        Own::AskNode,
+        "ask-node",
+        "( params-addr u method-addr u -- json-addr u )",
+        "Ask the node a method by name, with its parameters as a JSON list or object.",
+        "init-storage s\" [0]\" s\" getblockhash\" ask-node type",
+    ),
+    Row(
+        Own::ScriptParen,
+        "script(",
+        "( \"script )\" -- hex-addr u )",
+        "Assemble the script up to the closing parenthesis: opcode names, numbers, <hex> pushed, 0xhex as it is, 'text'.",
+        "script( DUP HASH160 <0102> EQUALVERIFY ) type",
+    ),
+    Row(
+        Own::AssembleScript,
+        "assemble-script",
+        "( c-addr u -- hex-addr u )",
+        "Assemble the text of a script; the twin of script( for use inside definitions.",
+        "s\" 1 2 ADD\" assemble-script type",
+    ),
+    Row(
+        Own::DisassembleScript,
+        "disassemble-script",
+        "( hex-addr u -- c-addr u )",
+        "The text of a script given as hex, as Core writes it.",
+        "s\" 5193\" disassemble-script type",
+    ),
+    Row(
+        Own::UseScriptFlags,
+        "use-script-flags",
+        "( c-addr u -- )",
+        "What typed scripts are held to: CONSENSUS, STANDARD, or names of flags with commas.",
+        "s\" STANDARD\" use-script-flags",
+    ),
+    Row(
+        Own::OpenScript,
+        "open-script",
+        "( sig-addr u pubkey-addr u -- )",
+        "Put a scriptSig and a scriptPubKey, both hex, on the bench, to be walked through.",
+        "script( 1 ) script( 2 ADD ) open-script",
+    ),
+    Row(
+        Own::OpenSpend,
+        "open-spend",
+        "( json-addr u -- )",
+        "Put a spend on the bench: what get-spend gives, or scriptSig, scriptPubKey, witness, amount, flags.",
+        "s\" {}\" open-spend",
+    ),
+    Row(
+        Own::ScriptGo,
+        "script-go",
+        "( n -- )",
+        "Go n steps forward in the open script, or back.",
+        "script( 1 ) script( 2 ADD ) open-script 2 script-go",
+    ),
+    Row(
+        Own::ScriptNow,
+        "script-now",
+        "( -- json-addr u )",
+        "The next step of the open script with its stacks, or the end with the verdict.",
+        "script( 1 ) script( 2 ADD ) open-script script-now type",
+    ),
+    Row(
+        Own::ScriptSteps,
+        "script-steps",
+        "( -- json-addr u )",
+        "Every step of the open script with its stacks, and the verdict.",
+        "script( 1 ) script( 2 ADD ) open-script script-steps type",
+    ),
+    Row(
+        Own::ShowScript,
+        ".script",
+        "( json-addr u -- )",
+        "Show what script-now or script-steps gave as a picture, or as it is under --json.",
+        "script( 1 ) script( 2 ADD ) open-script script-steps .script",
+    ),
+    Row(
         Own::ImportBlocksFrom,
         "import-blocks-from",
         "( c-addr u -- )",
@@ -118,6 +206,22 @@ pub enum Meaning {
     Call(usize),
 }
 
+impl Own {
+    /// It reaches no node, no file and no clock.
+    pub fn is_harmless(self) -> bool {
+        !matches!(
+            self,
+            Own::InitStorage
+                | Own::NetworkName
+                | Own::DataFolder
+                | Own::VersionText
+                | Own::AskNode
+                | Own::ImportBlocksFrom
+                | Own::ExportBlocksTo
+        )
+    }
+}
+
 pub fn meaning(index: usize) -> Option<Meaning> {
     match OWN.get(index) {
         Some(row) => Some(Meaning::Own(row.0)),
@@ -135,7 +239,7 @@ pub fn host_words() -> &'static [HostWord] {
             help: row.3,
             example: row.4,
             group: "console",
-            twin: None,
+            twin: (row.0 == Own::ScriptParen).then_some("assemble-script"),
         });
         let calls = CALLS.iter().map(|entry| HostWord {
             name: entry.word,

@@ -20,17 +20,23 @@ pub enum Act {
     Flush,
     /// Begin to build indexes or coins again if told so, then take one step of what is not finished.
     Reindex { begin: Option<Reindex> },
+    /// Hold a block for invalid and leave it.
+    Invalidate { hash: BlockHash },
+    /// Take back that a block, what it builds on and what builds on it are invalid.
+    Reconsider { hash: BlockHash },
 }
 
 /// How an act ended.
 #[derive(Debug)]
 pub enum Done {
     Imported(ImportReport),
-    /// The block is on the chain or stored beside it.
-    Submitted,
+    /// The block is on the chain or stored beside it, or why not, in BIP22's words.
+    Submitted(Option<String>),
     Flushed,
     /// How far the building is; `None`: nothing is left.
     Built(Option<Built>),
+    /// The block was known and its standing has changed.
+    Judged(bool),
 }
 
 /// What became of a batch of blocks.

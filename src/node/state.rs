@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::io::{Act, Done, ImportReport, Input, NodeError, Output};
 use super::view::View;
-use crate::chain::error::BlockError;
+use crate::chain::error::{BlockError, Standing};
 use crate::chain::event::ChainEvent;
 use crate::chain::import::{ImportError, Importer, Place};
 use crate::chain::reindex::{Built, STEP};
@@ -83,13 +83,17 @@ impl Node {
             Act::SubmitBlock { block } => match self.chain.accept_block(block, now) {
                 Ok(accepted) => {
                     publish(accepted.events, outputs);
-                    Ok(Done::Submitted)
+                    Ok(Done::Submitted(match accepted.standing {
+                        Standing::Active => None,
+                        Standing::Known => Some("duplicate".to_owned()),
+                        Standing::Stored => Some("inconclusive".to_owned()),
+                    }))
                 }
+                Err(BlockError::Rule(rule)) => Ok(Done::Submitted(Some(rule.reason()))),
                 Err(BlockError::Store(error)) => Err(NodeError::Store(error)),
                 Err(BlockError::Decode(error)) => {
                     Err(NodeError::Undecodable { reason: error.to_string() })
                 }
-                Err(error) => Err(NodeError::Refused { reason: error.to_string() }),
             },
             Act::Flush => {
                 self.importer = Importer::default();
@@ -101,6 +105,16 @@ impl Node {
                     self.chain.begin_reindex(what)?;
                 }
                 Ok(Done::Built(self.chain.continue_build(STEP)?))
+            }
+            Act::Invalidate { hash } => {
+                let (known, events) = self.chain.invalidate(&hash)?;
+                publish(events, outputs);
+                Ok(Done::Judged(known))
+            }
+            Act::Reconsider { hash } => {
+                let (known, events) = self.chain.reconsider(&hash)?;
+                publish(events, outputs);
+                Ok(Done::Judged(known))
             }
         }
     }
@@ -149,4 +163,58 @@ fn place_of(index: usize) -> Place {
 /// Events go out in the order in which they happened.
 fn publish(events: Vec<ChainEvent>, outputs: &mut Vec<Output>) {
     outputs.extend(events.into_iter().map(|event| Output::Event(Arc::new(event))));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consensus::maker::{self, Parent};
+    use crate::primitives::block::Block;
+    use crate::primitives::codec::Encode;
+    use crate::primitives::network::REGTEST;
+
+    const NOW: u32 = 2_000_000_000;
+
+    fn act(node: &mut Node, act: Act) -> Result<Done, NodeError> {
+        let outputs = node.step(Input::Act { ticket: 1, act }, NOW);
+        let reply = outputs.into_iter().find_map(|output| match output {
+            Output::Reply { answer, .. } => Some(answer),
+            _ => None,
+        });
+        reply.expect("every act is answered")
+    }
+
+    fn submit(node: &mut Node, block: &Block) -> Option<String> {
+        match act(node, Act::SubmitBlock { block: block.to_bytes() }) {
+            Ok(Done::Submitted(verdict)) => verdict,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn blocks_are_answered_as_bip22_says_and_can_be_left_and_taken_back() {
+        let store = Arc::new(Store::memory(&REGTEST).expect("memory"));
+        let mut node = Node::open(store, Arc::new(maker::engine())).expect("opens");
+        let first = maker::block(Parent::genesis(&REGTEST), 0, vec![]);
+        let second =
+            maker::block(Parent::of(&first, crate::primitives::block::Height(1)), 0, vec![]);
+        let side = maker::block(Parent::genesis(&REGTEST), 1, vec![]);
+        assert_eq!(submit(&mut node, &first), None);
+        assert_eq!(submit(&mut node, &second), None);
+        assert_eq!(submit(&mut node, &first).as_deref(), Some("duplicate"));
+        assert_eq!(submit(&mut node, &side).as_deref(), Some("inconclusive"));
+        let mut late =
+            maker::block(Parent::of(&second, crate::primitives::block::Height(2)), 0, vec![]);
+        late.header.prev = crate::primitives::id::BlockHash([1; 32]);
+        maker::grind(&mut late);
+        assert_eq!(submit(&mut node, &late).as_deref(), Some("prev-blk-not-found"));
+        let hash = first.hash();
+        assert!(matches!(act(&mut node, Act::Invalidate { hash }), Ok(Done::Judged(true))));
+        assert_eq!(node.view().tip().expect("a tip").hash, side.hash());
+        assert_eq!(submit(&mut node, &first).as_deref(), Some("duplicate-invalid"));
+        assert!(matches!(act(&mut node, Act::Reconsider { hash }), Ok(Done::Judged(true))));
+        assert_eq!(node.view().tip().expect("a tip").hash, second.hash());
+        let hash = crate::primitives::id::BlockHash([1; 32]);
+        assert!(matches!(act(&mut node, Act::Invalidate { hash }), Ok(Done::Judged(false))));
+    }
 }

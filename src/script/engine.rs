@@ -52,6 +52,21 @@ pub enum Phase {
     RedeemScript,
     WitnessScript,
     Tapscript,
+    /// No script: the signature of a taproot key.
+    TaprootKey,
+}
+
+impl Phase {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Phase::ScriptSig => "scriptSig",
+            Phase::ScriptPubKey => "scriptPubKey",
+            Phase::RedeemScript => "redeem script",
+            Phase::WitnessScript => "witness script",
+            Phase::Tapscript => "tapscript",
+            Phase::TaprootKey => "taproot key path",
+        }
+    }
 }
 
 /// The state before an instruction, for who watches.
@@ -87,6 +102,9 @@ pub trait Checker {
 
     /// An instruction is about to run.
     fn on_step(&self, _step: &Step<'_>) {}
+
+    /// The last instruction of a script has run.
+    fn on_end(&self, _stack: &Stack) {}
 }
 
 /// The machine that runs one script.
@@ -138,6 +156,7 @@ pub fn run(
         tap,
     };
     while vm.step()? {}
+    checker.on_end(vm.stack);
     if !vm.branches.is_empty() {
         return Err(ScriptError::UnbalancedConditional);
     }

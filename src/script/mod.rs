@@ -8,6 +8,7 @@
 pub mod asm;
 pub mod check;
 pub mod checker;
+pub mod descriptor;
 pub mod encoding;
 pub mod engine;
 pub mod error;

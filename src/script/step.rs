@@ -6,10 +6,16 @@
 
 use std::cell::RefCell;
 
+use super::checker::{CheckNow, TxChecker};
 use super::engine::{Checker, Phase, SigVersion, Step, TapState};
 use super::error::ScriptError;
 use super::flags::ScriptFlags;
+use super::sighash::TxMidstate;
+use super::stack::Stack;
 use super::verify::verify_script;
+use crate::primitives::amount::Amount;
+use crate::primitives::script::Script;
+use crate::primitives::tx::{OutPoint, Transaction, TxIn, TxOut, Witness};
 
 /// The state before one instruction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,32 +55,66 @@ pub struct Walk {
     pub verdict: Result<(), ScriptError>,
 }
 
+/// What is seen of a run, in its order.
+#[derive(Debug)]
+pub enum Sight<'a> {
+    /// A script of the spend begins, or its signature is checked.
+    Phase(Phase),
+    /// An instruction is about to run: its number from 0, over all scripts.
+    Step { number: usize, phase: Phase, step: &'a Step<'a> },
+    /// The last instruction of a script has run and left this.
+    End { stack: &'a Stack },
+}
+
 impl Stepper<'_> {
-    /// Runs the spend and keeps the state before step `number`.
-    pub fn walk_to(&self, number: usize) -> Walk {
-        let watcher = Watcher {
-            inner: self.checker,
-            wanted: number,
-            seen: RefCell::new(Seen { phase: Phase::ScriptSig, steps: 0, snapshot: None }),
-        };
-        let verdict =
-            verify_script(self.script_sig, self.script_pubkey, self.witness, self.flags, &watcher);
-        let seen = watcher.seen.into_inner();
-        Walk { snapshot: seen.snapshot, steps: seen.steps, verdict }
+    /// Runs the spend and tells `each` what happens.
+    pub fn watch(&self, each: &mut dyn FnMut(Sight<'_>)) -> Result<(), ScriptError> {
+        let seen = RefCell::new(Seen { phase: Phase::ScriptSig, steps: 0, each });
+        let watcher = Watcher { inner: self.checker, seen };
+        verify_script(self.script_sig, self.script_pubkey, self.witness, self.flags, &watcher)
+    }
+
+    /// Runs the spend and keeps the state before step `wanted`.
+    pub fn walk_to(&self, wanted: usize) -> Walk {
+        let (mut snapshot, mut steps) = (None, 0);
+        let verdict = self.watch(&mut |sight| {
+            let Sight::Step { number, phase, step } = sight else { return };
+            steps += 1;
+            if number == wanted {
+                snapshot = Some(Snapshot::of(number, phase, step));
+            }
+        });
+        Walk { snapshot, steps, verdict }
     }
 }
 
-struct Seen {
-    phase: Phase,
-    steps: usize,
-    snapshot: Option<Snapshot>,
+impl Snapshot {
+    /// A copy of what an instruction finds.
+    pub fn of(number: usize, phase: Phase, step: &Step<'_>) -> Snapshot {
+        Snapshot {
+            number,
+            phase,
+            script: step.script.to_vec(),
+            at: step.at,
+            opcode: step.instruction.opcode,
+            data: step.instruction.data.to_vec(),
+            active: step.active,
+            stack: step.stack.0.clone(),
+            alt: step.alt.0.clone(),
+        }
+    }
 }
 
-/// Passes questions on and keeps the step that is wanted.
+struct Seen<'a> {
+    phase: Phase,
+    steps: usize,
+    each: &'a mut dyn FnMut(Sight<'_>),
+}
+
+/// Passes questions on and tells what it sees.
 struct Watcher<'a> {
     inner: &'a dyn Checker,
-    wanted: usize,
-    seen: RefCell<Seen>,
+    seen: RefCell<Seen<'a>>,
 }
 
 impl Checker for Watcher<'_> {
@@ -96,26 +136,81 @@ impl Checker for Watcher<'_> {
 
     fn on_phase(&self, phase: Phase) {
         self.inner.on_phase(phase);
-        self.seen.borrow_mut().phase = phase;
+        let mut seen = self.seen.borrow_mut();
+        seen.phase = phase;
+        (seen.each)(Sight::Phase(phase));
     }
 
     fn on_step(&self, step: &Step<'_>) {
         self.inner.on_step(step);
         let mut seen = self.seen.borrow_mut();
-        if seen.steps == self.wanted {
-            seen.snapshot = Some(Snapshot {
-                number: seen.steps,
-                phase: seen.phase,
-                script: step.script.to_vec(),
-                at: step.at,
-                opcode: step.instruction.opcode,
-                data: step.instruction.data.to_vec(),
-                active: step.active,
-                stack: step.stack.0.clone(),
-                alt: step.alt.0.clone(),
-            });
-        }
+        let (number, phase) = (seen.steps, seen.phase);
         seen.steps += 1;
+        (seen.each)(Sight::Step { number, phase, step });
+    }
+
+    fn on_end(&self, stack: &Stack) {
+        self.inner.on_end(stack);
+        (self.seen.borrow_mut().each)(Sight::End { stack });
+    }
+}
+
+/// One input of a transaction, with all that its scripts are verified over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spend {
+    pub tx: Transaction,
+    /// An output for each input.
+    pub spent: Vec<TxOut>,
+    /// One of the inputs.
+    pub input: usize,
+    pub flags: ScriptFlags,
+}
+
+impl Spend {
+    /// A script pair without a transaction of its own, in the pair of transactions of Core's
+    /// script tests: one that pays to `script_pubkey`, and one that spends it.
+    pub fn of_pair(
+        script_sig: Vec<u8>,
+        script_pubkey: Vec<u8>,
+        witness: Witness,
+        value: Amount,
+        flags: ScriptFlags,
+    ) -> Spend {
+        let input = |prevout, script_sig, witness| TxIn {
+            prevout,
+            script_sig: Script(script_sig),
+            sequence: u32::MAX,
+            witness,
+        };
+        let output = TxOut { value, script_pubkey: Script(script_pubkey) };
+        let credit = Transaction {
+            version: 1,
+            inputs: vec![input(OutPoint::NULL, vec![0, 0], Witness::new())],
+            outputs: vec![output.clone()],
+            lock_time: 0,
+        };
+        let prevout = OutPoint { txid: credit.txid(), vout: 0 };
+        let tx = Transaction {
+            version: 1,
+            inputs: vec![input(prevout, script_sig, witness)],
+            outputs: vec![TxOut { value, script_pubkey: Script::default() }],
+            lock_time: 0,
+        };
+        Spend { tx, spent: vec![output], input: 0, flags }
+    }
+
+    /// Runs the spend as consensus does and tells `each` what happens.
+    pub fn watch(&self, each: &mut dyn FnMut(Sight<'_>)) -> Result<(), ScriptError> {
+        let midstate = TxMidstate::new(&self.tx, &self.spent);
+        let input = &self.tx.inputs[self.input];
+        Stepper {
+            script_sig: input.script_sig.as_bytes(),
+            script_pubkey: self.spent[self.input].script_pubkey.as_bytes(),
+            witness: &input.witness,
+            flags: self.flags,
+            checker: &TxChecker::new(&midstate, self.input, &CheckNow),
+        }
+        .watch(each)
     }
 }
 

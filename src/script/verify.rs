@@ -169,7 +169,10 @@ impl Spend<'_> {
             all => all,
         };
         let (script, control, stack) = match elements {
-            [signature] => return self.checker.schnorr(signature, &key, &tap),
+            [signature] => {
+                self.checker.on_phase(Phase::TaprootKey);
+                return self.checker.schnorr(signature, &key, &tap);
+            }
             [stack @ .., script, control] => (script, control, stack),
             [] => return Err(ScriptError::WitnessProgramWitnessEmpty),
         };

@@ -225,6 +225,11 @@ impl Store {
         self.tx_index
     }
 
+    /// Bytes of the file; 0 for a store in memory.
+    pub fn size_on_disk(&self) -> u64 {
+        std::fs::metadata(&self.place.0).map_or(0, |file| file.len())
+    }
+
     /// The database as it is now.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let txn = self.db()?.begin_read().map_err(|e| self.place.sort(e))?;

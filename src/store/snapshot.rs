@@ -126,8 +126,16 @@ impl Snapshot {
     pub fn headers(
         &self,
     ) -> Result<impl Iterator<Item = Result<(u32, HeaderRow), StoreError>>, StoreError> {
+        self.headers_from(0)
+    }
+
+    /// Every header from an id on, with its id.
+    pub fn headers_from(
+        &self,
+        first: u32,
+    ) -> Result<impl Iterator<Item = Result<(u32, HeaderRow), StoreError>>, StoreError> {
         let table = self.table(&self.headers, tables::HEADERS)?;
-        let rows = table.range::<u32>(..).map_err(|e| self.place.sort(e))?;
+        let rows = table.range::<u32>(first..).map_err(|e| self.place.sort(e))?;
         Ok(rows.map(|row| {
             let (id, row) = row.map_err(|e| self.place.sort(e))?;
             Ok((id.value(), self.decode_header(id.value(), row.value())?))

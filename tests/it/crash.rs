@@ -34,7 +34,7 @@ fn kill_nine_during_import_loses_nothing() {
     let script = folder.path().join("slowly.fs");
     let text = std::fs::read_to_string(&blocks).expect("readable");
     let lines: Vec<String> =
-        text.lines().map(|line| format!("s\" {line}\" submit-block\n")).collect();
+        text.lines().map(|line| format!("s\" {line}\" submit-block 2drop\n")).collect();
     let slowly = "init-storage\n".to_owned() + &lines.join("");
     std::fs::write(&script, slowly).expect("written");
 

@@ -11,7 +11,16 @@ fn show(folder: &Path, script: &Path) -> String {
     let ran = regtest(folder, &[script]);
     let root = format!("{}/", env!("CARGO_MANIFEST_DIR"));
     let text = format!("{}{}exit {}\n", ran.out, ran.err, ran.code.unwrap_or(-1));
-    text.replace(&root, "").replace(&folder.display().to_string(), "DATA")
+    let text = text.replace(&root, "").replace(&folder.display().to_string(), "DATA");
+    text.lines().map(|line| without_sizes(line) + "\n").collect()
+}
+
+/// How large the file of the database is depends on when it last grew.
+fn without_sizes(line: &str) -> String {
+    match line.split_once("  ") {
+        Some((name @ ("size_on_disk" | "disk_size"), _)) => format!("{name}  SIZE"),
+        _ => line.to_owned(),
+    }
 }
 
 #[test]

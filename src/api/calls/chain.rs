@@ -6,10 +6,10 @@ use serde_json::json;
 
 use crate::api::call::{Call, Class, ReadCall};
 use crate::api::error::{CallError, ErrorKind};
-use crate::api::show;
-use crate::api::value::{BlockId, Count, HexBytes, Json, Kind};
-use crate::chain::query;
-use crate::chain::verify::verify;
+use crate::api::show::{self, Detail};
+use crate::api::value::{BlockId, Count, HexBytes, Json, Kind, Mixed, Verbosity};
+use crate::chain::verify::{Verified, VerifyError, verify};
+use crate::chain::{query, tips};
 use crate::node::view::View;
 use crate::primitives::block::Height;
 use crate::primitives::codec::Encode;
@@ -105,34 +105,34 @@ pub struct GetBlock;
 impl Call for GetBlock {
     const WORD: &'static str = "get-block";
     const METHOD: &'static str = "getblock";
-    const HELP: &'static str =
-        "A block by height or hash: 0 as hex, 1 with transaction ids, 2 with transactions.";
+    const HELP: &'static str = "A block by height or hash: 0 as hex, 1 with transaction ids, 2 with transactions and fees, 3 with what each input spends.";
     const EXAMPLE: &'static str = "init-storage s\" 0\" get-block .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["blockhash", "verbosity"];
-    type In = (BlockId, Option<Count>);
-    type Out = Json;
+    type In = (BlockId, Option<Verbosity>);
+    type Out = Mixed;
 }
 
 impl ReadCall for GetBlock {
-    fn run(view: &View, (block, verbosity): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (block, verbosity): Self::In) -> Result<Mixed, CallError> {
         let snapshot = view.read()?;
         let (id, row) = find_block(&snapshot, block)?;
         let missing = || CallError::not_found(format!("block {} is not stored here", row.hash));
-        match verbosity.unwrap_or(Count(1)).0 {
+        let detail = match verbosity.unwrap_or(Verbosity(1)).0 {
             0 => {
                 let bytes = snapshot.block_bytes(id)?.ok_or_else(missing)?;
-                Ok(Json(HexBytes(bytes).to_json()))
+                return Ok(Mixed(HexBytes(bytes).to_json()));
             }
-            level @ 1..=2 => {
-                let block = snapshot.block(id)?.ok_or_else(missing)?;
-                Ok(Json(show::block(&snapshot, view.params, id, &row, &block, level == 2)?))
-            }
+            1 => Detail::Ids,
+            2 => Detail::Transactions,
+            3 => Detail::Prevouts,
             other => {
-                let why = format!("verbosity {other} is not 0, 1 or 2");
-                Err(CallError::new(ErrorKind::OutOfRange, why))
+                let why = format!("verbosity {other} is not 0, 1, 2 or 3");
+                return Err(CallError::new(ErrorKind::OutOfRange, why));
             }
-        }
+        };
+        let block = snapshot.block(id)?.ok_or_else(missing)?;
+        Ok(Mixed(show::block(&snapshot, view.params, id, &row, &block, detail)?))
     }
 }
 
@@ -146,17 +146,17 @@ impl Call for GetHeader {
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["blockhash", "verbose"];
     type In = (BlockId, Option<bool>);
-    type Out = Json;
+    type Out = Mixed;
 }
 
 impl ReadCall for GetHeader {
-    fn run(view: &View, (block, verbose): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (block, verbose): Self::In) -> Result<Mixed, CallError> {
         let snapshot = view.read()?;
         let (id, row) = find_block(&snapshot, block)?;
         if verbose == Some(false) {
-            return Ok(Json(HexBytes(row.header.to_bytes()).to_json()));
+            return Ok(Mixed(HexBytes(row.header.to_bytes()).to_json()));
         }
-        Ok(Json(show::header(&snapshot, id, &row)?))
+        Ok(Mixed(show::header(&snapshot, view.params, id, &row)?.into()))
     }
 }
 
@@ -165,7 +165,8 @@ pub struct GetChainInfo;
 impl Call for GetChainInfo {
     const WORD: &'static str = "get-chain-info";
     const METHOD: &'static str = "getblockchaininfo";
-    const HELP: &'static str = "The chain: height, best block, difficulty, work, median time.";
+    const HELP: &'static str =
+        "The chain: height, best block, difficulty, work, median time, how far it has come.";
     const EXAMPLE: &'static str = "init-storage get-chain-info .json";
     const CLASS: Class = Class::Read;
     type In = ();
@@ -176,19 +177,99 @@ impl ReadCall for GetChainInfo {
     fn run(view: &View, (): ()) -> Result<Json, CallError> {
         let snapshot = view.read()?;
         let info = query::chain_info(&snapshot)?;
+        let headers = tips::best_header(&snapshot)?.height;
         let tip = info.tip;
         Ok(Json(json!({
             "chain": view.params.name,
             "blocks": tip.height.0,
+            "headers": headers.0,
             "bestblockhash": tip.hash.to_string(),
-            "bits": format!("{:08x}", info.bits.0),
-            "difficulty": info.difficulty,
+            "bits": show::bits(info.bits),
+            "target": show::target(info.bits),
+            "difficulty": show::difficulty(info.difficulty),
             "time": info.time,
             "mediantime": info.median_time,
+            "verificationprogress": progress(tip.height, headers),
+            "initialblockdownload": tip.height < headers,
             "chainwork": tip.work.to_string(),
-            "transactions": tip.tx_total,
+            "size_on_disk": view.store().size_on_disk(),
             "pruned": false,
+            "warnings": [],
+            "transactions": tip.tx_total,
             "txindex": view.has_tx_index(),
+        })))
+    }
+}
+
+/// The share of the known headers whose blocks have been connected, genesis counted.
+fn progress(tip: Height, headers: Height) -> f64 {
+    (f64::from(tip.0) + 1.0) / (f64::from(headers.0.max(tip.0)) + 1.0)
+}
+
+pub struct GetChainTips;
+
+impl Call for GetChainTips {
+    const WORD: &'static str = "get-chain-tips";
+    const METHOD: &'static str = "getchaintips";
+    const HELP: &'static str = "The ends of all known branches, and how each stands.";
+    const EXAMPLE: &'static str = "init-storage get-chain-tips .json";
+    const CLASS: Class = Class::Read;
+    type In = ();
+    type Out = Json;
+}
+
+impl ReadCall for GetChainTips {
+    fn run(view: &View, (): ()) -> Result<Json, CallError> {
+        let tips = tips::branch_tips(&view.read()?)?;
+        let shown = tips.iter().map(|tip| {
+            json!({
+                "height": tip.height.0,
+                "hash": tip.hash.to_string(),
+                "branchlen": tip.branch_len,
+                "status": tip.status.name(),
+            })
+        });
+        Ok(Json(shown.collect()))
+    }
+}
+
+pub struct GetDeployments;
+
+impl Call for GetDeployments {
+    const WORD: &'static str = "get-deployments";
+    const METHOD: &'static str = "getdeploymentinfo";
+    const HELP: &'static str =
+        "The soft forks of this network, and which hold in the block after one.";
+    const EXAMPLE: &'static str = "init-storage get-deployments .json";
+    const CLASS: Class = Class::Read;
+    const PARAMS: &'static [&'static str] = &["blockhash"];
+    type In = (Option<BlockId>,);
+    type Out = Json;
+}
+
+impl ReadCall for GetDeployments {
+    fn run(view: &View, (block,): Self::In) -> Result<Json, CallError> {
+        let snapshot = view.read()?;
+        let block = block.unwrap_or(BlockId::Hash(snapshot.tip()?.hash));
+        let (_, row) = find_block(&snapshot, block)?;
+        let forks = &view.params.forks;
+        let mut shown = serde_json::Map::new();
+        for (name, height) in [
+            ("bip34", forks.bip34),
+            ("bip66", forks.bip66),
+            ("bip65", forks.bip65),
+            ("csv", forks.csv),
+            ("segwit", forks.segwit),
+            ("taproot", forks.taproot),
+        ] {
+            let active = row.height.next().0 >= height;
+            let fork = json!({ "type": "buried", "active": active, "height": height });
+            shown.insert(name.to_owned(), fork);
+        }
+        Ok(Json(json!({
+            "hash": row.hash.to_string(),
+            "height": row.height.0,
+            "deployments": shown,
         })))
     }
 }
@@ -222,7 +303,7 @@ impl Kind for Number {
     }
 
     fn to_json(self) -> serde_json::Value {
-        json!(self.0)
+        show::difficulty(self.0)
     }
 }
 
@@ -232,13 +313,26 @@ impl ReadCall for GetDifficulty {
     }
 }
 
+/// Level and depth as given, or Core's defaults.
+fn how_hard(level: Option<Count>, blocks: Option<Count>) -> (u8, u32) {
+    let small = |count: Option<Count>, default: u32| {
+        count.map_or(default, |count| u32::try_from(count.0).unwrap_or(u32::MAX))
+    };
+    let level = u8::try_from(small(level, CHECK_LEVEL)).unwrap_or(u8::MAX).min(4);
+    (level, small(blocks, CHECK_BLOCKS))
+}
+
+fn check(view: &View, level: u8, blocks: u32) -> Result<Verified, VerifyError> {
+    verify(view.store(), view.verifier(), blocks, level, &mut |_| ControlFlow::Continue(()))
+}
+
 pub struct CheckChain;
 
 impl Call for CheckChain {
     const WORD: &'static str = "check-chain";
-    const METHOD: &'static str = "verifychain";
+    const METHOD: &'static str = "checkchain";
     const HELP: &'static str =
-        "Check the newest blocks again (0: all) at a level from 0 to 4, as Core's verifychain.";
+        "Check the newest blocks again (0: all) at a level from 0 to 4; fails with what is wrong.";
     const EXAMPLE: &'static str = "init-storage check-chain .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["checklevel", "nblocks"];
@@ -248,14 +342,33 @@ impl Call for CheckChain {
 
 impl ReadCall for CheckChain {
     fn run(view: &View, (level, blocks): Self::In) -> Result<Json, CallError> {
-        let small = |count: Option<Count>, default: u32| {
-            count.map_or(default, |count| u32::try_from(count.0).unwrap_or(u32::MAX))
-        };
-        let level = u8::try_from(small(level, CHECK_LEVEL)).unwrap_or(u8::MAX).min(4);
-        let blocks = small(blocks, CHECK_BLOCKS);
-        let go_on = &mut |_| ControlFlow::Continue(());
-        let checked = verify(view.store(), view.verifier(), blocks, level, go_on)
+        let (level, blocks) = how_hard(level, blocks);
+        let checked = check(view, level, blocks)
             .map_err(|e| CallError::new(ErrorKind::Unhealthy, e.to_string()))?;
         Ok(Json(json!({ "sound": true, "blocks": checked.blocks, "level": checked.level })))
+    }
+}
+
+pub struct ChainSound;
+
+impl Call for ChainSound {
+    const WORD: &'static str = "chain-sound?";
+    const METHOD: &'static str = "verifychain";
+    const HELP: &'static str = "True if the newest blocks (0: all) pass a check at a level from 0 to 4; check-chain says why not.";
+    const EXAMPLE: &'static str = "init-storage chain-sound? .";
+    const CLASS: Class = Class::Read;
+    const PARAMS: &'static [&'static str] = &["checklevel", "nblocks"];
+    type In = (Option<Count>, Option<Count>);
+    type Out = bool;
+}
+
+impl ReadCall for ChainSound {
+    fn run(view: &View, (level, blocks): Self::In) -> Result<bool, CallError> {
+        let (level, blocks) = how_hard(level, blocks);
+        match check(view, level, blocks) {
+            Ok(_) => Ok(true),
+            Err(VerifyError::Store(fault)) => Err(fault.into()),
+            Err(_) => Ok(false),
+        }
     }
 }

@@ -2,5 +2,7 @@
 
 pub mod address;
 pub mod chain;
+pub mod coins;
+pub mod script;
 pub mod system;
 pub mod tx;

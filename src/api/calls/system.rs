@@ -4,13 +4,22 @@ use serde_json::json;
 
 use crate::api::call::{ActCall, Call, Class, ReadCall};
 use crate::api::error::{CallError, ErrorKind};
-use crate::api::value::{HexBytes, HexList, Json};
+use crate::api::value::{HexBytes, HexList, Json, Mixed};
 use crate::chain::query;
 use crate::node::io::{Act, Done};
 use crate::node::view::View;
+use crate::primitives::id::BlockHash;
 
 fn unexpected(done: &Done) -> CallError {
     CallError::new(ErrorKind::Internal, format!("the node answered something else: {done:?}"))
+}
+
+fn judged(done: Done) -> Result<(), CallError> {
+    match done {
+        Done::Judged(true) => Ok(()),
+        Done::Judged(false) => Err(CallError::not_found("Block not found, or it is the first")),
+        other => Err(unexpected(&other)),
+    }
 }
 
 pub struct GetStatus;
@@ -80,22 +89,23 @@ pub struct SubmitBlock;
 impl Call for SubmitBlock {
     const WORD: &'static str = "submit-block";
     const METHOD: &'static str = "submitblock";
-    const HELP: &'static str = "Add one block given as hex.";
+    const HELP: &'static str =
+        "Add one block given as hex; null if it is taken, else why not in BIP22's words.";
     const EXAMPLE: &'static str = "init-storage : try s\" 00\" submit-block ; ' try catch .";
     const CLASS: Class = Class::Operate;
-    const PARAMS: &'static [&'static str] = &["hexdata"];
-    type In = (HexBytes,);
-    type Out = ();
+    const PARAMS: &'static [&'static str] = &["hexdata", "dummy"];
+    type In = (HexBytes, Option<Json>);
+    type Out = Mixed;
 }
 
 impl ActCall for SubmitBlock {
-    fn act((block,): Self::In) -> Result<Act, CallError> {
+    fn act((block, _): Self::In) -> Result<Act, CallError> {
         Ok(Act::SubmitBlock { block: block.0 })
     }
 
-    fn reply(done: Done) -> Result<(), CallError> {
+    fn reply(done: Done) -> Result<Mixed, CallError> {
         match done {
-            Done::Submitted => Ok(()),
+            Done::Submitted(verdict) => Ok(Mixed(json!(verdict))),
             other => Err(unexpected(&other)),
         }
     }
@@ -123,5 +133,53 @@ impl ActCall for Flush {
             Done::Flushed => Ok(()),
             other => Err(unexpected(&other)),
         }
+    }
+}
+
+pub struct InvalidateBlock;
+
+impl Call for InvalidateBlock {
+    const WORD: &'static str = "invalidate-block";
+    const METHOD: &'static str = "invalidateblock";
+    const HELP: &'static str =
+        "Hold a block for invalid for good, and leave it for the best chain without it.";
+    const EXAMPLE: &'static str = "init-storage : try s\" 00\" invalidate-block ; ' try catch .";
+    const CLASS: Class = Class::Admin;
+    const PARAMS: &'static [&'static str] = &["blockhash"];
+    type In = (BlockHash,);
+    type Out = ();
+}
+
+impl ActCall for InvalidateBlock {
+    fn act((hash,): Self::In) -> Result<Act, CallError> {
+        Ok(Act::Invalidate { hash })
+    }
+
+    fn reply(done: Done) -> Result<(), CallError> {
+        judged(done)
+    }
+}
+
+pub struct ReconsiderBlock;
+
+impl Call for ReconsiderBlock {
+    const WORD: &'static str = "reconsider-block";
+    const METHOD: &'static str = "reconsiderblock";
+    const HELP: &'static str =
+        "Take back that a block was held for invalid, and all that was said of what builds on it.";
+    const EXAMPLE: &'static str = "init-storage : try s\" 00\" reconsider-block ; ' try catch .";
+    const CLASS: Class = Class::Admin;
+    const PARAMS: &'static [&'static str] = &["blockhash"];
+    type In = (BlockHash,);
+    type Out = ();
+}
+
+impl ActCall for ReconsiderBlock {
+    fn act((hash,): Self::In) -> Result<Act, CallError> {
+        Ok(Act::Reconsider { hash })
+    }
+
+    fn reply(done: Done) -> Result<(), CallError> {
+        judged(done)
     }
 }

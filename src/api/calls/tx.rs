@@ -1,16 +1,20 @@
-//! Calls about transactions and coins of the chain.
+//! Calls about transactions: on the chain, and as bytes.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::call::{Call, Class, ReadCall};
-use crate::api::error::CallError;
-use crate::api::show;
-use crate::api::value::Json;
+use crate::api::error::{CallError, ErrorKind};
+use crate::api::show::{self, Spends};
+use crate::api::value::{BlockId, HexBytes, Json, Kind, Mixed, Verbosity};
 use crate::chain::query::{self, TxInfo};
 use crate::node::view::View;
-use crate::primitives::block::Height;
+use crate::primitives::block::{Block, Height};
+use crate::primitives::codec::{Decode, Encode};
+use crate::primitives::coin::Coin;
 use crate::primitives::id::Txid;
-use crate::primitives::tx::OutPoint;
+use crate::primitives::tx::{Transaction, TxOut};
+use crate::store::rows::HeaderRow;
+use crate::store::snapshot::Snapshot;
 
 pub struct GetTx;
 
@@ -37,15 +41,14 @@ impl ReadCall for GetTx {
             })
         })?;
         let tip = snapshot.tip()?;
-        let mut shown = show::transaction(&found.tx, view.params);
-        if let Some(members) = shown.as_object_mut() {
-            members.insert("blockhash".to_owned(), json!(found.block.to_string()));
-            members.insert("height".to_owned(), json!(found.height.0));
-            members.insert("position".to_owned(), json!(found.position));
-            members.insert("confirmations".to_owned(), json!(tip.height.0 - found.height.0 + 1));
-            members.insert("blocktime".to_owned(), json!(found.header.time));
-        }
-        Ok(Json(shown))
+        let mut shown = show::transaction(&found.tx, view.params, Spends::Unknown);
+        let mut put = |name: &str, value: Value| shown.insert(name.to_owned(), value);
+        put("blockhash", json!(found.block.to_string()));
+        put("height", json!(found.height.0));
+        put("position", json!(found.position));
+        put("confirmations", json!(tip.height.0.saturating_sub(found.height.0) + 1));
+        put("blocktime", json!(found.header.time));
+        Ok(Json(shown.into()))
     }
 }
 
@@ -57,61 +60,184 @@ fn genesis_tx(view: &View, txid: &Txid) -> Option<TxInfo> {
     Some(TxInfo { tx, header: block.header, block: hash, height: Height::GENESIS, position: 0 })
 }
 
-pub struct GetUtxo;
-
-impl Call for GetUtxo {
-    const WORD: &'static str = "get-utxo";
-    const METHOD: &'static str = "getutxo";
-    const HELP: &'static str = "An unspent output, named TXID:N.";
-    const EXAMPLE: &'static str = "init-storage : try s\" nonsense\" get-utxo ; ' try catch .";
-    const CLASS: Class = Class::Read;
-    const PARAMS: &'static [&'static str] = &["outpoint"];
-    type In = (OutPoint,);
-    type Out = Json;
+/// A transaction with the block that has it.
+pub(super) struct Found {
+    pub tx: Transaction,
+    /// The block's id and row; none for one of the pool.
+    pub block: Option<(u32, HeaderRow)>,
 }
 
-impl ReadCall for GetUtxo {
-    fn run(view: &View, (outpoint,): (OutPoint,)) -> Result<Json, CallError> {
-        let snapshot = view.read()?;
-        let coin = snapshot.coin(&outpoint)?.ok_or_else(|| {
-            CallError::not_found(format!("output {outpoint} is spent, or never was"))
+/// Core answers so for the coinbase that no index holds.
+const GENESIS_COINBASE: &str =
+    "the genesis block's coinbase is not an ordinary transaction: getblock shows it";
+
+/// A transaction of the pool or the best chain, or of the block named.
+pub(super) fn find(
+    view: &View,
+    snapshot: &Snapshot,
+    txid: &Txid,
+    block: Option<BlockId>,
+) -> Result<Found, CallError> {
+    if txid.0 == view.params.genesis.merkle_root.0 {
+        return Err(CallError::not_found(GENESIS_COINBASE));
+    }
+    if let Some(block) = block {
+        let (id, row) = super::chain::find_block(snapshot, block)?;
+        let stored = snapshot.block(id)?;
+        let stored = stored.ok_or_else(|| {
+            CallError::new(ErrorKind::Unwanted, format!("block {} is not stored here", row.hash))
         })?;
-        let tip = snapshot.tip()?;
-        Ok(Json(json!({
-            "outpoint": outpoint.to_string(),
-            "bestblock": tip.hash.to_string(),
-            "confirmations": tip.height.0.saturating_sub(coin.height.0) + 1,
-            "height": coin.height.0,
-            "value": show::amount(coin.output.value),
-            "scriptPubKey": show::script_pubkey(&coin.output.script_pubkey, view.params),
-            "coinbase": coin.coinbase,
-        })))
+        let tx = stored.txs.into_iter().find(|tx| tx.txid() == *txid);
+        let tx = tx.ok_or_else(|| {
+            let why = "No such transaction found in the provided block. Use gettransaction for wallet transactions.";
+            CallError::not_found(why)
+        })?;
+        return Ok(Found { tx, block: Some((id, row)) });
+    }
+    match query::transaction(snapshot, txid)? {
+        Some(found) => {
+            let place = super::chain::find_block(snapshot, BlockId::Hash(found.block))?;
+            Ok(Found { tx: found.tx, block: Some(place) })
+        }
+        None => Err(CallError::not_found(if view.has_tx_index() {
+            "No such mempool or blockchain transaction. Use gettransaction for wallet transactions."
+        } else {
+            "No such mempool transaction. This chain keeps no index of transactions: give the hash of the block."
+        })),
     }
 }
 
-pub struct UtxoSetInfo;
+/// What a transaction of a block spends, out of the block's undo data.
+pub(super) fn coins_of(
+    snapshot: &Snapshot,
+    id: u32,
+    block: &Block,
+    txid: &Txid,
+) -> Result<Option<Vec<Coin>>, CallError> {
+    let Some(spent) = snapshot.spent(id)? else { return Ok(None) };
+    let mut before = 0;
+    for tx in block.txs.iter().skip(1) {
+        if tx.txid() == *txid {
+            let coins = spent.into_coins().skip(before).take(tx.inputs.len()).collect();
+            return Ok(Some(coins));
+        }
+        before += tx.inputs.len();
+    }
+    Ok(None)
+}
 
-impl Call for UtxoSetInfo {
-    const WORD: &'static str = "get-utxo-set-info";
-    const METHOD: &'static str = "gettxoutsetinfo";
-    const HELP: &'static str = "All unspent outputs: how many, their sum, and a hash over them.";
-    const EXAMPLE: &'static str = "init-storage get-utxo-set-info .json";
+/// What a transaction that is not in a block spends: outputs of the pool and coins.
+pub(super) fn unconfirmed_spends(
+    _view: &View,
+    snapshot: &Snapshot,
+    tx: &Transaction,
+) -> Result<Vec<TxOut>, CallError> {
+    let mut outputs = Vec::with_capacity(tx.inputs.len());
+    for input in &tx.inputs {
+        let coin = snapshot.coin(&input.prevout)?.ok_or_else(|| {
+            let prevout = input.prevout;
+            CallError::not_found(format!("it spends {prevout}, which is spent or not known"))
+        })?;
+        outputs.push(coin.output);
+    }
+    Ok(outputs)
+}
+
+pub struct GetRawTx;
+
+impl Call for GetRawTx {
+    const WORD: &'static str = "get-raw-tx";
+    const METHOD: &'static str = "getrawtransaction";
+    const HELP: &'static str = "A transaction of the pool, the chain or a block: 0 as hex, 1 decoded, 2 with its fee and what it spends.";
+    const EXAMPLE: &'static str = "init-storage : try s\" nonsense\" get-raw-tx ; ' try catch .";
     const CLASS: Class = Class::Read;
-    type In = ();
+    const PARAMS: &'static [&'static str] = &["txid", "verbosity", "blockhash"];
+    type In = (Txid, Option<Verbosity>, Option<BlockId>);
+    type Out = Mixed;
+}
+
+impl ReadCall for GetRawTx {
+    fn run(view: &View, (txid, verbosity, block): Self::In) -> Result<Mixed, CallError> {
+        let snapshot = view.read()?;
+        let found = find(view, &snapshot, &txid, block)?;
+        let verbosity = verbosity.map_or(0, |verbosity| verbosity.0);
+        if verbosity == 0 {
+            return Ok(Mixed(HexBytes(found.tx.to_bytes()).to_json()));
+        }
+        let mut coins = None;
+        if let (2.., Some((id, _))) = (verbosity, &found.block)
+            && let Some(stored) = snapshot.block(*id)?
+        {
+            coins = coins_of(&snapshot, *id, &stored, &txid)?;
+        }
+        let spends = coins.as_deref().map_or(Spends::Unknown, Spends::Coins);
+        let mut shown = serde_json::Map::new();
+        let confirmations = match &found.block {
+            Some((id, row)) => show::confirmations(&snapshot, *id, row)?,
+            None => 0,
+        };
+        if block.is_some() {
+            shown.insert("in_active_chain".to_owned(), json!(confirmations > 0));
+        }
+        shown.extend(show::transaction(&found.tx, view.params, spends));
+        if let Some((_, row)) = &found.block {
+            shown.insert("blockhash".to_owned(), json!(row.hash.to_string()));
+            shown.insert("confirmations".to_owned(), json!(confirmations.max(0)));
+            if confirmations > 0 {
+                shown.insert("time".to_owned(), json!(row.header.time));
+                shown.insert("blocktime".to_owned(), json!(row.header.time));
+            }
+        }
+        Ok(Mixed(shown.into()))
+    }
+}
+
+/// Reads a transaction, or says as Core does that it can't be read.
+pub(super) fn decode(bytes: &[u8]) -> Result<Transaction, CallError> {
+    Transaction::from_bytes(bytes).map_err(|error| {
+        let why = format!("TX decode failed. Make sure the tx has at least one input. ({error})");
+        CallError::new(ErrorKind::Undecodable, why)
+    })
+}
+
+pub struct DecodeTx;
+
+impl Call for DecodeTx {
+    const WORD: &'static str = "decode-tx";
+    const METHOD: &'static str = "decoderawtransaction";
+    const HELP: &'static str = "What a transaction given as hex says.";
+    const EXAMPLE: &'static str = "init-storage s\" 01000000000000000000\" decode-tx .json";
+    const CLASS: Class = Class::Read;
+    const PARAMS: &'static [&'static str] = &["hexstring", "iswitness"];
+    type In = (HexBytes, Option<bool>);
     type Out = Json;
 }
 
-impl ReadCall for UtxoSetInfo {
-    fn run(view: &View, (): ()) -> Result<Json, CallError> {
-        let snapshot = view.read()?;
-        let tip = snapshot.tip()?;
-        let set = query::coin_totals(&snapshot)?;
-        Ok(Json(json!({
-            "height": tip.height.0,
-            "bestblock": tip.hash.to_string(),
-            "txouts": set.coins,
-            "hash": crate::primitives::hex::encode(&set.digest),
-            "total_amount": show::amount(set.amount),
-        })))
+impl ReadCall for DecodeTx {
+    fn run(view: &View, (bytes, _): Self::In) -> Result<Json, CallError> {
+        let tx = decode(&bytes.0)?;
+        let mut shown = show::transaction(&tx, view.params, Spends::Unknown);
+        shown.remove("hex");
+        Ok(Json(shown.into()))
+    }
+}
+
+pub struct DecodeScript;
+
+impl Call for DecodeScript {
+    const WORD: &'static str = "decode-script";
+    const METHOD: &'static str = "decodescript";
+    const HELP: &'static str =
+        "What a script given as hex is as an output, and what wraps it for P2SH and witness.";
+    const EXAMPLE: &'static str = "init-storage s\" 51\" decode-script .json";
+    const CLASS: Class = Class::Read;
+    const PARAMS: &'static [&'static str] = &["hexstring"];
+    type In = (HexBytes,);
+    type Out = Json;
+}
+
+impl ReadCall for DecodeScript {
+    fn run(view: &View, (bytes,): Self::In) -> Result<Json, CallError> {
+        Ok(Json(show::decoded_script(&bytes.0, view.params)))
     }
 }
