@@ -11,7 +11,7 @@
 //!  6 mempool      unconfirmed transactions
 //!  5 chain        header tree, coins, best chain over the store
 //!  4 consensus    the rules
-//!  3 script store config
+//!  3 script p2p store config
 //!  2 primitives   transactions, blocks, hashes, amounts, networks
 //!  1 forth crypto
 //! ```
@@ -25,6 +25,7 @@ pub mod crypto;
 pub mod forth;
 pub mod mempool;
 pub mod node;
+pub mod p2p;
 pub mod primitives;
 pub mod script;
 pub mod shell;
