@@ -143,9 +143,11 @@ impl From<StoreError> for CallError {
 impl From<NodeError> for CallError {
     fn from(error: NodeError) -> CallError {
         let kind = match &error {
-            NodeError::Refused { .. } => ErrorKind::Rejected,
+            NodeError::Refused { .. }
+            | NodeError::Rejected { .. }
+            | NodeError::FeeTooHigh { .. } => ErrorKind::Rejected,
             NodeError::Undecodable { .. } => ErrorKind::Undecodable,
-            NodeError::Store(_) => ErrorKind::Store,
+            NodeError::Store(_) | NodeError::Unsaved { .. } => ErrorKind::Store,
             NodeError::Stopping => ErrorKind::NoNode,
         };
         CallError::new(kind, error.to_string())

@@ -1,10 +1,16 @@
 //! What goes into a node and what comes out of it, as values.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::chain::event::ChainEvent;
+use crate::mempool::policy::FeeRate;
+use crate::mempool::pool::PoolEvent;
+use crate::mempool::reject::Reject;
+use crate::primitives::amount::Amount;
 use crate::primitives::block::Height;
-use crate::primitives::id::BlockHash;
+use crate::primitives::id::{BlockHash, Txid};
+use crate::primitives::tx::Transaction;
 use crate::store::error::StoreError;
 
 /// Something asked of the node that changes it or needs it whole.
@@ -17,6 +23,17 @@ pub enum Act {
     SubmitBlock { block: Vec<u8> },
     /// Put what is only cached on the disk.
     Flush,
+    /// Take a transaction into the pool; refused if it pays over `most_rate`.
+    SubmitTransaction { tx: Arc<Transaction>, most_rate: Option<FeeRate> },
+    /// Say of each transaction whether the pool would take it, each after those before it in the
+    /// list; take none.
+    TestTransactions { txs: Vec<Arc<Transaction>>, most_rate: Option<FeeRate> },
+    /// Put the pool on the disk.
+    SavePool,
+    /// Treat a block, and all that builds on it, as invalid.
+    InvalidateBlock { hash: BlockHash },
+    /// Take `InvalidateBlock` back and check again.
+    ReconsiderBlock { hash: BlockHash },
 }
 
 /// How an act ended.
@@ -26,6 +43,32 @@ pub enum Done {
     /// The block is on the chain or stored beside it.
     Submitted,
     Flushed,
+    /// The pool has the transaction now.
+    Accepted {
+        txid: Txid,
+    },
+    Tested(Vec<TestReport>),
+    PoolSaved,
+    /// Whether the block was known (and not genesis).
+    Judged {
+        known: bool,
+    },
+}
+
+/// What the pool would say of a transaction.
+#[derive(Debug, Clone)]
+pub struct TestReport {
+    pub tx: Arc<Transaction>,
+    pub verdict: Result<TestedFee, NodeError>,
+}
+
+/// A transaction that the pool would take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestedFee {
+    pub fee: Amount,
+    /// Virtual bytes as policy counts them.
+    pub vsize: usize,
+    pub replaces: HashSet<Txid>,
 }
 
 /// What became of a batch of blocks.
@@ -47,6 +90,10 @@ pub struct ImportReport {
 pub enum Input {
     /// An act and the ticket under which its answer comes back.
     Act { ticket: u64, act: Act },
+    /// Time has passed.
+    Tick,
+    /// What `Output::SavePool` gave to an earlier run.
+    LoadPool(Vec<u8>),
     /// Stop in order: flush and answer no more.
     Stop,
 }
@@ -59,20 +106,34 @@ pub enum Output {
         answer: Result<Done, NodeError>,
     },
     Event(Arc<ChainEvent>),
+    Pool(PoolEvent),
+    /// Bytes to keep until the next start, for `Input::LoadPool`.
+    SavePool(Vec<u8>),
+    /// Something that the operator should read in the log.
+    Note(String),
     /// Our disk failed: the node must stop.
     Fatal(StoreError),
     Stopped,
 }
 
 /// Why an act was not done.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum NodeError {
     #[error("the block is refused: {reason}")]
     Refused { reason: String },
     #[error("the bytes are not a block: {reason}")]
     Undecodable { reason: String },
+    /// The pool does not take the transaction.
+    #[error("{}: {reject}", .reject.reason())]
+    Rejected { reject: Reject },
+    #[error(
+        "the transaction pays {fee}, over the limit of {most}: raise maxfeerate if that is meant"
+    )]
+    FeeTooHigh { fee: Amount, most: Amount },
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the pool could not be saved in {reason}")]
+    Unsaved { reason: String },
     #[error("the node is stopping")]
     Stopping,
 }

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use super::io::{Act, Done, ImportReport, Input, NodeError, Output};
+use super::pool::SharedPool;
 use super::view::View;
 use crate::chain::error::BlockError;
 use crate::chain::event::ChainEvent;
 use crate::chain::import::{ImportError, Importer, Place};
 use crate::chain::state::Chain;
 use crate::consensus::scripts::ScriptVerifier;
+use crate::mempool::pool::{Pool, PoolEvent};
 use crate::primitives::network::NetworkParams;
 use crate::store::db::Store;
 use crate::store::error::StoreError;
@@ -20,15 +22,24 @@ pub struct Node {
     chain: Chain,
     store: Arc<Store>,
     verifier: Arc<dyn ScriptVerifier>,
+    pool: SharedPool,
+    /// The pool is not as it was last saved.
+    pool_moved: bool,
     importer: Importer,
     stopping: bool,
 }
 
 impl Node {
     /// A node on an open store. Only the tip is read; the header tree waits for the first act.
-    pub fn open(store: Arc<Store>, verifier: Arc<dyn ScriptVerifier>) -> Result<Node, StoreError> {
+    /// `pool` should share its script cache with `verifier`, so that no script runs twice.
+    pub fn open(
+        store: Arc<Store>,
+        verifier: Arc<dyn ScriptVerifier>,
+        pool: Pool,
+    ) -> Result<Node, StoreError> {
         let chain = Chain::open(Arc::clone(&store), Arc::clone(&verifier))?;
-        Ok(Node { chain, store, verifier, importer: Importer::default(), stopping: false })
+        let (pool, importer) = (SharedPool::new(pool), Importer::default());
+        Ok(Node { chain, store, verifier, pool, pool_moved: false, importer, stopping: false })
     }
 
     pub fn params(&self) -> &'static NetworkParams {
@@ -37,7 +48,7 @@ impl Node {
 
     /// What reads run on from now on.
     pub fn view(&self) -> View {
-        View::new(Arc::clone(&self.store), Arc::clone(&self.verifier), true)
+        View::new(Arc::clone(&self.store), Arc::clone(&self.verifier), self.pool.clone())
     }
 
     /// Takes one input at `now` (seconds since 1970).
@@ -59,8 +70,25 @@ impl Node {
                     outputs.push(Output::Fatal(error));
                 }
             }
+            Input::Tick => {
+                let events = self.pool.expire(now);
+                self.publish_pool(events, &mut outputs);
+            }
+            Input::LoadPool(bytes) => {
+                let mut events = Vec::new();
+                match self.pool.load(&mut self.chain, &bytes, now, &mut events) {
+                    Ok(note) => outputs.push(Output::Note(note)),
+                    Err(error) => self.fail(error, &mut outputs),
+                }
+                self.publish_pool(events, &mut outputs);
+                // Written anew even if nothing of it was taken.
+                self.pool_moved = true;
+            }
             Input::Stop => {
                 self.stopping = true;
+                if self.pool_moved {
+                    outputs.push(Output::SavePool(self.pool.read().save()));
+                }
                 outputs.push(match self.chain.flush() {
                     Ok(()) => Output::Stopped,
                     Err(error) => Output::Fatal(error),
@@ -70,12 +98,18 @@ impl Node {
         outputs
     }
 
+    /// Our disk failed: nothing is taken from now on.
+    fn fail(&mut self, error: StoreError, outputs: &mut Vec<Output>) {
+        self.stopping = true;
+        outputs.push(Output::Fatal(error));
+    }
+
     fn act(&mut self, act: Act, now: u32, outputs: &mut Vec<Output>) -> Result<Done, NodeError> {
         match act {
             Act::ImportBlocks { blocks } => self.import(blocks, now, outputs).map(Done::Imported),
             Act::SubmitBlock { block } => match self.chain.accept_block(block, now) {
                 Ok(accepted) => {
-                    publish(accepted.events, outputs);
+                    self.hand_on(accepted.events, now, outputs)?;
                     Ok(Done::Submitted)
                 }
                 Err(BlockError::Store(error)) => Err(NodeError::Store(error)),
@@ -89,7 +123,50 @@ impl Node {
                 self.chain.flush().map_err(NodeError::Store)?;
                 Ok(Done::Flushed)
             }
+            Act::SubmitTransaction { tx, most_rate } => {
+                let mut events = Vec::new();
+                let taken = self.pool.submit(&mut self.chain, tx, most_rate, now, &mut events);
+                self.publish_pool(events, outputs);
+                taken.map(|txid| Done::Accepted { txid })
+            }
+            Act::TestTransactions { txs, most_rate } => {
+                let reports = self.pool.test_all(&mut self.chain, txs, most_rate, now)?;
+                Ok(Done::Tested(reports))
+            }
+            Act::SavePool => {
+                self.pool_moved = false;
+                outputs.push(Output::SavePool(self.pool.read().save()));
+                Ok(Done::PoolSaved)
+            }
+            Act::InvalidateBlock { hash } => {
+                let (known, events) = self.chain.invalidate(&hash)?;
+                self.hand_on(events, now, outputs)?;
+                Ok(Done::Judged { known })
+            }
+            Act::ReconsiderBlock { hash } => {
+                let (known, events) = self.chain.reconsider(&hash)?;
+                self.hand_on(events, now, outputs)?;
+                Ok(Done::Judged { known })
+            }
         }
+    }
+
+    /// Hands on what happened to the chain: to the pool first, then to whoever listens.
+    fn hand_on(
+        &mut self,
+        events: Vec<ChainEvent>,
+        now: u32,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), StoreError> {
+        let pool_events = self.pool.follow(&mut self.chain, &events, now)?;
+        publish(events, outputs);
+        self.publish_pool(pool_events, outputs);
+        Ok(())
+    }
+
+    fn publish_pool(&mut self, events: Vec<PoolEvent>, outputs: &mut Vec<Output>) {
+        self.pool_moved |= !events.is_empty();
+        outputs.extend(events.into_iter().map(Output::Pool));
     }
 
     /// Takes a batch of blocks in bulk.
@@ -103,7 +180,10 @@ impl Node {
         let blocks =
             blocks.into_iter().enumerate().map(|(index, b)| (place_of(index), b)).collect();
         let taken = self.importer.take_blocks(&mut self.chain, blocks, now);
+        // In bulk the blocks themselves are not told.
         publish(self.importer.take_events(), outputs);
+        let swept = self.pool.sweep(&mut self.chain, now)?;
+        self.publish_pool(swept, outputs);
         let refused = match taken {
             Ok(()) => None,
             Err(ImportError::Block { error: BlockError::Store(error), .. }) => {

@@ -309,7 +309,11 @@ mod tests {
         let before = book.len();
         // A thousand addresses of many groups, all told by one attacker.
         for n in 0..100_000u32 {
-            book.add(entry(0x1400_0000u32.wrapping_add(n.wrapping_mul(0x1_0001))), &at(0x6601_0101), NOW);
+            book.add(
+                entry(0x1400_0000u32.wrapping_add(n.wrapping_mul(0x1_0001))),
+                &at(0x6601_0101),
+                NOW,
+            );
         }
         let buckets = NEW_PER_SOURCE * BUCKET_SIZE;
         assert!(book.len() - before <= buckets as usize, "{}", book.len());

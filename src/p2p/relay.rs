@@ -37,6 +37,11 @@ impl Known {
         self.new.insert(id)
     }
 
+    pub fn remove(&mut self, id: &[u8; 32]) {
+        self.new.remove(id);
+        self.old.remove(id);
+    }
+
     pub fn clear(&mut self) {
         self.new.clear();
         self.old.clear();
@@ -106,6 +111,13 @@ impl Announcer {
             self.queue.pop_front();
         }
         self.queue.push_back(news);
+    }
+
+    /// Queues a transaction that the peer may have forgotten.
+    pub fn add_again(&mut self, news: News) {
+        let id = self.id(&news);
+        self.known.remove(&id);
+        self.add(news);
     }
 
     pub fn waiting(&self) -> usize {

@@ -1,14 +1,17 @@
 //! The node thread: owns the node, feeds it inputs and carries out its outputs.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
 
 use super::clock::now_s;
+use super::keep;
 use crate::api::call::Runner;
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::table;
@@ -16,9 +19,13 @@ use crate::api::wire::Request;
 use crate::node::io::{Act, Done, Input, NodeError, Output};
 use crate::node::state::Node;
 use crate::node::view::View;
+use crate::store::error::StoreError;
 
 /// Acts that may wait for the node; who comes later waits for a place.
 const INBOX_LIMIT: usize = 64;
+
+/// How often the node hears that time has passed.
+const TICK: Duration = Duration::from_secs(1);
 
 enum Message {
     Act(Act, Sender<Result<Done, NodeError>>),
@@ -40,8 +47,10 @@ pub struct Actor {
 
 impl Actor {
     /// Puts `node` on a thread of its own. `on_fatal` is called when the disk fails.
+    /// Unconfirmed transactions are kept in `pool_file` between runs.
     pub fn start(
         node: Node,
+        pool_file: PathBuf,
         on_fatal: impl FnOnce(String) + Send + 'static,
     ) -> std::io::Result<Actor> {
         let view = Arc::new(ArcSwap::from_pointee(node.view()));
@@ -49,7 +58,7 @@ impl Actor {
         let published = Arc::clone(&view);
         let thread = std::thread::Builder::new()
             .name("node".to_owned())
-            .spawn(move || run(node, &messages, &published, on_fatal))?;
+            .spawn(move || run(node, &messages, &published, &pool_file, on_fatal))?;
         Ok(Actor { handle: Handle { inbox, view }, thread })
     }
 
@@ -89,45 +98,81 @@ impl Handle {
     }
 }
 
+/// Who waits for the answer to which act.
+type Waiting = HashMap<u64, Sender<Result<Done, NodeError>>>;
+
 fn run(
     mut node: Node,
     messages: &Receiver<Message>,
     published: &ArcSwap<View>,
+    pool_file: &Path,
     on_fatal: impl FnOnce(String),
 ) {
-    let mut waiting: HashMap<u64, Sender<Result<Done, NodeError>>> = HashMap::new();
+    let mut waiting = Waiting::new();
     let mut next_ticket = 0;
-    // All handles gone is a stop, too.
-    while let Ok(message) = messages.recv() {
-        let input = match message {
-            Message::Act(act, answer) => {
+    let mut input = match keep::read(pool_file) {
+        Ok(saved) => saved.map_or(Input::Tick, Input::LoadPool),
+        Err(e) => {
+            eprintln!(
+                "forthcoin: {} can't be read: {e}; the pool starts empty",
+                pool_file.display()
+            );
+            Input::Tick
+        }
+    };
+    loop {
+        let stopping = matches!(input, Input::Stop);
+        let outputs = node.step(input, now_s());
+        published.store(Arc::new(node.view()));
+        if let Err(error) = carry_out(outputs, &mut waiting, pool_file) {
+            return on_fatal(error.to_string());
+        }
+        if stopping {
+            return;
+        }
+        input = match messages.recv_timeout(TICK) {
+            Ok(Message::Act(act, answer)) => {
                 next_ticket += 1;
                 waiting.insert(next_ticket, answer);
                 Input::Act { ticket: next_ticket, act }
             }
-            Message::Stop => break,
+            Err(RecvTimeoutError::Timeout) => Input::Tick,
+            // All handles gone is a stop, too.
+            Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => Input::Stop,
         };
-        let outputs = node.step(input, now_s());
-        published.store(Arc::new(node.view()));
-        for output in outputs {
-            match output {
-                Output::Reply { ticket, answer } => {
-                    if let Some(asker) = waiting.remove(&ticket) {
-                        // An asker that has left needs no answer.
-                        let _ = asker.send(answer);
-                    }
-                }
-                Output::Event(_) | Output::Stopped => {}
-                Output::Fatal(error) => {
-                    on_fatal(error.to_string());
-                    return;
+    }
+}
+
+/// Does what the node wants done; the error is its own end.
+fn carry_out(
+    outputs: Vec<Output>,
+    waiting: &mut Waiting,
+    pool_file: &Path,
+) -> Result<(), StoreError> {
+    let mut unsaved = None;
+    for output in outputs {
+        match output {
+            Output::Reply { ticket, answer } => {
+                let answer = match (answer, unsaved.take()) {
+                    (Ok(Done::PoolSaved), Some(reason)) => Err(NodeError::Unsaved { reason }),
+                    (answer, _) => answer,
+                };
+                if let Some(asker) = waiting.remove(&ticket) {
+                    // An asker that has left needs no answer.
+                    let _ = asker.send(answer);
                 }
             }
+            Output::Event(_) | Output::Pool(_) | Output::Stopped => {}
+            Output::SavePool(bytes) => {
+                if let Err(e) = keep::replace(pool_file, &bytes) {
+                    let reason = format!("{}: {e}", pool_file.display());
+                    eprintln!("forthcoin: the pool can't be saved: {reason}");
+                    unsaved = Some(reason);
+                }
+            }
+            Output::Note(text) => eprintln!("forthcoin: {text}"),
+            Output::Fatal(error) => return Err(error),
         }
     }
-    for output in node.step(Input::Stop, now_s()) {
-        if let Output::Fatal(error) = output {
-            return on_fatal(error.to_string());
-        }
-    }
+    Ok(())
 }

@@ -7,14 +7,12 @@ use std::sync::Arc;
 
 use crate::api::error::{CallError, ErrorKind};
 use crate::config::{Config, HOLDER_FILE};
-use crate::consensus::scripts::ScriptEngine;
 use crate::store::db::{Store, StoreOptions};
 use crate::store::error::StoreError;
 
 /// The data folder, held by this process until dropped.
 pub struct Held {
     pub store: Arc<Store>,
-    pub engine: Arc<ScriptEngine>,
     pub config: Config,
 }
 
@@ -26,8 +24,7 @@ pub fn hold(config: &Config) -> Result<Option<Held>, CallError> {
         Ok(store) => {
             // Only for the message that another process shows.
             let _ = fs::write(folder.join(HOLDER_FILE), format!("{}\n", std::process::id()));
-            let engine = Arc::new(ScriptEngine::default());
-            Ok(Some(Held { store: Arc::new(store), engine, config: config.clone() }))
+            Ok(Some(Held { store: Arc::new(store), config: config.clone() }))
         }
         Err(StoreError::InUse { .. }) => Ok(None),
         Err(e) => Err(e.into()),

@@ -6,4 +6,5 @@ pub mod control;
 pub mod daemon;
 pub mod embedded;
 pub mod folder;
+pub mod keep;
 pub mod open;
