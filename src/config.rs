@@ -20,6 +20,12 @@ pub struct Config {
     pub json: bool,
     /// No socket, no chain: for signers.
     pub offline: bool,
+    /// Nodes to keep a connection to, as `HOST:PORT`.
+    pub peers: Vec<String>,
+    /// Where a daemon listens: nothing for the usual port, `none` for nowhere.
+    pub listen: Option<String>,
+    /// Follow, and change nothing of our own.
+    pub readonly: bool,
 }
 
 impl Config {
@@ -55,8 +61,15 @@ mod tests {
 
     #[test]
     fn folders() {
-        let config =
-            |params| Config { params, data_root: PathBuf::from("/d"), json: false, offline: false };
+        let config = |params| Config {
+            params,
+            data_root: PathBuf::from("/d"),
+            json: false,
+            offline: false,
+            peers: Vec::new(),
+            listen: None,
+            readonly: false,
+        };
         assert_eq!(config(&MAIN).data_folder(), Path::new("/d"));
         assert_eq!(config(&REGTEST).control_socket(), Path::new("/d/regtest/control.sock"));
         let env = |name: &str| (name == "HOME").then(|| "/home/op".to_owned());

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::net::io::{NetAct, NetDone, NetEvent, NetOutput};
 use crate::chain::event::ChainEvent;
 use crate::mempool::policy::FeeRate;
 use crate::mempool::pool::PoolEvent;
@@ -34,10 +35,12 @@ pub enum Act {
     InvalidateBlock { hash: BlockHash },
     /// Take `InvalidateBlock` back and check again.
     ReconsiderBlock { hash: BlockHash },
+    /// Something about peers and connections.
+    Net(NetAct),
 }
 
 /// How an act ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Done {
     Imported(ImportReport),
     /// The block is on the chain or stored beside it.
@@ -49,6 +52,7 @@ pub enum Done {
     },
     Tested(Vec<TestReport>),
     PoolSaved,
+    Net(NetDone),
     /// Whether the block was known (and not genesis).
     Judged {
         known: bool,
@@ -92,6 +96,8 @@ pub enum Input {
     Act { ticket: u64, act: Act },
     /// Time has passed.
     Tick,
+    /// Something happened on the network; `ms` is in milliseconds since 1970.
+    Net { ms: u64, event: NetEvent },
     /// What `Output::SavePool` gave to an earlier run.
     LoadPool(Vec<u8>),
     /// Stop in order: flush and answer no more.
@@ -107,6 +113,7 @@ pub enum Output {
     },
     Event(Arc<ChainEvent>),
     Pool(PoolEvent),
+    Net(NetOutput),
     /// Bytes to keep until the next start, for `Input::LoadPool`.
     SavePool(Vec<u8>),
     /// Something that the operator should read in the log.
@@ -134,6 +141,12 @@ pub enum NodeError {
     Store(#[from] StoreError),
     #[error("the pool could not be saved in {reason}")]
     Unsaved { reason: String },
+    #[error("{reason}")]
+    Network { reason: String },
+    #[error(
+        "this node is a replica (--readonly): it changes nothing, ask the node that it follows"
+    )]
+    ReadOnly,
     #[error("the node is stopping")]
     Stopping,
 }

@@ -4,6 +4,9 @@
 use std::sync::Arc;
 
 use super::io::{Act, Done, ImportReport, Input, NodeError, Output};
+use super::net::acts::allowed_readonly;
+use super::net::state::Net;
+use super::net::work::Work;
 use super::pool::SharedPool;
 use super::view::View;
 use crate::chain::error::BlockError;
@@ -26,6 +29,7 @@ pub struct Node {
     /// The pool is not as it was last saved.
     pool_moved: bool,
     importer: Importer,
+    net: Net,
     stopping: bool,
 }
 
@@ -39,7 +43,8 @@ impl Node {
     ) -> Result<Node, StoreError> {
         let chain = Chain::open(Arc::clone(&store), Arc::clone(&verifier))?;
         let (pool, importer) = (SharedPool::new(pool), Importer::default());
-        Ok(Node { chain, store, verifier, pool, pool_moved: false, importer, stopping: false })
+        let net = Net::new(store.params());
+        Ok(Node { chain, store, verifier, pool, pool_moved: false, importer, net, stopping: false })
     }
 
     pub fn params(&self) -> &'static NetworkParams {
@@ -48,18 +53,68 @@ impl Node {
 
     /// What reads run on from now on.
     pub fn view(&self) -> View {
-        View::new(Arc::clone(&self.store), Arc::clone(&self.verifier), self.pool.clone())
+        let (store, verifier) = (Arc::clone(&self.store), Arc::clone(&self.verifier));
+        let mut view = View::new(store, verifier, self.pool.clone());
+        view.net = self.net.view();
+        view
+    }
+
+    /// The network side, for those who set it up and look at it.
+    pub fn net(&mut self) -> &mut Net {
+        &mut self.net
+    }
+
+    /// The chain, for those who check it.
+    pub fn chain(&mut self) -> &mut Chain {
+        &mut self.chain
+    }
+
+    /// The network side and what it works on.
+    fn net_and_work<'a>(
+        &'a mut self,
+        now: u32,
+        out: &'a mut Vec<Output>,
+    ) -> (&'a mut Net, Work<'a>) {
+        let Node { chain, pool, pool_moved, net, .. } = self;
+        (net, Work { chain, pool, pool_moved, now, out })
     }
 
     /// Takes one input at `now` (seconds since 1970).
     pub fn step(&mut self, input: Input, now: u32) -> Vec<Output> {
         let mut outputs = Vec::new();
+        self.take(input, now, &mut outputs);
+        if !self.stopping {
+            let (net, mut work) = self.net_and_work(now, &mut outputs);
+            if let Err(error) = net.follow(0, &mut work) {
+                self.fail(error, &mut outputs);
+            }
+        }
+        outputs
+    }
+
+    fn take(&mut self, input: Input, now: u32, outputs: &mut Vec<Output>) {
         match input {
             Input::Act { ticket, .. } if self.stopping => {
                 outputs.push(Output::Reply { ticket, answer: Err(NodeError::Stopping) });
             }
+            Input::Act { ticket, act } if self.net.is_readonly() && !allowed_readonly(&act) => {
+                outputs.push(Output::Reply { ticket, answer: Err(NodeError::ReadOnly) });
+            }
+            Input::Act { ticket, act: Act::Net(act) } => {
+                let (net, mut work) = self.net_and_work(now, outputs);
+                if let Some(answer) = net.act(ticket, act, &mut work) {
+                    outputs.push(Output::Reply { ticket, answer });
+                }
+            }
+            Input::Net { .. } if self.stopping => {}
+            Input::Net { ms, event } => {
+                let (net, mut work) = self.net_and_work(now, outputs);
+                if let Err(error) = net.event(event, ms, &mut work) {
+                    self.fail(error, outputs);
+                }
+            }
             Input::Act { ticket, act } => {
-                let answer = self.act(act, now, &mut outputs);
+                let answer = self.act(act, now, outputs);
                 let fatal = match &answer {
                     Err(NodeError::Store(error)) => Some(error.clone()),
                     _ => None,
@@ -72,20 +127,22 @@ impl Node {
             }
             Input::Tick => {
                 let events = self.pool.expire(now);
-                self.publish_pool(events, &mut outputs);
+                self.publish_pool(events, outputs);
             }
             Input::LoadPool(bytes) => {
                 let mut events = Vec::new();
                 match self.pool.load(&mut self.chain, &bytes, now, &mut events) {
                     Ok(note) => outputs.push(Output::Note(note)),
-                    Err(error) => self.fail(error, &mut outputs),
+                    Err(error) => self.fail(error, outputs),
                 }
-                self.publish_pool(events, &mut outputs);
+                self.publish_pool(events, outputs);
                 // Written anew even if nothing of it was taken.
                 self.pool_moved = true;
             }
             Input::Stop => {
                 self.stopping = true;
+                let (net, mut work) = self.net_and_work(now, outputs);
+                net.stop(&mut work);
                 if self.pool_moved {
                     outputs.push(Output::SavePool(self.pool.read().save()));
                 }
@@ -95,7 +152,6 @@ impl Node {
                 });
             }
         }
-        outputs
     }
 
     /// Our disk failed: nothing is taken from now on.
@@ -127,6 +183,9 @@ impl Node {
                 let mut events = Vec::new();
                 let taken = self.pool.submit(&mut self.chain, tx, most_rate, now, &mut events);
                 self.publish_pool(events, outputs);
+                if let Ok(txid) = &taken {
+                    self.net.own_transaction(*txid);
+                }
                 taken.map(|txid| Done::Accepted { txid })
             }
             Act::TestTransactions { txs, most_rate } => {
@@ -143,6 +202,8 @@ impl Node {
                 self.hand_on(events, now, outputs)?;
                 Ok(Done::Judged { known })
             }
+            // Taken before.
+            Act::Net(_) => Err(NodeError::Stopping),
             Act::ReconsiderBlock { hash } => {
                 let (known, events) = self.chain.reconsider(&hash)?;
                 self.hand_on(events, now, outputs)?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::net::view::NetView;
 use super::pool::SharedPool;
 use crate::consensus::scripts::ScriptVerifier;
 use crate::primitives::network::NetworkParams;
@@ -18,12 +19,14 @@ pub struct View {
     pub params: &'static NetworkParams,
     /// Unconfirmed transactions; empty until the node runs (see `Call::NEEDS_NODE`).
     pub pool: SharedPool,
+    /// Peers and connections as of a moment.
+    pub net: Arc<NetView>,
 }
 
 impl View {
     pub fn new(store: Arc<Store>, verifier: Arc<dyn ScriptVerifier>, pool: SharedPool) -> View {
         let params = store.params();
-        View { store, verifier, params, pool }
+        View { store, verifier, params, pool, net: Arc::default() }
     }
 
     /// The store itself, for checks that read all of it.

@@ -7,4 +7,5 @@ pub mod daemon;
 pub mod embedded;
 pub mod folder;
 pub mod keep;
+pub mod net;
 pub mod open;
