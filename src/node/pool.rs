@@ -127,7 +127,9 @@ impl SharedPool {
 
     /// Drops what has been here too long.
     pub(super) fn expire(&self, now: u32) -> Vec<PoolEvent> {
-        match self.read().has_expired(u64::from(now)) {
+        // Its own statement: a guard in the match would still be held at `write`.
+        let expired = self.read().has_expired(u64::from(now));
+        match expired {
             true => self.write().expire(u64::from(now)),
             false => Vec::new(),
         }
