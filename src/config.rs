@@ -22,6 +22,12 @@ pub struct Config {
     pub offline: bool,
     /// Keep no index of addresses.
     pub no_address_index: bool,
+    /// Nodes to keep a connection to, as `HOST:PORT`.
+    pub peers: Vec<String>,
+    /// Where a daemon listens: nothing for the usual port, `none` for nowhere.
+    pub listen: Option<String>,
+    /// Follow, and change nothing of our own.
+    pub readonly: bool,
 }
 
 impl Config {
@@ -63,6 +69,9 @@ mod tests {
             json: false,
             offline: false,
             no_address_index: false,
+            peers: Vec::new(),
+            listen: None,
+            readonly: false,
         };
         assert_eq!(config(&MAIN).data_folder(), Path::new("/d"));
         assert_eq!(config(&REGTEST).control_socket(), Path::new("/d/regtest/control.sock"));

@@ -13,7 +13,7 @@
 //!  5 chain        header tree, coins, best chain over the store
 //!  4 consensus    the rules
 //!    wallet       keys, descriptors, spending, PSBTs; sealed files
-//!  3 script store config
+//!  3 script p2p store config
 //!  2 primitives   transactions, blocks, hashes, amounts, networks
 //!  1 forth crypto
 //! ```
@@ -28,6 +28,7 @@ pub mod forth;
 pub mod mempool;
 pub mod miner;
 pub mod node;
+pub mod p2p;
 pub mod primitives;
 pub mod script;
 pub mod shell;

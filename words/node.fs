@@ -99,3 +99,49 @@
 \ Connect every block again from genesis: coins and indexes are made anew.
 \ > init-storage reindex-coins
 : reindex-coins ( -- )  s" coins" reindex-what ;
+\ Show the peers of this node.
+\ > init-storage peers
+: peers ( -- )  get-peer-info .json ;
+
+\ Show bytes sent and received.
+\ > init-storage net-stats
+: net-stats ( -- )  net-totals .json ;
+
+\ Show how far the sync is.
+\ > init-storage sync-status
+: sync-status ( -- )  get-sync-status .json ;
+
+\ Show who is banned.
+\ > init-storage bans
+: bans ( -- )  list-bans .json ;
+
+\ Ban an address or a network for a day.
+\ > init-storage ban 192.0.2.1
+: ban ( "address" -- )  argument ban-net ;
+
+\ Keep a connection to a node.
+\ > init-storage add-node 127.0.0.1:1
+: add-node ( "host:port" -- )  argument add-node-at ;
+
+\ Drop a peer, named by address or number.
+\ > init-storage ' disconnect catch .
+: disconnect ( "peer" -- )  argument disconnect-from ;
+
+\ Let peers connect, on an address.
+\ > init-storage start-listening 127.0.0.1:0
+: start-listening ( "address" -- )  argument start-listening-on ;
+
+\ Connect to a peer and wait for its handshake.
+\ > init-storage ' connect catch .
+: connect ( "host" "port" -- )
+  argument argument 0 0 2swap >number 2drop drop connect-to ;
+
+\ Become a replica of a node: follow it, refuse every change.
+\ > init-storage ' connect-readonly catch .
+: connect-readonly ( "host" "port" -- )
+  argument argument 0 0 2swap >number 2drop drop connect-readonly-to ;
+
+\ Wait until the chain is synced; after that many seconds THROW -266, which ends with exit code 4.
+\ > init-storage ' wait-synced catch .
+: wait-synced ( seconds -- )
+  10 * 0 ?do  synced? if unloop exit then  100 ms  loop  -266 throw ;

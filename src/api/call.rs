@@ -30,6 +30,8 @@ pub trait Call {
     /// A line for the console that works on a fresh regtest folder.
     const EXAMPLE: &'static str;
     const CLASS: Class;
+    /// It asks for what only a running node has: the pool, peers, mining.
+    const NEEDS_NODE: bool = false;
     /// Names of the parameters, in order.
     const PARAMS: &'static [&'static str] = &[];
     type In: Inputs;
@@ -63,6 +65,7 @@ pub struct Entry {
     pub example: &'static str,
     pub class: Class,
     pub runner: Runner,
+    pub needs_node: bool,
     params: fn() -> Vec<Param>,
     out: (Shape, &'static str),
     out_schema: fn() -> Value,
@@ -89,6 +92,7 @@ const fn entry<C: Call>(runner: Runner) -> Entry {
         example: C::EXAMPLE,
         class: C::CLASS,
         runner,
+        needs_node: C::NEEDS_NODE,
         params: || C::In::params(C::PARAMS),
         out: (C::Out::SHAPE, C::Out::NAME),
         out_schema: C::Out::schema,

@@ -47,6 +47,8 @@ pub enum ErrorKind {
     Unwanted,
     /// The transaction is on the chain already.
     AlreadyConfirmed,
+    /// A peer can't be reached, or there is none of that name.
+    Network,
 }
 
 struct Row {
@@ -60,7 +62,7 @@ const fn row(kind: ErrorKind, rpc_code: i64, throw_code: i64, exit_code: u8) -> 
     Row { kind, rpc_code, throw_code, exit_code }
 }
 
-const TABLE: [Row; 18] = [
+const TABLE: [Row; 19] = [
     row(ErrorKind::Parse, -32700, -256, 1),
     row(ErrorKind::InvalidRequest, -32600, -257, 1),
     row(ErrorKind::NoSuchCall, -32601, -258, 1),
@@ -79,6 +81,7 @@ const TABLE: [Row; 18] = [
     row(ErrorKind::Unhealthy, -32004, -270, 6),
     row(ErrorKind::Unwanted, -25, -271, 5),
     row(ErrorKind::AlreadyConfirmed, -27, -272, 5),
+    row(ErrorKind::Network, -29, -280, 5),
 ];
 
 impl ErrorKind {
@@ -149,10 +152,14 @@ impl From<StoreError> for CallError {
 impl From<NodeError> for CallError {
     fn from(error: NodeError) -> CallError {
         let kind = match &error {
-            NodeError::Refused { .. } => ErrorKind::Rejected,
+            NodeError::Refused { .. }
+            | NodeError::Rejected { .. }
+            | NodeError::FeeTooHigh { .. } => ErrorKind::Rejected,
             NodeError::Undecodable { .. } => ErrorKind::Undecodable,
-            NodeError::Store(_) => ErrorKind::Store,
+            NodeError::Store(_) | NodeError::Unsaved { .. } => ErrorKind::Store,
             NodeError::Stopping => ErrorKind::NoNode,
+            NodeError::Network { .. } => ErrorKind::Network,
+            NodeError::ReadOnly => ErrorKind::Forbidden,
         };
         CallError::new(kind, error.to_string())
     }

@@ -3,7 +3,7 @@
 //! To add one: an `impl` in `calls/` and its line here. A call that is left out does not build.
 
 use super::call::{Entry, act, read};
-use super::calls::{address, chain, coins, script, system, tx};
+use super::calls::{address, chain, coins, net, script, system, tx};
 use super::error::{CallError, ErrorKind};
 
 /// All calls.
@@ -37,6 +37,25 @@ pub static CALLS: &[Entry] = &[
     act::<address::ReindexStep>(),
     act::<system::InvalidateBlock>(),
     act::<system::ReconsiderBlock>(),
+    act::<net::StartNetwork>(),
+    act::<net::StartListening>(),
+    act::<net::StopListening>(),
+    act::<net::Connect>(),
+    act::<net::ConnectReadonly>(),
+    act::<net::Disconnect>(),
+    act::<net::AddNode>(),
+    act::<net::SetBan>(),
+    act::<net::ClearBans>(),
+    act::<net::SetActive>(),
+    act::<net::Ping>(),
+    read::<net::PeerCount>(),
+    read::<net::IsSynced>(),
+    read::<net::PeerInfo>(),
+    read::<net::NetworkInfo>(),
+    read::<net::NetTotals>(),
+    read::<net::ListBanned>(),
+    read::<net::AddedNodes>(),
+    read::<net::SyncStatus>(),
 ];
 
 /// The entry of a method.

@@ -74,6 +74,20 @@ fn command() -> Command {
                 .value_name("FOLDER")
                 .help("Where data is kept (default ~/.forthcoin)"),
         )
+        .arg(
+            Arg::new("peer")
+                .long("peer")
+                .value_name("HOST:PORT")
+                .action(ArgAction::Append)
+                .help("Keep a connection to a node; repeatable"),
+        )
+        .arg(
+            Arg::new("listen")
+                .long("listen")
+                .value_name("ADDRESS")
+                .help("Where a daemon lets peers connect; none: nowhere"),
+        )
+        .arg(flag("readonly", "Follow the chain, refuse every change"))
         .arg(flag("json", "Show JSON instead of pictures"))
         .arg(flag("offline", "Open no chain and no socket"))
         .arg(flag("no-address-index", "Keep no index of addresses, and drop one that is there"))
@@ -120,6 +134,14 @@ pub fn read(
     let data_root = datadir
         .or_else(|| from_env("FORTHCOIN_DATADIR"))
         .map_or_else(|| config::default_data_root(&env), PathBuf::from);
+    let peers: Vec<String> = match matches.get_many::<String>("peer") {
+        Some(peers) => peers.cloned().collect(),
+        None => from_env("FORTHCOIN_PEER")
+            .map(|list| list.split(',').map(|peer| peer.trim().to_owned()).collect())
+            .unwrap_or_default(),
+    };
+    let listen =
+        matches.get_one::<String>("listen").cloned().or_else(|| from_env("FORTHCOIN_LISTEN"));
     Ok(Arguments {
         config: Config {
             params,
@@ -127,6 +149,9 @@ pub fn read(
             json: switched("json"),
             offline: switched("offline"),
             no_address_index: switched("no-address-index"),
+            peers,
+            listen,
+            readonly: switched("readonly"),
         },
         network_named: named.is_some() || network_env.is_some(),
         sources,

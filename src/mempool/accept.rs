@@ -79,18 +79,30 @@ impl Pool {
         events: &mut Vec<PoolEvent>,
     ) -> Result<Txid, PoolError> {
         let verdict = self.test(tx, around, now, terms)?;
+        Ok(self.take(verdict, around.branch.height(), now, terms, events)?)
+    }
+
+    /// Takes what `test` has just found good, at the tip's `height`; costs no script.
+    pub fn take(
+        &mut self,
+        verdict: Verdict,
+        height: Height,
+        now: u64,
+        terms: Terms,
+        events: &mut Vec<PoolEvent>,
+    ) -> Result<Txid, Reject> {
         let tracked = !terms.returning && verdict.entry.ancestors.count == 0;
         let (txid, rate) = (verdict.txid, verdict.entry.fee_rate());
         events.extend(self.remove(&verdict.replaces, Removal::Replaced));
         if tracked {
-            self.estimator.enter(txid, rate, around.branch.height());
+            self.estimator.enter(txid, rate, height);
         }
         events.push(self.insert(verdict.entry));
         if !terms.returning {
             events.extend(self.expire(now));
             events.extend(self.trim(now));
             if self.get(&txid).is_none() {
-                return Err(Reject::PoolFull.into());
+                return Err(Reject::PoolFull);
             }
         }
         Ok(txid)
@@ -98,7 +110,7 @@ impl Pool {
 
     /// What `accept` would say; takes nothing.
     pub fn test(
-        &mut self,
+        &self,
         tx: Arc<Transaction>,
         around: &mut Around<'_>,
         now: u64,
@@ -220,7 +232,7 @@ impl Pool {
         Err(Reject::MissingInputs { missing }.into())
     }
 
-    fn check_fee(&mut self, fee: Amount, vsize: usize, now: u64) -> Result<(), Reject> {
+    fn check_fee(&self, fee: Amount, vsize: usize, now: u64) -> Result<(), Reject> {
         let relay = self.policy.min_relay.fee(vsize);
         let pool = self.min_fee_rate(now).fee(vsize);
         if pool > relay && fee < pool {

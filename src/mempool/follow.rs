@@ -108,6 +108,16 @@ impl Pool {
                 }
             }
         }
+        events.extend(self.sweep(around, now)?);
+        Ok(events)
+    }
+
+    /// Drops what could no longer stand in the next block, is too old, or has no room.
+    pub fn sweep(
+        &mut self,
+        around: &mut Around<'_>,
+        now: u64,
+    ) -> Result<Vec<PoolEvent>, StoreError> {
         let mut stale = Vec::new();
         let all: Vec<Txid> = self.in_order().iter().map(|entry| entry.txid).collect();
         for txid in all {
@@ -115,7 +125,7 @@ impl Pool {
                 stale.push(txid);
             }
         }
-        events.extend(self.remove_with_descendants(stale, Removal::Reorganised));
+        let mut events = self.remove_with_descendants(stale, Removal::Reorganised);
         events.extend(self.expire(now));
         events.extend(self.trim(now));
         Ok(events)

@@ -419,6 +419,12 @@ impl Pool {
         self.remove(&all, why)
     }
 
+    /// Something has been here too long.
+    pub fn has_expired(&self, now: u64) -> bool {
+        let until = now.saturating_sub(self.policy.expiry_s);
+        self.by_time.first().is_some_and(|(time, _)| *time < until)
+    }
+
     /// Removes what has been here too long. `now` is in seconds since 1970.
     pub fn expire(&mut self, now: u64) -> Vec<PoolEvent> {
         let until = now.saturating_sub(self.policy.expiry_s);
@@ -429,6 +435,7 @@ impl Pool {
 
     /// Evicts the worst until the pool fits its memory; the floor rises above what was evicted.
     pub(super) fn trim(&mut self, now: u64) -> Vec<PoolEvent> {
+        self.floor = self.floor_at(now);
         let mut events = Vec::new();
         while self.bytes > self.policy.max_bytes {
             let Some((_, worst)) = self.by_score.first().copied() else { break };
@@ -444,14 +451,23 @@ impl Pool {
 
     /// A block has come: the floor may sink again.
     pub(super) fn block_came(&mut self, now: u64) {
-        self.floor.may_sink = true;
-        self.floor.changed_at = now;
+        self.floor = Floor { may_sink: true, changed_at: now, ..self.floor_at(now) };
     }
 
-    /// The rate that a transaction must pay to come in: what relaying costs, or more after
+    /// The rate that a transaction must pay to come in at `now`: what relaying costs, or more after
     /// evictions. Sinks by half in twelve hours, faster when the pool is far from full.
-    pub fn min_fee_rate(&mut self, now: u64) -> FeeRate {
-        let floor = &mut self.floor;
+    pub fn min_fee_rate(&self, now: u64) -> FeeRate {
+        let floor = self.floor_at(now);
+        let raised = FeeRate { per_kvb: floor.per_kvb.ceil() as i64 };
+        match floor.per_kvb > 0.0 {
+            true => raised.max(self.policy.incremental).max(self.policy.min_relay),
+            false => self.policy.min_relay,
+        }
+    }
+
+    /// The floor as it has sunk until `now`.
+    fn floor_at(&self, now: u64) -> Floor {
+        let mut floor = self.floor;
         if floor.may_sink && floor.per_kvb > 0.0 && now > floor.changed_at + FLOOR_STEP_S {
             let half_life = match self.bytes {
                 bytes if bytes < self.policy.max_bytes / 4 => FLOOR_HALF_LIFE_S / 4.0,
@@ -465,11 +481,7 @@ impl Pool {
                 floor.per_kvb = 0.0;
             }
         }
-        let raised = FeeRate { per_kvb: floor.per_kvb.ceil() as i64 };
-        match floor.per_kvb > 0.0 {
-            true => raised.max(self.policy.incremental).max(self.policy.min_relay),
-            false => self.policy.min_relay,
-        }
+        floor
     }
 
     /// Checks what must always hold; for tests and the simulator.

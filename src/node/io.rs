@@ -1,11 +1,18 @@
 //! What goes into a node and what comes out of it, as values.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::net::io::{NetAct, NetDone, NetEvent, NetOutput};
 use crate::chain::event::ChainEvent;
 use crate::chain::reindex::{Built, Reindex};
+use crate::mempool::policy::FeeRate;
+use crate::mempool::pool::PoolEvent;
+use crate::mempool::reject::Reject;
+use crate::primitives::amount::Amount;
 use crate::primitives::block::Height;
-use crate::primitives::id::BlockHash;
+use crate::primitives::id::{BlockHash, Txid};
+use crate::primitives::tx::Transaction;
 use crate::store::error::StoreError;
 
 /// Something asked of the node that changes it or needs it whole.
@@ -24,10 +31,19 @@ pub enum Act {
     Invalidate { hash: BlockHash },
     /// Take back that a block, what it builds on and what builds on it are invalid.
     Reconsider { hash: BlockHash },
+    /// Take a transaction into the pool; refused if it pays over `most_rate`.
+    SubmitTransaction { tx: Arc<Transaction>, most_rate: Option<FeeRate> },
+    /// Say of each transaction whether the pool would take it, each after those before it in the
+    /// list; take none.
+    TestTransactions { txs: Vec<Arc<Transaction>>, most_rate: Option<FeeRate> },
+    /// Put the pool on the disk.
+    SavePool,
+    /// Something about peers and connections.
+    Net(NetAct),
 }
 
 /// How an act ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Done {
     Imported(ImportReport),
     /// The block is on the chain or stored beside it, or why not, in BIP22's words.
@@ -37,6 +53,29 @@ pub enum Done {
     Built(Option<Built>),
     /// The block was known and its standing has changed.
     Judged(bool),
+    /// The pool has the transaction now.
+    Accepted {
+        txid: Txid,
+    },
+    Tested(Vec<TestReport>),
+    PoolSaved,
+    Net(NetDone),
+}
+
+/// What the pool would say of a transaction.
+#[derive(Debug, Clone)]
+pub struct TestReport {
+    pub tx: Arc<Transaction>,
+    pub verdict: Result<TestedFee, NodeError>,
+}
+
+/// A transaction that the pool would take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestedFee {
+    pub fee: Amount,
+    /// Virtual bytes as policy counts them.
+    pub vsize: usize,
+    pub replaces: HashSet<Txid>,
 }
 
 /// What became of a batch of blocks.
@@ -58,6 +97,12 @@ pub struct ImportReport {
 pub enum Input {
     /// An act and the ticket under which its answer comes back.
     Act { ticket: u64, act: Act },
+    /// Time has passed.
+    Tick,
+    /// Something happened on the network; `ms` is in milliseconds since 1970.
+    Net { ms: u64, event: NetEvent },
+    /// What `Output::SavePool` gave to an earlier run.
+    LoadPool(Vec<u8>),
     /// Stop in order: flush and answer no more.
     Stop,
 }
@@ -70,20 +115,41 @@ pub enum Output {
         answer: Result<Done, NodeError>,
     },
     Event(Arc<ChainEvent>),
+    Pool(PoolEvent),
+    Net(NetOutput),
+    /// Bytes to keep until the next start, for `Input::LoadPool`.
+    SavePool(Vec<u8>),
+    /// Something that the operator should read in the log.
+    Note(String),
     /// Our disk failed: the node must stop.
     Fatal(StoreError),
     Stopped,
 }
 
 /// Why an act was not done.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum NodeError {
     #[error("the block is refused: {reason}")]
     Refused { reason: String },
     #[error("the bytes are not a block: {reason}")]
     Undecodable { reason: String },
+    /// The pool does not take the transaction.
+    #[error("{}: {reject}", .reject.reason())]
+    Rejected { reject: Reject },
+    #[error(
+        "the transaction pays {fee}, over the limit of {most}: raise maxfeerate if that is meant"
+    )]
+    FeeTooHigh { fee: Amount, most: Amount },
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the pool could not be saved in {reason}")]
+    Unsaved { reason: String },
+    #[error("{reason}")]
+    Network { reason: String },
+    #[error(
+        "this node is a replica (--readonly): it changes nothing, ask the node that it follows"
+    )]
+    ReadOnly,
     #[error("the node is stopping")]
     Stopping,
 }

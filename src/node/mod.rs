@@ -1,5 +1,10 @@
 //! The whole node as one sans-IO state machine, and the published view that reads run on.
 
 pub mod io;
+pub mod net;
+pub mod pool;
 pub mod state;
 pub mod view;
+
+#[cfg(test)]
+mod tests;

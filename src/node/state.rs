@@ -4,6 +4,10 @@
 use std::sync::Arc;
 
 use super::io::{Act, Done, ImportReport, Input, NodeError, Output};
+use super::net::acts::allowed_readonly;
+use super::net::state::Net;
+use super::net::work::Work;
+use super::pool::SharedPool;
 use super::view::View;
 use crate::chain::error::{BlockError, Standing};
 use crate::chain::event::ChainEvent;
@@ -11,6 +15,7 @@ use crate::chain::import::{ImportError, Importer, Place};
 use crate::chain::reindex::{Built, STEP};
 use crate::chain::state::Chain;
 use crate::consensus::scripts::ScriptVerifier;
+use crate::mempool::pool::{Pool, PoolEvent};
 use crate::primitives::network::NetworkParams;
 use crate::store::db::Store;
 use crate::store::error::StoreError;
@@ -21,15 +26,26 @@ pub struct Node {
     chain: Chain,
     store: Arc<Store>,
     verifier: Arc<dyn ScriptVerifier>,
+    pool: SharedPool,
+    /// The pool is not as it was last saved.
+    pool_moved: bool,
     importer: Importer,
+    net: Net,
     stopping: bool,
 }
 
 impl Node {
     /// A node on an open store. Only the tip is read; the header tree waits for the first act.
-    pub fn open(store: Arc<Store>, verifier: Arc<dyn ScriptVerifier>) -> Result<Node, StoreError> {
+    /// `pool` should share its script cache with `verifier`, so that no script runs twice.
+    pub fn open(
+        store: Arc<Store>,
+        verifier: Arc<dyn ScriptVerifier>,
+        pool: Pool,
+    ) -> Result<Node, StoreError> {
         let chain = Chain::open(Arc::clone(&store), Arc::clone(&verifier))?;
-        Ok(Node { chain, store, verifier, importer: Importer::default(), stopping: false })
+        let (pool, importer) = (SharedPool::new(pool), Importer::default());
+        let net = Net::new(store.params());
+        Ok(Node { chain, store, verifier, pool, pool_moved: false, importer, net, stopping: false })
     }
 
     pub fn params(&self) -> &'static NetworkParams {
@@ -38,7 +54,30 @@ impl Node {
 
     /// What reads run on from now on.
     pub fn view(&self) -> View {
-        View::new(Arc::clone(&self.store), Arc::clone(&self.verifier), true)
+        let (store, verifier) = (Arc::clone(&self.store), Arc::clone(&self.verifier));
+        let mut view = View::new(store, verifier, self.pool.clone());
+        view.net = self.net.view();
+        view
+    }
+
+    /// The network side, for those who set it up and look at it.
+    pub fn net(&mut self) -> &mut Net {
+        &mut self.net
+    }
+
+    /// The chain, for those who check it.
+    pub fn chain(&mut self) -> &mut Chain {
+        &mut self.chain
+    }
+
+    /// The network side and what it works on.
+    fn net_and_work<'a>(
+        &'a mut self,
+        now: u32,
+        out: &'a mut Vec<Output>,
+    ) -> (&'a mut Net, Work<'a>) {
+        let Node { chain, pool, pool_moved, net, .. } = self;
+        (net, Work { chain, pool, pool_moved, now, out })
     }
 
     /// One step of what must be done before the node is of full use: indexes that an earlier version
@@ -50,12 +89,39 @@ impl Node {
     /// Takes one input at `now` (seconds since 1970).
     pub fn step(&mut self, input: Input, now: u32) -> Vec<Output> {
         let mut outputs = Vec::new();
+        self.take(input, now, &mut outputs);
+        if !self.stopping {
+            let (net, mut work) = self.net_and_work(now, &mut outputs);
+            if let Err(error) = net.follow(0, &mut work) {
+                self.fail(error, &mut outputs);
+            }
+        }
+        outputs
+    }
+
+    fn take(&mut self, input: Input, now: u32, outputs: &mut Vec<Output>) {
         match input {
             Input::Act { ticket, .. } if self.stopping => {
                 outputs.push(Output::Reply { ticket, answer: Err(NodeError::Stopping) });
             }
+            Input::Act { ticket, act } if self.net.is_readonly() && !allowed_readonly(&act) => {
+                outputs.push(Output::Reply { ticket, answer: Err(NodeError::ReadOnly) });
+            }
+            Input::Act { ticket, act: Act::Net(act) } => {
+                let (net, mut work) = self.net_and_work(now, outputs);
+                if let Some(answer) = net.act(ticket, act, &mut work) {
+                    outputs.push(Output::Reply { ticket, answer });
+                }
+            }
+            Input::Net { .. } if self.stopping => {}
+            Input::Net { ms, event } => {
+                let (net, mut work) = self.net_and_work(now, outputs);
+                if let Err(error) = net.event(event, ms, &mut work) {
+                    self.fail(error, outputs);
+                }
+            }
             Input::Act { ticket, act } => {
-                let answer = self.act(act, now, &mut outputs);
+                let answer = self.act(act, now, outputs);
                 let fatal = match &answer {
                     Err(NodeError::Store(error)) => Some(error.clone()),
                     _ => None,
@@ -66,15 +132,39 @@ impl Node {
                     outputs.push(Output::Fatal(error));
                 }
             }
+            Input::Tick => {
+                let events = self.pool.expire(now);
+                self.publish_pool(events, outputs);
+            }
+            Input::LoadPool(bytes) => {
+                let mut events = Vec::new();
+                match self.pool.load(&mut self.chain, &bytes, now, &mut events) {
+                    Ok(note) => outputs.push(Output::Note(note)),
+                    Err(error) => self.fail(error, outputs),
+                }
+                self.publish_pool(events, outputs);
+                // Written anew even if nothing of it was taken.
+                self.pool_moved = true;
+            }
             Input::Stop => {
                 self.stopping = true;
+                let (net, mut work) = self.net_and_work(now, outputs);
+                net.stop(&mut work);
+                if self.pool_moved {
+                    outputs.push(Output::SavePool(self.pool.read().save()));
+                }
                 outputs.push(match self.chain.flush() {
                     Ok(()) => Output::Stopped,
                     Err(error) => Output::Fatal(error),
                 });
             }
         }
-        outputs
+    }
+
+    /// Our disk failed: nothing is taken from now on.
+    fn fail(&mut self, error: StoreError, outputs: &mut Vec<Output>) {
+        self.stopping = true;
+        outputs.push(Output::Fatal(error));
     }
 
     fn act(&mut self, act: Act, now: u32, outputs: &mut Vec<Output>) -> Result<Done, NodeError> {
@@ -82,7 +172,7 @@ impl Node {
             Act::ImportBlocks { blocks } => self.import(blocks, now, outputs).map(Done::Imported),
             Act::SubmitBlock { block } => match self.chain.accept_block(block, now) {
                 Ok(accepted) => {
-                    publish(accepted.events, outputs);
+                    self.hand_on(accepted.events, now, outputs)?;
                     Ok(Done::Submitted(match accepted.standing {
                         Standing::Active => None,
                         Standing::Known => Some("duplicate".to_owned()),
@@ -108,15 +198,53 @@ impl Node {
             }
             Act::Invalidate { hash } => {
                 let (known, events) = self.chain.invalidate(&hash)?;
-                publish(events, outputs);
+                self.hand_on(events, now, outputs)?;
                 Ok(Done::Judged(known))
             }
             Act::Reconsider { hash } => {
                 let (known, events) = self.chain.reconsider(&hash)?;
-                publish(events, outputs);
+                self.hand_on(events, now, outputs)?;
                 Ok(Done::Judged(known))
             }
+            Act::SubmitTransaction { tx, most_rate } => {
+                let mut events = Vec::new();
+                let taken = self.pool.submit(&mut self.chain, tx, most_rate, now, &mut events);
+                self.publish_pool(events, outputs);
+                if let Ok(txid) = &taken {
+                    self.net.own_transaction(*txid);
+                }
+                taken.map(|txid| Done::Accepted { txid })
+            }
+            Act::TestTransactions { txs, most_rate } => {
+                let reports = self.pool.test_all(&mut self.chain, txs, most_rate, now)?;
+                Ok(Done::Tested(reports))
+            }
+            Act::SavePool => {
+                self.pool_moved = false;
+                outputs.push(Output::SavePool(self.pool.read().save()));
+                Ok(Done::PoolSaved)
+            }
+            // Taken before.
+            Act::Net(_) => Err(NodeError::Stopping),
         }
+    }
+
+    /// Hands on what happened to the chain: to the pool first, then to whoever listens.
+    fn hand_on(
+        &mut self,
+        events: Vec<ChainEvent>,
+        now: u32,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), StoreError> {
+        let pool_events = self.pool.follow(&mut self.chain, &events, now)?;
+        publish(events, outputs);
+        self.publish_pool(pool_events, outputs);
+        Ok(())
+    }
+
+    fn publish_pool(&mut self, events: Vec<PoolEvent>, outputs: &mut Vec<Output>) {
+        self.pool_moved |= !events.is_empty();
+        outputs.extend(events.into_iter().map(Output::Pool));
     }
 
     /// Takes a batch of blocks in bulk.
@@ -130,7 +258,10 @@ impl Node {
         let blocks =
             blocks.into_iter().enumerate().map(|(index, b)| (place_of(index), b)).collect();
         let taken = self.importer.take_blocks(&mut self.chain, blocks, now);
+        // In bulk the blocks themselves are not told.
         publish(self.importer.take_events(), outputs);
+        let swept = self.pool.sweep(&mut self.chain, now)?;
+        self.publish_pool(swept, outputs);
         let refused = match taken {
             Ok(()) => None,
             Err(ImportError::Block { error: BlockError::Store(error), .. }) => {
@@ -169,9 +300,11 @@ fn publish(events: Vec<ChainEvent>, outputs: &mut Vec<Output>) {
 mod tests {
     use super::*;
     use crate::consensus::maker::{self, Parent};
+    use crate::mempool::policy::Policy;
     use crate::primitives::block::Block;
     use crate::primitives::codec::Encode;
     use crate::primitives::network::REGTEST;
+    use crate::script::check::ScriptCache;
 
     const NOW: u32 = 2_000_000_000;
 
@@ -194,7 +327,8 @@ mod tests {
     #[test]
     fn blocks_are_answered_as_bip22_says_and_can_be_left_and_taken_back() {
         let store = Arc::new(Store::memory(&REGTEST).expect("memory"));
-        let mut node = Node::open(store, Arc::new(maker::engine())).expect("opens");
+        let pool = Pool::new(Policy::default(), Arc::new(ScriptCache::new([1; 32], 100)));
+        let mut node = Node::open(store, Arc::new(maker::engine()), pool).expect("opens");
         let first = maker::block(Parent::genesis(&REGTEST), 0, vec![]);
         let second =
             maker::block(Parent::of(&first, crate::primitives::block::Height(1)), 0, vec![]);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::net::view::NetView;
+use super::pool::SharedPool;
 use crate::consensus::scripts::ScriptVerifier;
 use crate::primitives::network::NetworkParams;
 use crate::store::db::Store;
@@ -15,14 +17,16 @@ pub struct View {
     store: Arc<Store>,
     verifier: Arc<dyn ScriptVerifier>,
     pub params: &'static NetworkParams,
-    /// A node thread runs; otherwise the folder is only read.
-    pub running: bool,
+    /// Unconfirmed transactions; empty until the node runs (see `Call::NEEDS_NODE`).
+    pub pool: SharedPool,
+    /// Peers and connections as of a moment.
+    pub net: Arc<NetView>,
 }
 
 impl View {
-    pub fn new(store: Arc<Store>, verifier: Arc<dyn ScriptVerifier>, running: bool) -> View {
+    pub fn new(store: Arc<Store>, verifier: Arc<dyn ScriptVerifier>, pool: SharedPool) -> View {
         let params = store.params();
-        View { store, verifier, params, running }
+        View { store, verifier, params, pool, net: Arc::default() }
     }
 
     /// The store itself, for checks that read all of it.

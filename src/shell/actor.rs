@@ -1,26 +1,43 @@
 //! The node thread: owns the node, feeds it inputs and carries out its outputs.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
 
-use super::clock::now_s;
+use super::clock::{now_ms, now_s};
+use super::keep;
+use super::net::Reactor;
 use crate::api::call::Runner;
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::table;
 use crate::api::wire::Request;
 use crate::node::io::{Act, Done, Input, NodeError, Output};
+use crate::node::net::io::{NetEvent, NetOutput};
 use crate::node::state::Node;
 use crate::node::view::View;
+use crate::store::error::StoreError;
 
 /// Acts that may wait for the node; who comes later waits for a place.
-const INBOX_LIMIT: usize = 64;
+const INBOX_LIMIT: usize = 128;
+
+/// How often the node hears that time has passed.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How often, once there is a network.
+const NET_TICK: Duration = Duration::from_millis(100);
+
+/// What the network keeps between runs, in the data folder.
+const PEERS_FILE: &str = "peers.txt";
 
 enum Message {
+    /// Something from the network, and the permit that it holds until it is done.
+    Net(NetEvent, tokio::sync::OwnedSemaphorePermit),
     Act(Act, Sender<Result<Done, NodeError>>),
     Stop,
 }
@@ -40,16 +57,19 @@ pub struct Actor {
 
 impl Actor {
     /// Puts `node` on a thread of its own. `on_fatal` is called when the disk fails.
+    /// Unconfirmed transactions are kept in `pool_file` between runs.
     pub fn start(
         node: Node,
+        pool_file: PathBuf,
         on_fatal: impl FnOnce(String) + Send + 'static,
     ) -> std::io::Result<Actor> {
         let view = Arc::new(ArcSwap::from_pointee(node.view()));
         let (inbox, messages) = sync_channel(INBOX_LIMIT);
         let published = Arc::clone(&view);
-        let thread = std::thread::Builder::new()
-            .name("node".to_owned())
-            .spawn(move || run(node, &messages, &published, on_fatal))?;
+        let thread = std::thread::Builder::new().name("node".to_owned()).spawn({
+            let inbox = inbox.clone();
+            move || run(node, &messages, inbox, &published, &pool_file, on_fatal)
+        })?;
         Ok(Actor { handle: Handle { inbox, view }, thread })
     }
 
@@ -81,7 +101,8 @@ impl Handle {
         }
     }
 
-    fn act(&self, act: Act) -> Result<Done, CallError> {
+    /// Asks the node to do something and waits for it.
+    pub fn act(&self, act: Act) -> Result<Done, CallError> {
         let (answer, answers) = channel();
         let stopping = || CallError::from(NodeError::Stopping);
         self.inbox.send(Message::Act(act, answer)).map_err(|_| stopping())?;
@@ -89,45 +110,146 @@ impl Handle {
     }
 }
 
+/// Who waits for the answer to which act.
+type Waiting = HashMap<u64, Sender<Result<Done, NodeError>>>;
+
 fn run(
     mut node: Node,
     messages: &Receiver<Message>,
+    inbox: SyncSender<Message>,
     published: &ArcSwap<View>,
+    pool_file: &Path,
     on_fatal: impl FnOnce(String),
 ) {
-    let mut waiting: HashMap<u64, Sender<Result<Done, NodeError>>> = HashMap::new();
+    let mut waiting = Waiting::new();
+    let mut sockets = Sockets { inbox, reactor: None, opened: false };
+    let mut last_tick = Instant::now();
+    let peers_file = pool_file.with_file_name(PEERS_FILE);
     let mut next_ticket = 0;
-    // All handles gone is a stop, too.
-    while let Ok(message) = messages.recv() {
-        let input = match message {
-            Message::Act(act, answer) => {
+    let mut input = match keep::read(pool_file) {
+        Ok(saved) => saved.map_or(Input::Tick, Input::LoadPool),
+        Err(e) => {
+            eprintln!(
+                "forthcoin: {} can't be read: {e}; the pool starts empty",
+                pool_file.display()
+            );
+            Input::Tick
+        }
+    };
+    let mut held = None;
+    loop {
+        let stopping = matches!(input, Input::Stop);
+        let outputs = sockets.carry_out(node.step(input, now_s()), &peers_file);
+        drop(held.take());
+        published.store(Arc::new(node.view()));
+        if let Err(error) = carry_out(outputs, &mut waiting, pool_file) {
+            return on_fatal(error.to_string());
+        }
+        if stopping {
+            return;
+        }
+        if std::mem::take(&mut sockets.opened) {
+            let saved = keep::read(&peers_file).ok().flatten().unwrap_or_default();
+            let saved = String::from_utf8_lossy(&saved).into_owned();
+            let mut seed = [0; 8];
+            // Without entropy peers could tell where we connect, which is no reason to stop.
+            let _ = getrandom::fill(&mut seed);
+            let event = NetEvent::Opened { seed: u64::from_le_bytes(seed), saved };
+            input = Input::Net { ms: now_ms(), event };
+            continue;
+        }
+        let tick = if sockets.reactor.is_some() { NET_TICK } else { TICK };
+        if sockets.reactor.is_some() && last_tick.elapsed() >= NET_TICK {
+            last_tick = Instant::now();
+            input = Input::Net { ms: now_ms(), event: NetEvent::Tick };
+            continue;
+        }
+        input = match messages.recv_timeout(tick) {
+            Ok(Message::Net(event, permit)) => {
+                held = Some(permit);
+                Input::Net { ms: now_ms(), event }
+            }
+            Ok(Message::Act(act, answer)) => {
                 next_ticket += 1;
                 waiting.insert(next_ticket, answer);
                 Input::Act { ticket: next_ticket, act }
             }
-            Message::Stop => break,
+            Err(RecvTimeoutError::Timeout) => Input::Tick,
+            // All handles gone is a stop, too.
+            Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => Input::Stop,
         };
-        let outputs = node.step(input, now_s());
-        published.store(Arc::new(node.view()));
+    }
+}
+
+/// The network's sockets, from its first use on.
+struct Sockets {
+    inbox: SyncSender<Message>,
+    reactor: Option<Reactor>,
+    /// The node waits for `NetEvent::Opened`.
+    opened: bool,
+}
+
+impl Sockets {
+    /// Does what is for the network; the rest goes back.
+    fn carry_out(&mut self, outputs: Vec<Output>, peers_file: &Path) -> Vec<Output> {
+        let mut rest = Vec::new();
         for output in outputs {
             match output {
-                Output::Reply { ticket, answer } => {
-                    if let Some(asker) = waiting.remove(&ticket) {
-                        // An asker that has left needs no answer.
-                        let _ = asker.send(answer);
+                Output::Net(NetOutput::Open) => {
+                    let inbox = self.inbox.clone();
+                    let sink = move |event, permit| inbox.send(Message::Net(event, permit)).is_ok();
+                    match Reactor::start(Arc::new(sink)) {
+                        Ok(reactor) => (self.reactor, self.opened) = (Some(reactor), true),
+                        Err(e) => eprintln!("forthcoin: the network can't start: {e}"),
                     }
                 }
-                Output::Event(_) | Output::Stopped => {}
-                Output::Fatal(error) => {
-                    on_fatal(error.to_string());
-                    return;
+                Output::Net(NetOutput::Save(text)) => {
+                    if let Err(e) = keep::replace(peers_file, text.as_bytes()) {
+                        eprintln!("forthcoin: {} can't be saved: {e}", peers_file.display());
+                    }
                 }
+                Output::Net(output) => {
+                    if let Some(reactor) = &self.reactor {
+                        reactor.carry_out(output);
+                    }
+                }
+                other => rest.push(other),
             }
         }
+        rest
     }
-    for output in node.step(Input::Stop, now_s()) {
-        if let Output::Fatal(error) = output {
-            return on_fatal(error.to_string());
+}
+
+/// Does what the node wants done; the error is its own end.
+fn carry_out(
+    outputs: Vec<Output>,
+    waiting: &mut Waiting,
+    pool_file: &Path,
+) -> Result<(), StoreError> {
+    let mut unsaved = None;
+    for output in outputs {
+        match output {
+            Output::Reply { ticket, answer } => {
+                let answer = match (answer, unsaved.take()) {
+                    (Ok(Done::PoolSaved), Some(reason)) => Err(NodeError::Unsaved { reason }),
+                    (answer, _) => answer,
+                };
+                if let Some(asker) = waiting.remove(&ticket) {
+                    // An asker that has left needs no answer.
+                    let _ = asker.send(answer);
+                }
+            }
+            Output::Event(_) | Output::Pool(_) | Output::Net(_) | Output::Stopped => {}
+            Output::SavePool(bytes) => {
+                if let Err(e) = keep::replace(pool_file, &bytes) {
+                    let reason = format!("{}: {e}", pool_file.display());
+                    eprintln!("forthcoin: the pool can't be saved: {reason}");
+                    unsaved = Some(reason);
+                }
+            }
+            Output::Note(text) => eprintln!("forthcoin: {text}"),
+            Output::Fatal(error) => return Err(error),
         }
     }
+    Ok(())
 }

@@ -11,6 +11,8 @@ use super::embedded::Running;
 use super::folder::{self, Holding};
 use crate::api::error::{CallError, ErrorKind};
 use crate::config::Config;
+use crate::node::io::Act;
+use crate::node::net::io::NetAct;
 
 /// A node that runs until a signal or its own console ends it.
 pub struct Daemon {
@@ -28,7 +30,13 @@ impl Daemon {
             CallError::new(ErrorKind::Internal, format!("signals can't be heard: {e}"))
         };
         let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(failed)?;
-        let running = Arc::new(Mutex::new(Some(Running::start(held)?)));
+        let started = Running::start(held)?;
+        if let Err(error) = go_online(&started, config) {
+            // What was asked for by name must work; the node stops in order.
+            started.stop()?;
+            return Err(error);
+        }
+        let running = Arc::new(Mutex::new(Some(started)));
         let ours = Arc::clone(&running);
         std::thread::Builder::new()
             .name("signals".to_owned())
@@ -59,6 +67,26 @@ impl Daemon {
     pub fn stop(&self) -> Result<(), CallError> {
         stop(&self.running)
     }
+}
+
+/// Listens and adds the nodes of the command line.
+fn go_online(running: &Running, config: &Config) -> Result<(), CallError> {
+    let ask = |act| running.actor.handle.act(Act::Net(act)).map(|_| ());
+    if config.readonly {
+        ask(NetAct::SetReadonly)?;
+    }
+    match config.listen.as_deref() {
+        Some("none") => {}
+        Some(address) => ask(NetAct::Listen { address: Some(address.to_owned()) })?,
+        None if config.params.p2p_by_default => {
+            // The usual port may be another node's: this one can still dial.
+            if let Err(e) = ask(NetAct::Listen { address: None }) {
+                eprintln!("forthcoin: {e}; others can't connect to this node");
+            }
+        }
+        None => {}
+    }
+    config.peers.iter().try_for_each(|peer| ask(NetAct::AddNode { target: peer.clone() }))
 }
 
 fn stop(running: &Mutex<Option<Running>>) -> Result<(), CallError> {

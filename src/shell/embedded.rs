@@ -9,14 +9,24 @@ use serde_json::Value;
 use super::actor::Actor;
 use super::control::ControlServer;
 use super::folder::{Held, Holding, say};
+use super::keep::POOL_FILE;
 use crate::api::call::Runner;
 use crate::api::door::Door;
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::table;
 use crate::api::wire::Request;
 use crate::config::Config;
+use crate::consensus::scripts::ScriptEngine;
+use crate::mempool::policy::Policy;
+use crate::mempool::pool::Pool;
+use crate::node::pool::SharedPool;
 use crate::node::state::Node;
 use crate::node::view::View;
+use crate::script::check::ScriptCache;
+use crate::store::db::Store;
+
+/// Verified transactions that are remembered until a block has them.
+const SCRIPT_CACHE_ENTRIES: usize = 200_000;
 
 /// How often a long start says where it is.
 const SAY_EVERY: Duration = Duration::from_secs(2);
@@ -36,9 +46,10 @@ impl Running {
         };
         let socket = held.config.control_socket();
         say(&held.config, Holding::Starting);
-        let mut node = Node::open(held.store, held.engine)?;
+        let mut node = open_node(held.store)?;
         warm_up(&mut node)?;
-        let actor = Actor::start(node, |why| {
+        let pool_file = held.config.data_folder().join(POOL_FILE);
+        let actor = Actor::start(node, pool_file, |why| {
             eprintln!("forthcoin: the node stops: {why}");
         })
         .map_err(failed)?;
@@ -74,6 +85,17 @@ fn warm_up(node: &mut Node) -> Result<(), CallError> {
     Ok(())
 }
 
+/// A node whose pool and script engine share what they have verified.
+fn open_node(store: Arc<Store>) -> Result<Node, CallError> {
+    let mut salt = [0; 32];
+    getrandom::fill(&mut salt).map_err(|e| {
+        CallError::new(ErrorKind::Internal, format!("the system gives no random bytes: {e}"))
+    })?;
+    let cache = Arc::new(ScriptCache::new(salt, SCRIPT_CACHE_ENTRIES));
+    let engine = ScriptEngine { cache: Some(Arc::clone(&cache)) };
+    Ok(Node::open(store, Arc::new(engine), Pool::new(Policy::default(), cache))?)
+}
+
 enum State {
     /// Only read so far.
     Reading(Box<View>, Held),
@@ -90,7 +112,9 @@ pub struct EmbeddedDoor {
 impl EmbeddedDoor {
     pub fn new(held: Held) -> EmbeddedDoor {
         let config = held.config.clone();
-        let view = View::new(Arc::clone(&held.store), held.engine.clone(), false);
+        let verifier = Arc::new(ScriptEngine::default());
+        let no_pool = Pool::new(Policy::default(), Arc::new(ScriptCache::new([0; 32], 0)));
+        let view = View::new(Arc::clone(&held.store), verifier, SharedPool::new(no_pool));
         EmbeddedDoor { state: State::Reading(Box::new(view), held), config }
     }
 
@@ -107,7 +131,9 @@ impl EmbeddedDoor {
 impl Door for EmbeddedDoor {
     fn ask(&mut self, request: Request) -> Result<Value, CallError> {
         let entry = table::find(&request.method)?;
-        if let (State::Reading(view, _), Runner::Read(_)) = (&self.state, &entry.runner) {
+        if let (State::Reading(view, _), Runner::Read(_), false) =
+            (&self.state, &entry.runner, entry.needs_node)
+        {
             return entry.run_read(view, request.params);
         }
         self.serve()?;

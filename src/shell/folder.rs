@@ -10,14 +10,12 @@ use std::sync::Arc;
 
 use crate::api::error::{CallError, ErrorKind};
 use crate::config::{Config, HOLDER_FILE};
-use crate::consensus::scripts::ScriptEngine;
 use crate::store::db::{Store, StoreOptions};
 use crate::store::error::StoreError;
 
 /// The data folder, held by this process until dropped.
 pub struct Held {
     pub store: Arc<Store>,
-    pub engine: Arc<ScriptEngine>,
     pub config: Config,
 }
 
@@ -37,10 +35,7 @@ pub fn hold(config: &Config, holding: Holding) -> Result<Option<Held>, CallError
     let options =
         StoreOptions { no_script_index: config.no_address_index, ..StoreOptions::default() };
     match Store::open_told(&folder, config.params, options, &mut || say(config, holding)) {
-        Ok(store) => {
-            let engine = Arc::new(ScriptEngine::default());
-            Ok(Some(Held { store: Arc::new(store), engine, config: config.clone() }))
-        }
+        Ok(store) => Ok(Some(Held { store: Arc::new(store), config: config.clone() })),
         Err(StoreError::InUse { .. }) => Ok(None),
         Err(e) => Err(e.into()),
     }

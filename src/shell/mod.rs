@@ -6,4 +6,6 @@ pub mod control;
 pub mod daemon;
 pub mod embedded;
 pub mod folder;
+pub mod keep;
+pub mod net;
 pub mod open;

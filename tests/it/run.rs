@@ -14,6 +14,7 @@ pub fn forthcoin() -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("FORTHCOIN_")) {
         command.env_remove(name);
     }
+    command.env("FORTHCOIN_LISTEN", "none");
     command.env("NO_COLOR", "1").stdin(Stdio::null());
     command
 }

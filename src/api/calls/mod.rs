@@ -3,6 +3,7 @@
 pub mod address;
 pub mod chain;
 pub mod coins;
+pub mod net;
 pub mod script;
 pub mod system;
 pub mod tx;

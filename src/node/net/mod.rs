@@ -1,0 +1,20 @@
+//! The network side of a node: owns peers, address book, sync and relay, and stands between the
+//! machines of `p2p` and chain and pool.
+
+pub mod acts;
+mod announce;
+mod blocks;
+mod connections;
+mod gossip;
+mod headers;
+pub mod io;
+mod messages;
+mod peer;
+mod serve;
+pub mod state;
+mod transactions;
+pub mod view;
+pub mod work;
+
+#[cfg(test)]
+mod tests;
