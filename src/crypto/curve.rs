@@ -43,6 +43,21 @@ impl EcdsaSignature {
         Some(scalars.map_or(zero, |(r, s)| EcdsaSignature { r, s }))
     }
 
+    /// R; not zero unless `is_zero`.
+    pub fn r(&self) -> Scalar {
+        self.r
+    }
+
+    /// S as it was given, high or low.
+    pub fn s(&self) -> Scalar {
+        self.s
+    }
+
+    /// R or S is zero, so that it is never valid.
+    pub fn is_zero(&self) -> bool {
+        self.r == Scalar::ZERO || self.s == Scalar::ZERO
+    }
+
     /// S is at most half the group's order.
     pub fn is_low_s(&self) -> bool {
         !bool::from(self.s.is_high())
@@ -50,7 +65,7 @@ impl EcdsaSignature {
 
     /// The signature is `key`'s over the 32-byte `digest`; high S counts as its negation.
     pub fn verify(&self, key: &PublicKey, digest: &[u8; 32]) -> bool {
-        if self.r == Scalar::ZERO || self.s == Scalar::ZERO {
+        if self.is_zero() {
             return false;
         }
         let s = if self.is_low_s() { self.s } else { -self.s };
@@ -66,31 +81,50 @@ impl EcdsaSignature {
     }
 }
 
+/// An ECDSA key's bytes taken apart, before anybody looks whether they name a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyForm {
+    pub x: [u8; 32],
+    /// y is odd.
+    pub odd: bool,
+    /// y, unless the key is compressed.
+    pub y: Option<[u8; 32]>,
+}
+
+impl KeyForm {
+    /// Reads a compressed (02, 03), uncompressed (04) or hybrid (06, 07) key.
+    pub fn from_bytes(bytes: &[u8]) -> Option<KeyForm> {
+        match bytes {
+            [tag @ (2 | 3), x @ ..] => {
+                let x = <[u8; 32]>::try_from(x).ok()?;
+                Some(KeyForm { x, odd: tag & 1 == 1, y: None })
+            }
+            [tag @ (4 | 6 | 7), rest @ ..] if rest.len() == 64 => {
+                let x = <[u8; 32]>::try_from(&rest[..32]).ok()?;
+                let y = <[u8; 32]>::try_from(&rest[32..]).ok()?;
+                let odd = y[31] & 1 == 1;
+                let agrees = *tag == 4 || odd == (tag & 1 == 1);
+                agrees.then_some(KeyForm { x, odd, y: Some(y) })
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A point that an ECDSA key names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey(ProjectivePoint);
 
 impl PublicKey {
-    /// Reads a compressed (02, 03), uncompressed (04) or hybrid (06, 07) key.
+    /// Reads a key of any form.
     pub fn from_bytes(bytes: &[u8]) -> Option<PublicKey> {
-        let point = match bytes {
-            [tag @ (2 | 3), x @ ..] => {
-                let x = <[u8; 32]>::try_from(x).ok()?;
-                let odd = (tag & 1).into();
-                AffinePoint::decompress(&FieldBytes::from(x), odd).into_option()?
-            }
-            [tag @ (4 | 6 | 7), rest @ ..] if rest.len() == 64 => {
-                let x = <[u8; 32]>::try_from(&rest[..32]).ok()?;
-                let y = <[u8; 32]>::try_from(&rest[32..]).ok()?;
-                if *tag != 4 && (y[31] & 1) != (tag & 1) {
-                    return None;
-                }
-                AffinePoint::from_coordinates(&FieldBytes::from(x), &FieldBytes::from(y))
-                    .into_option()?
-            }
-            _ => return None,
+        let form = KeyForm::from_bytes(bytes)?;
+        let x = FieldBytes::from(form.x);
+        let point = match form.y {
+            Some(y) => AffinePoint::from_coordinates(&x, &FieldBytes::from(y)),
+            None => AffinePoint::decompress(&x, u8::from(form.odd).into()),
         };
-        Some(PublicKey(point.into()))
+        Some(PublicKey(point.into_option()?.into()))
     }
 }
 

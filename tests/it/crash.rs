@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::run::{forthcoin, regtest, vector};
 
-/// Kills of one run; the issue asks for 200 and `FORTHCOIN_KILLS` for more or fewer.
+/// Kills of one run; `FORTHCOIN_KILLS` says more or fewer.
 const KILLS: u32 = 200;
 
 fn look(folder: &Path) -> (u64, String) {
@@ -15,7 +15,9 @@ fn look(folder: &Path) -> (u64, String) {
     let ran = regtest(folder, &["-e", code]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let (height, coins) = ran.out.split_once(' ').expect("two parts");
-    (height.parse().expect("a number"), coins.trim().to_owned())
+    // How much disk the store takes depends on how often it wrote.
+    let coins = coins.split(",\"disk_size\"").next().unwrap_or_default();
+    (height.parse().expect("a number"), coins.to_owned())
 }
 
 #[test]

@@ -1,0 +1,231 @@
+//! Independent verifications, four at a time: the same operations on four signatures, whatever
+//! their scalars, so that nothing has to be known of the others.
+//!
+//! It finds the nonce point whole, so it knows the parity that a batch needs to be told.
+
+use std::sync::OnceLock;
+
+use super::equation::{Relation, Target};
+use super::field::Fe;
+use super::lanes::{Lanes, WIDTH};
+use super::point::{Affine, Projective, invert, lift_all};
+use super::scalar::{self, digit_count, digits};
+
+/// Bits of a digit of the key's scalar, and multiples of the key that are made for it.
+const KEY_WINDOW: u32 = 5;
+const KEY_MULTIPLES: usize = 1 << (KEY_WINDOW - 1);
+/// The same for the generator, whose multiples are made once.
+const G_WINDOW: u32 = 8;
+const G_MULTIPLES: usize = 1 << (G_WINDOW - 1);
+
+/// What a verification found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    pub valid: bool,
+    /// The nonce point's y is odd; false where there is none.
+    pub odd: bool,
+}
+
+/// The multiples 1 to 128 of the generator.
+fn generator_multiples() -> &'static [Affine<Fe>] {
+    static TABLE: OnceLock<Vec<Affine<Fe>>> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let mut at = Projective::<Fe>::identity();
+        let multiples = (0..G_MULTIPLES).map(|_| {
+            at = at.add_affine(&Affine::G);
+            at
+        });
+        multiples.filter_map(Projective::to_affine).collect()
+    })
+}
+
+/// Verifies each relation by itself.
+#[inline(always)]
+pub fn verify<L: Lanes>(relations: &[Relation]) -> Vec<Found> {
+    let generator = Multiples::<L>::of_generator();
+    let keys: Vec<(Fe, bool)> = relations.iter().map(|r| (r.key.x, r.key.odd)).collect();
+    let keys = lift_all::<L>(&keys);
+    let mut nonces = Vec::with_capacity(relations.len());
+    for (relations, keys) in relations.chunks(WIDTH).zip(keys.chunks(WIDTH)) {
+        nonces.extend(nonce_points(relations, keys, &generator));
+    }
+    let nonces = to_affine_all(&nonces);
+    let found = relations.iter().zip(keys).zip(nonces).map(|((relation, key), nonce)| {
+        let none = Found { valid: false, odd: false };
+        let (Some(key), Some(nonce)) = (key, nonce) else { return none };
+        if relation.key.y.is_some_and(|y| y != key.y) {
+            return none;
+        }
+        let odd = nonce.y.is_odd();
+        let valid = match relation.target {
+            Target::Ecdsa { r } => scalar::reduced(&nonce.x.to_bytes()) == r,
+            Target::Schnorr { x } => nonce.x == x && !odd,
+        };
+        Found { valid, odd }
+    });
+    found.collect()
+}
+
+/// Multiples of up to four points, one in each lane, for each digit, negative ones first.
+struct Multiples<L: Lanes> {
+    entries: Vec<[Entry<L>; WIDTH]>,
+    most: i32,
+}
+
+/// Coordinates of a multiple, and x of λ times it.
+#[derive(Clone, Copy)]
+struct Entry<L: Lanes> {
+    x: L::Slot,
+    beta_x: L::Slot,
+    y: L::Slot,
+    z: L::Slot,
+}
+
+impl<L: Lanes> Multiples<L> {
+    #[inline(always)]
+    fn new(multiples: &[Projective<L>]) -> Multiples<L> {
+        let zero = L::splat(&Fe::ZERO);
+        let beta = L::splat(&Fe::BETA);
+        let mut entries = Vec::with_capacity(2 * multiples.len() + 1);
+        let mut put = |x: &L, y: &L, z: &L| {
+            let (beta_x, x, y, z) = (x.mul(&beta).store(), x.store(), y.store(), z.store());
+            entries.push(std::array::from_fn(|lane| Entry {
+                x: x[lane],
+                beta_x: beta_x[lane],
+                y: y[lane],
+                z: z[lane],
+            }));
+        };
+        for multiple in multiples.iter().rev() {
+            put(&multiple.x, &zero.sub(&multiple.y), &multiple.z);
+        }
+        let identity = Projective::<L>::identity();
+        put(&identity.x, &identity.y, &identity.z);
+        for multiple in multiples {
+            put(&multiple.x, &multiple.y, &multiple.z);
+        }
+        Multiples { entries, most: multiples.len() as i32 }
+    }
+
+    #[inline(always)]
+    fn of_generator() -> Multiples<L> {
+        let multiples: Vec<Projective<L>> = generator_multiples()
+            .iter()
+            .map(|p| Affine { x: L::splat(&p.x), y: L::splat(&p.y) }.to_projective())
+            .collect();
+        Multiples::new(&multiples)
+    }
+
+    #[inline(always)]
+    fn of_keys(keys: &Affine<L>) -> Multiples<L> {
+        let mut multiples = Vec::with_capacity(KEY_MULTIPLES);
+        multiples.push(keys.to_projective());
+        for at in 1..KEY_MULTIPLES {
+            let next = match at & 1 {
+                1 => multiples[at / 2].double(),
+                _ => multiples[at - 1].add_affine(keys),
+            };
+            multiples.push(next);
+        }
+        Multiples::new(&multiples)
+    }
+
+    /// Adds to `sum` the multiples that four digits name, and λ times those of four others.
+    #[inline(always)]
+    fn add_to(
+        &self,
+        sum: &Projective<L>,
+        plain: [i32; WIDTH],
+        lambda: [i32; WIDTH],
+    ) -> Projective<L> {
+        let entry = |digits: &[i32; WIDTH], lane: usize| {
+            &self.entries[(digits[lane] + self.most) as usize][lane]
+        };
+        let [a, b, c, d] = [0, 1, 2, 3].map(|lane| entry(&plain, lane));
+        let first = Projective {
+            x: L::load([&a.x, &b.x, &c.x, &d.x]),
+            y: L::load([&a.y, &b.y, &c.y, &d.y]),
+            z: L::load([&a.z, &b.z, &c.z, &d.z]),
+        };
+        let [a, b, c, d] = [0, 1, 2, 3].map(|lane| entry(&lambda, lane));
+        let second = Projective {
+            x: L::load([&a.beta_x, &b.beta_x, &c.beta_x, &d.beta_x]),
+            y: L::load([&a.y, &b.y, &c.y, &d.y]),
+            z: L::load([&a.z, &b.z, &c.z, &d.z]),
+        };
+        sum.add(&first).add(&second)
+    }
+}
+
+const KEY_DIGITS: usize = digit_count(KEY_WINDOW);
+const G_DIGITS: usize = digit_count(G_WINDOW);
+
+/// u1·G + u2·Q of up to four relations; lanes without a key count with the generator.
+#[inline(always)]
+fn nonce_points<L: Lanes>(
+    relations: &[Relation],
+    keys: &[Option<Affine<Fe>>],
+    generator: &Multiples<L>,
+) -> impl Iterator<Item = Projective<Fe>> {
+    let count = relations.len();
+    let mut key_digits = [[[0i32; WIDTH]; 2]; KEY_DIGITS];
+    let mut g_digits = [[[0i32; WIDTH]; 2]; G_DIGITS];
+    for (lane, relation) in relations.iter().enumerate() {
+        for (half, short) in scalar::split(&relation.u2).iter().enumerate() {
+            digits(short, KEY_WINDOW, |at, digit| key_digits[at][half][lane] = digit);
+        }
+        for (half, short) in scalar::split(&relation.u1).iter().enumerate() {
+            digits(short, G_WINDOW, |at, digit| g_digits[at][half][lane] = digit);
+        }
+    }
+    let key = |lane: usize| keys.get(lane).copied().flatten().unwrap_or(Affine::G);
+    let slots: [Affine<L::Slot>; WIDTH] = std::array::from_fn(|lane| {
+        let key = key(lane);
+        Affine { x: L::pack(&key.x), y: L::pack(&key.y) }
+    });
+    let keys = Affine::<L>::load([&slots[0], &slots[1], &slots[2], &slots[3]]);
+    let multiples = Multiples::of_keys(&keys);
+    let mut sum = Projective::<L>::identity();
+    let top = ((KEY_DIGITS - 1) as u32 * KEY_WINDOW).max((G_DIGITS - 1) as u32 * G_WINDOW);
+    for bit in (0..=top).rev() {
+        sum = sum.double();
+        if bit % KEY_WINDOW == 0
+            && let Some([plain, lambda]) = key_digits.get((bit / KEY_WINDOW) as usize)
+        {
+            sum = multiples.add_to(&sum, *plain, *lambda);
+        }
+        if bit % G_WINDOW == 0
+            && let Some([plain, lambda]) = g_digits.get((bit / G_WINDOW) as usize)
+        {
+            sum = generator.add_to(&sum, *plain, *lambda);
+        }
+    }
+    let (x, y, z) = (sum.x.store(), sum.y.store(), sum.z.store());
+    (0..count).map(move |lane| Projective {
+        x: L::unpack(&x[lane]),
+        y: L::unpack(&y[lane]),
+        z: L::unpack(&z[lane]),
+    })
+}
+
+/// Affine forms by one inversion; None for the identity.
+fn to_affine_all(points: &[Projective<Fe>]) -> Vec<Option<Affine<Fe>>> {
+    let mut products = Vec::with_capacity(points.len());
+    let mut product = Fe::ONE;
+    for point in points {
+        products.push(product);
+        if !point.is_identity() {
+            product = product.mul(&point.z);
+        }
+    }
+    let mut inverse = invert(&product);
+    let mut affine = vec![None; points.len()];
+    for (at, point) in points.iter().enumerate().rev() {
+        if !point.is_identity() {
+            let own = inverse.mul(&products[at]);
+            inverse = inverse.mul(&point.z);
+            affine[at] = Some(Affine { x: point.x.mul(&own), y: point.y.mul(&own) });
+        }
+    }
+    affine
+}
