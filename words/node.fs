@@ -47,3 +47,15 @@
 \ Write the best chain to a file, one hex block a line from block 1 on.
 \ > init-storage export-blocks /tmp/forthcoin-example.hex
 : export-blocks ( "file" -- )  argument export-blocks-to ;
+
+\ Open the WebSocket and HTTP port and show where it is.
+\ > init-storage ' start-ws-server catch 0= if stop-ws-server then
+: start-ws-server ( -- )  open-ws-server .json ;
+
+\ Show the WebSocket and HTTP port: address, connections, requests.
+\ > init-storage ws-status
+: ws-status ( -- )  get-ws-status .json ;
+
+\ Set what the node logs: error, warn, info, debug, trace or off, also per floor as info,http=debug.
+\ > init-storage ' log-level catch .
+: log-level ( "filter" -- )  argument set-log-level .text ;

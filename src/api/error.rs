@@ -43,6 +43,8 @@ pub enum ErrorKind {
     File,
     /// A check found something wrong.
     Unhealthy,
+    /// More was asked than the node takes at once.
+    Busy,
 }
 
 struct Row {
@@ -56,7 +58,7 @@ const fn row(kind: ErrorKind, rpc_code: i64, throw_code: i64, exit_code: u8) -> 
     Row { kind, rpc_code, throw_code, exit_code }
 }
 
-const TABLE: [Row; 16] = [
+const TABLE: [Row; 17] = [
     row(ErrorKind::Parse, -32700, -256, 1),
     row(ErrorKind::InvalidRequest, -32600, -257, 1),
     row(ErrorKind::NoSuchCall, -32601, -258, 1),
@@ -73,6 +75,7 @@ const TABLE: [Row; 16] = [
     row(ErrorKind::Interrupted, -32002, -28, 1),
     row(ErrorKind::File, -32003, -269, 1),
     row(ErrorKind::Unhealthy, -32004, -270, 6),
+    row(ErrorKind::Busy, -32005, -290, 1),
 ];
 
 impl ErrorKind {

@@ -2,8 +2,8 @@
 //!
 //! To add one: an `impl` in `calls/` and its line here. A call that is left out does not build.
 
-use super::call::{Entry, act, read};
-use super::calls::{chain, system, tx};
+use super::call::{Entry, act, read, service as serve};
+use super::calls::{chain, service, system, tx};
 use super::error::{CallError, ErrorKind};
 
 /// All calls.
@@ -23,6 +23,10 @@ pub static CALLS: &[Entry] = &[
     act::<system::ImportBlocks>(),
     act::<system::SubmitBlock>(),
     act::<system::Flush>(),
+    serve::<service::StartServer>(),
+    serve::<service::StopServer>(),
+    serve::<service::ServerStatus>(),
+    serve::<service::SetLogLevel>(),
 ];
 
 /// The entry of a method.

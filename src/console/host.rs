@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use super::alerts::Alerts;
 use super::files::Files;
 use super::help;
 use super::picture;
@@ -51,6 +52,8 @@ pub struct Shared {
     pub height: Cell<Option<u64>>,
     /// Nobody reads our output any more.
     pub closed: Cell<bool>,
+    /// The operator's words that run when something happens.
+    pub alerts: RefCell<Alerts>,
 }
 
 impl Shared {
@@ -182,6 +185,22 @@ impl ConsoleHost {
                 let name = context.parse_name();
                 let text = help::help(context.machine(), name.as_deref());
                 self.show(&text, context)
+            }
+            Own::OnBlock => {
+                self.shared.alerts.borrow_mut().on_block = alert(context.pop()?);
+                Ok(())
+            }
+            Own::OnTx => {
+                self.shared.alerts.borrow_mut().on_tx = alert(context.pop()?);
+                Ok(())
+            }
+            Own::OnReorg => {
+                self.shared.alerts.borrow_mut().on_reorg = alert(context.pop()?);
+                Ok(())
+            }
+            Own::Every => {
+                let (xt, seconds) = (context.pop()?, context.pop()?);
+                self.shared.alerts.borrow_mut().every(xt, seconds).map_err(throw_of)
             }
             Own::WordsDoc => {
                 let text = help::reference(context.machine());
@@ -348,6 +367,11 @@ impl Progress {
             eprint!("\r\x1b[K");
         }
     }
+}
+
+/// An execution token to run; 0 is none.
+fn alert(xt: i64) -> Option<i64> {
+    (xt != 0).then_some(xt)
 }
 
 fn pop_path(context: &mut HostContext<'_>) -> Result<String, Throw> {

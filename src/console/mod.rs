@@ -1,5 +1,6 @@
 //! The Forth console: words over a door, evaluation of `-e` and files, and the REPL.
 
+pub mod alerts;
 pub mod args;
 pub mod eval;
 mod files;
@@ -11,4 +12,5 @@ mod render;
 pub mod repl;
 mod secrets;
 mod stdio;
+mod watch;
 mod words;

@@ -2,23 +2,34 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
+use tokio::sync::broadcast;
 
 use super::clock::now_s;
 use crate::api::call::Runner;
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::table;
 use crate::api::wire::Request;
+use crate::chain::event::ChainEvent;
 use crate::node::io::{Act, Done, Input, NodeError, Output};
 use crate::node::state::Node;
 use crate::node::view::View;
 
 /// Acts that may wait for the node; who comes later waits for a place.
 const INBOX_LIMIT: usize = 64;
+
+/// Events that wait for whoever listens; a listener that is slower misses the oldest. Each may
+/// hold a block, so there are few.
+const EVENT_LIMIT: usize = 64;
+
+/// How often a node without work shows that it lives.
+const BEAT_EVERY: Duration = Duration::from_secs(1);
 
 enum Message {
     Act(Act, Sender<Result<Done, NodeError>>),
@@ -30,6 +41,8 @@ enum Message {
 pub struct Handle {
     inbox: SyncSender<Message>,
     view: Arc<ArcSwap<View>>,
+    events: broadcast::Sender<Arc<ChainEvent>>,
+    beat: Arc<AtomicU32>,
 }
 
 /// The node thread itself; joined once.
@@ -46,11 +59,14 @@ impl Actor {
     ) -> std::io::Result<Actor> {
         let view = Arc::new(ArcSwap::from_pointee(node.view()));
         let (inbox, messages) = sync_channel(INBOX_LIMIT);
-        let published = Arc::clone(&view);
+        let (events, _) = broadcast::channel(EVENT_LIMIT);
+        let beat = Arc::new(AtomicU32::new(now_s()));
+        let handle = Handle { inbox, view, events, beat };
+        let out = handle.out();
         let thread = std::thread::Builder::new()
             .name("node".to_owned())
-            .spawn(move || run(node, &messages, &published, on_fatal))?;
-        Ok(Actor { handle: Handle { inbox, view }, thread })
+            .spawn(move || run(node, &messages, &out, on_fatal))?;
+        Ok(Actor { handle, thread })
     }
 
     /// Stops in order: what was changed is on the disk when this returns.
@@ -63,7 +79,32 @@ impl Actor {
     }
 }
 
+/// What the node thread tells everybody.
+struct Out {
+    view: Arc<ArcSwap<View>>,
+    events: broadcast::Sender<Arc<ChainEvent>>,
+    beat: Arc<AtomicU32>,
+}
+
 impl Handle {
+    fn out(&self) -> Out {
+        Out {
+            view: Arc::clone(&self.view),
+            events: self.events.clone(),
+            beat: Arc::clone(&self.beat),
+        }
+    }
+
+    /// What happens from now on, oldest first.
+    pub fn events(&self) -> broadcast::Receiver<Arc<ChainEvent>> {
+        self.events.subscribe()
+    }
+
+    /// When the node's loop last came round, in seconds since 1970.
+    pub fn last_beat_s(&self) -> u32 {
+        self.beat.load(Ordering::Relaxed)
+    }
+
     /// The newest published view.
     pub fn view(&self) -> Arc<View> {
         self.view.load_full()
@@ -78,6 +119,10 @@ impl Handle {
                 let act = prepare(&entry.arrange(request.params)?)?;
                 reply(self.act(act)?)
             }
+            Runner::Service(_) => Err(CallError::new(
+                ErrorKind::Internal,
+                format!("{} is not the node's: ask the process", request.method),
+            )),
         }
     }
 
@@ -89,16 +134,17 @@ impl Handle {
     }
 }
 
-fn run(
-    mut node: Node,
-    messages: &Receiver<Message>,
-    published: &ArcSwap<View>,
-    on_fatal: impl FnOnce(String),
-) {
+fn run(mut node: Node, messages: &Receiver<Message>, out: &Out, on_fatal: impl FnOnce(String)) {
     let mut waiting: HashMap<u64, Sender<Result<Done, NodeError>>> = HashMap::new();
     let mut next_ticket = 0;
     // All handles gone is a stop, too.
-    while let Ok(message) = messages.recv() {
+    loop {
+        out.beat.store(now_s(), Ordering::Relaxed);
+        let message = match messages.recv_timeout(BEAT_EVERY) {
+            Ok(message) => message,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
         let input = match message {
             Message::Act(act, answer) => {
                 next_ticket += 1;
@@ -108,7 +154,7 @@ fn run(
             Message::Stop => break,
         };
         let outputs = node.step(input, now_s());
-        published.store(Arc::new(node.view()));
+        out.view.store(Arc::new(node.view()));
         for output in outputs {
             match output {
                 Output::Reply { ticket, answer } => {
@@ -117,7 +163,11 @@ fn run(
                         let _ = asker.send(answer);
                     }
                 }
-                Output::Event(_) | Output::Stopped => {}
+                Output::Event(event) => {
+                    // Nobody may be listening.
+                    let _ = out.events.send(event);
+                }
+                Output::Stopped => {}
                 Output::Fatal(error) => {
                     on_fatal(error.to_string());
                     return;

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::actor::Actor;
 use super::control::ControlServer;
+use super::desk::Desk;
 use super::folder::Held;
-use crate::api::call::Runner;
+use crate::api::call::{Class, Runner};
 use crate::api::door::Door;
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::table;
@@ -19,7 +20,8 @@ use crate::node::view::View;
 
 /// The node thread with its control socket.
 pub struct Running {
-    pub actor: Actor,
+    actor: Actor,
+    pub desk: Arc<Desk>,
     // Dropped before the actor stops, so that nobody is let in to a stopping node.
     server: ControlServer,
 }
@@ -36,19 +38,21 @@ impl Running {
             eprintln!("forthcoin: the node stops: {why}");
         })
         .map_err(failed)?;
-        let server = ControlServer::start(&socket, actor.handle.clone()).map_err(|e| {
+        let desk = Desk::new(actor.handle.clone(), held.config);
+        let server = ControlServer::start(&socket, Arc::clone(&desk)).map_err(|e| {
             let path = socket.display();
             CallError::new(
                 ErrorKind::NoNode,
                 format!("the control socket {path} can't be made: {e}"),
             )
         })?;
-        Ok(Running { actor, server })
+        Ok(Running { actor, desk, server })
     }
 
     /// Stops in order: what was changed is on the disk when this returns.
     pub fn stop(self) -> Result<(), CallError> {
         drop(self.server);
+        self.desk.close();
         self.actor.stop()
     }
 }
@@ -86,12 +90,16 @@ impl EmbeddedDoor {
 impl Door for EmbeddedDoor {
     fn ask(&mut self, request: Request) -> Result<Value, CallError> {
         let entry = table::find(&request.method)?;
+        if self.config.readonly && entry.class != Class::Read {
+            let why = format!("--readonly refuses every change: {} is one", entry.method);
+            return Err(CallError::new(ErrorKind::Forbidden, why));
+        }
         if let (State::Reading(view, _), Runner::Read(_)) = (&self.state, &entry.runner) {
             return entry.run_read(view, request.params);
         }
         self.serve()?;
         match &self.state {
-            State::Running(running) => running.actor.handle.answer(request),
+            State::Running(running) => running.desk.answer(request),
             _ => Err(CallError::new(ErrorKind::NoNode, "the node of this console has stopped")),
         }
     }
