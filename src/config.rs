@@ -10,6 +10,66 @@ pub const CONTROL_SOCKET: &str = "control.sock";
 /// The file that says which process holds the folder.
 pub const HOLDER_FILE: &str = "holder";
 
+/// The cookie's file name in a network's data folder: `USER:PASSWORD` for this run, as Core's.
+pub const COOKIE_FILE: &str = ".cookie";
+
+/// Where the WebSocket and HTTP port opens when nobody says.
+pub const SERVICE_ADDRESS: &str = "127.0.0.1:8765";
+
+/// The WebSocket and HTTP port, the logs, and the way to another node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// `HOST:PORT`, `HOST` or `:PORT`, when the port shall be open from the start.
+    pub websocket: Option<String>,
+    /// `ws://HOST:PORT` of a node elsewhere, in place of one here.
+    pub attach: Option<String>,
+    /// The file that holds the token for `attach`.
+    pub token_file: Option<PathBuf>,
+    /// `USER:SALT$HASH` as Core's `rpcauth`: HMAC-SHA256 of the password under the salt, in hex.
+    pub rpcauth: Vec<String>,
+    /// Names under which browsers and proxies may ask for us, beside addresses and `localhost`.
+    pub hosts: Vec<String>,
+    /// Origins of other sites whose pages may ask, as `https://example.org`.
+    pub origins: Vec<String>,
+    /// Addresses of proxies whose `X-Real-IP` is believed.
+    pub proxies: Vec<String>,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// Requests a second from one address; `None` is the default for all but this machine, 0 no
+    /// limit.
+    pub rate_limit: Option<u32>,
+    /// `/ready`: how many blocks behind the best known header is still ready.
+    pub ready_blocks: u32,
+    /// `/ready`: how old the tip may be, in seconds; not counted on regtest.
+    pub ready_age: u32,
+    /// As `log-level` takes it.
+    pub log_level: String,
+    pub log_json: bool,
+    /// Opened again on SIGHUP; standard error without one.
+    pub log_file: Option<PathBuf>,
+}
+
+impl Default for Service {
+    fn default() -> Service {
+        Service {
+            websocket: None,
+            attach: None,
+            token_file: None,
+            rpcauth: Vec::new(),
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            proxies: Vec::new(),
+            max_connections: 10_000,
+            rate_limit: None,
+            ready_blocks: 3,
+            ready_age: 2 * 60 * 60,
+            log_level: "info".to_owned(),
+            log_json: false,
+            log_file: None,
+        }
+    }
+}
+
 /// What one process works with.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -28,6 +88,7 @@ pub struct Config {
     pub listen: Option<String>,
     /// Follow, and change nothing of our own.
     pub readonly: bool,
+    pub service: Service,
 }
 
 impl Config {
@@ -43,6 +104,10 @@ impl Config {
 
     pub fn control_socket(&self) -> PathBuf {
         self.data_folder().join(CONTROL_SOCKET)
+    }
+
+    pub fn cookie_file(&self) -> PathBuf {
+        self.data_folder().join(COOKIE_FILE)
     }
 }
 
@@ -72,6 +137,7 @@ mod tests {
             peers: Vec::new(),
             listen: None,
             readonly: false,
+            service: Service::default(),
         };
         assert_eq!(config(&MAIN).data_folder(), Path::new("/d"));
         assert_eq!(config(&REGTEST).control_socket(), Path::new("/d/regtest/control.sock"));

@@ -33,7 +33,11 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> u8 {
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let only_console = !arguments.sources.is_empty();
-    let headless = arguments.network_named && !only_console && !terminal && !arguments.offline();
+    let headless = arguments.network_named
+        && !only_console
+        && !terminal
+        && !arguments.offline()
+        && arguments.config.service.attach.is_none();
     let daemon = match headless.then(|| Daemon::start(&arguments.config)).transpose() {
         Ok(daemon) => daemon,
         Err(e) => {
@@ -60,7 +64,7 @@ fn run(arguments: Arguments) -> u8 {
         };
     }
     if let (Next::GoOn, Some(daemon)) = (&next, &daemon) {
-        daemon.wait();
+        next = session.watch(&mut daemon.events());
     }
     let code = match next {
         Next::GoOn => EXIT_FINE,

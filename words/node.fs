@@ -145,3 +145,14 @@
 \ > init-storage ' wait-synced catch .
 : wait-synced ( seconds -- )
   10 * 0 ?do  synced? if unloop exit then  100 ms  loop  -266 throw ;
+\ Open the WebSocket and HTTP port and show where it is.
+\ > init-storage ' start-ws-server catch 0= if stop-ws-server then
+: start-ws-server ( -- )  open-ws-server .json ;
+
+\ Show the WebSocket and HTTP port: address, connections, requests.
+\ > init-storage ws-status
+: ws-status ( -- )  get-ws-status .json ;
+
+\ Set what the node logs: error, warn, info, debug, trace or off, also per floor as info,http=debug.
+\ > init-storage ' log-level catch .
+: log-level ( "filter" -- )  argument set-log-level .text ;

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::error::{CallError, ErrorKind};
+use super::service::Services;
 use super::value::{Inputs, Kind, Param, Shape};
 use super::wire::Params;
 use crate::node::io::{Act, Done};
@@ -49,11 +50,17 @@ pub trait ActCall: Call {
     fn reply(done: Done) -> Result<Self::Out, CallError>;
 }
 
+/// A call on what runs around the node in its process: doors and logs.
+pub trait ServiceCall: Call {
+    fn run(services: &dyn Services, input: Self::In) -> Result<Self::Out, CallError>;
+}
+
 /// How an entry runs.
 #[derive(Clone, Copy)]
 pub enum Runner {
     Read(fn(&View, &[Value]) -> Result<Value, CallError>),
     Act(fn(&[Value]) -> Result<Act, CallError>, fn(Done) -> Result<Value, CallError>),
+    Service(fn(&dyn Services, &[Value]) -> Result<Value, CallError>),
 }
 
 /// A call as a line of the table.
@@ -82,6 +89,13 @@ pub const fn read<C: ReadCall>() -> Entry {
 pub const fn act<C: ActCall>() -> Entry {
     let prepare = |values: &[Value]| C::act(C::In::from_values(values)?);
     entry::<C>(Runner::Act(prepare, |done| C::reply(done).map(Kind::to_json)))
+}
+
+/// The line of a call on what runs around the node.
+pub const fn service<C: ServiceCall>() -> Entry {
+    entry::<C>(Runner::Service(|services, values| {
+        C::run(services, C::In::from_values(values)?).map(Kind::to_json)
+    }))
 }
 
 const fn entry<C: Call>(runner: Runner) -> Entry {
@@ -168,7 +182,7 @@ impl Entry {
     pub fn run_read(&self, view: &View, params: Params) -> Result<Value, CallError> {
         match self.runner {
             Runner::Read(run) => run(view, &self.arrange(params)?),
-            Runner::Act(..) => Err(CallError::new(
+            Runner::Act(..) | Runner::Service(_) => Err(CallError::new(
                 ErrorKind::Internal,
                 format!("{} changes something and was asked of a snapshot", self.method),
             )),

@@ -1,6 +1,8 @@
 //! One door, several ways behind it: an embedded node, the control socket of the node that runs
 //! on the data folder, later a remote node. The same words print the same bytes through each.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::error::CallError;
@@ -20,3 +22,23 @@ pub trait Door {
 
 /// Opens the door on first use, so that what needs no node touches no disk.
 pub type Opener = Box<dyn FnMut() -> Result<Box<dyn Door>, CallError>>;
+
+/// Something that happened on the node, as an operator's words are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happening {
+    /// A block was connected; its transactions' ids are in order.
+    Block { height: u32, txids: Vec<String> },
+    /// A transaction came into the pool.
+    Transaction { txid: String },
+    /// `depth` blocks were taken back; the chain now ends at `height`.
+    Reorganisation { height: u32, depth: u32 },
+}
+
+/// What a console that waits with its node listens to.
+pub trait Watch {
+    /// The next thing that happens; `None` when nothing does for so long.
+    fn next(&mut self, wait: Duration) -> Option<Happening>;
+
+    /// An operator's word failed: noted, never fatal.
+    fn failed(&mut self, word: &str, why: &str);
+}

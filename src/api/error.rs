@@ -49,6 +49,8 @@ pub enum ErrorKind {
     AlreadyConfirmed,
     /// A peer can't be reached, or there is none of that name.
     Network,
+    /// More was asked than the node takes at once.
+    Busy,
 }
 
 struct Row {
@@ -62,7 +64,7 @@ const fn row(kind: ErrorKind, rpc_code: i64, throw_code: i64, exit_code: u8) -> 
     Row { kind, rpc_code, throw_code, exit_code }
 }
 
-const TABLE: [Row; 19] = [
+const TABLE: [Row; 20] = [
     row(ErrorKind::Parse, -32700, -256, 1),
     row(ErrorKind::InvalidRequest, -32600, -257, 1),
     row(ErrorKind::NoSuchCall, -32601, -258, 1),
@@ -82,6 +84,7 @@ const TABLE: [Row; 19] = [
     row(ErrorKind::Unwanted, -25, -271, 5),
     row(ErrorKind::AlreadyConfirmed, -27, -272, 5),
     row(ErrorKind::Network, -29, -280, 5),
+    row(ErrorKind::Busy, -32005, -290, 1),
 ];
 
 impl ErrorKind {

@@ -2,8 +2,8 @@
 //!
 //! To add one: an `impl` in `calls/` and its line here. A call that is left out does not build.
 
-use super::call::{Entry, act, read};
-use super::calls::{address, chain, coins, net, script, system, tx};
+use super::call::{Entry, act, read, service as serve};
+use super::calls::{address, chain, coins, net, script, service, system, tx};
 use super::error::{CallError, ErrorKind};
 
 /// All calls.
@@ -56,6 +56,10 @@ pub static CALLS: &[Entry] = &[
     read::<net::ListBanned>(),
     read::<net::AddedNodes>(),
     read::<net::SyncStatus>(),
+    serve::<service::StartServer>(),
+    serve::<service::StopServer>(),
+    serve::<service::ServerStatus>(),
+    serve::<service::SetLogLevel>(),
 ];
 
 /// The entry of a method.

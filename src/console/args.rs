@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Service};
 use crate::primitives::network::{self, MAIN};
 
 /// A source of Forth text, in the order of the command line.
@@ -93,6 +93,94 @@ fn command() -> Command {
         .arg(flag("no-address-index", "Keep no index of addresses, and drop one that is there"))
         .arg(flag("sandbox", "Turn file words and the node's words off, for text that is not trusted"))
         .arg(flag("keep-going", "Go on after an error on standard input"))
+        .args(service_options())
+}
+
+/// The options of the WebSocket and HTTP port, the logs and `--attach`: name, value, help, and
+/// whether it may be given more than once.
+const SERVICE_OPTIONS: &[(&str, &str, &str, bool)] = &[
+    ("websocket", "ADDR", "Open the WebSocket and HTTP port (127.0.0.1:8765)", false),
+    ("attach", "ws://HOST:PORT", "Hold a node elsewhere by its WebSocket port", false),
+    ("token-file", "FILE", "The file that holds USER:PASSWORD for --attach", false),
+    ("rpcauth", "USER:SALT$HASH", "A user of the port, as Bitcoin Core's rpcauth", true),
+    ("allow-host", "NAME", "A name under which the port may be asked for", true),
+    ("allow-origin", "ORIGIN", "A site whose pages may use the port", true),
+    ("proxy", "IP", "A proxy whose X-Real-IP is believed", true),
+    ("max-connections", "N", "Connections on the port at once (10000)", false),
+    ("rate-limit", "N", "Requests a second from one address (1000 for others; 0: none)", false),
+    ("ready-blocks", "N", "How many blocks behind is still ready (3)", false),
+    ("ready-age", "SECONDS", "How old the tip may be to be ready (7200)", false),
+    ("log-level", "FILTER", "What is logged, as info or info,http=debug (info)", false),
+    ("log-format", "text|json", "How logs are written (text)", false),
+    ("log-file", "FILE", "Where logs go (standard error); opened again on SIGHUP", false),
+];
+
+fn service_options() -> impl Iterator<Item = Arg> {
+    SERVICE_OPTIONS.iter().map(|&(name, value, help, many)| {
+        let option = Arg::new(name).long(name).value_name(value).help(help);
+        let option = option.action(if many { ArgAction::Append } else { ArgAction::Set });
+        match name {
+            // The address may be left out, so it comes after `=`.
+            "websocket" => option
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value(config::SERVICE_ADDRESS),
+            _ => option,
+        }
+    })
+}
+
+/// Reads the service's options; in the environment, several values stand between blanks.
+fn service(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -> Result<Service, Refusal> {
+    let all = |name: &str| -> Vec<String> {
+        let given: Vec<String> =
+            matches.get_many::<String>(name).into_iter().flatten().cloned().collect();
+        if !given.is_empty() {
+            return given;
+        }
+        let variable = format!("FORTHCOIN_{}", name.to_uppercase().replace('-', "_"));
+        env(&variable).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+    };
+    let one = |name: &str| all(name).pop();
+    fn number<T: std::str::FromStr>(
+        name: &str,
+        text: Option<String>,
+    ) -> Result<Option<T>, Refusal> {
+        let parsed = text.map(|text| {
+            let wrong = |_| Refusal::Usage(format!("--{name} wants a number, not {text:?}\n"));
+            text.parse().map_err(wrong)
+        });
+        parsed.transpose()
+    }
+    let defaults = Service::default();
+    let log_json = match one("log-format").as_deref() {
+        None | Some("text") => false,
+        Some("json") => true,
+        Some(other) => {
+            let why = format!("--log-format is text or json, not {other:?}\n");
+            return Err(Refusal::Usage(why));
+        }
+    };
+    Ok(Service {
+        websocket: one("websocket").map(|address| match address.as_str() {
+            "1" | "true" => config::SERVICE_ADDRESS.to_owned(),
+            _ => address,
+        }),
+        attach: one("attach"),
+        token_file: one("token-file").map(PathBuf::from),
+        rpcauth: all("rpcauth"),
+        hosts: all("allow-host"),
+        origins: all("allow-origin"),
+        proxies: all("proxy"),
+        max_connections: number("max-connections", one("max-connections"))?
+            .unwrap_or(defaults.max_connections),
+        rate_limit: number("rate-limit", one("rate-limit"))?,
+        ready_blocks: number("ready-blocks", one("ready-blocks"))?.unwrap_or(defaults.ready_blocks),
+        ready_age: number("ready-age", one("ready-age"))?.unwrap_or(defaults.ready_age),
+        log_level: one("log-level").unwrap_or(defaults.log_level),
+        log_json,
+        log_file: one("log-file").map(PathBuf::from),
+    })
 }
 
 /// Reads the command line and the environment.
@@ -152,6 +240,7 @@ pub fn read(
             peers,
             listen,
             readonly: switched("readonly"),
+            service: service(&matches, from_env)?,
         },
         network_named: named.is_some() || network_env.is_some(),
         sources,
@@ -208,6 +297,21 @@ mod tests {
     fn code_may_start_with_a_minus() {
         let read = read_words("-e -1").ok().expect("valid");
         assert_eq!(read.sources, [Source::Code("-1".to_owned())]);
+    }
+
+    #[test]
+    fn the_service_has_options() {
+        let read = read_words("regtest --websocket").ok().expect("valid");
+        assert_eq!(read.config.service.websocket.as_deref(), Some("127.0.0.1:8765"));
+        let line = "regtest --websocket=:9000 --proxy 10.0.0.1 --proxy 10.0.0.2 --ready-blocks 9";
+        let read = read_words(line).ok().expect("valid");
+        assert_eq!(read.config.service.websocket.as_deref(), Some(":9000"));
+        assert_eq!(read.config.service.proxies, ["10.0.0.1", "10.0.0.2"]);
+        assert_eq!(read.config.service.ready_blocks, 9);
+        assert_eq!(read_words("").ok().expect("valid").config.service, Service::default());
+        for wrong in ["--ready-age soon", "--log-format xml"] {
+            assert!(matches!(read_words(wrong), Err(Refusal::Usage(_))), "{wrong}");
+        }
     }
 
     #[test]

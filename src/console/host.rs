@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use super::alerts::Alerts;
 use super::bench::{self, Bench, BenchError};
 use super::files::Files;
 use super::help;
@@ -53,6 +54,8 @@ pub struct Shared {
     pub height: Cell<Option<u64>>,
     /// Nobody reads our output any more.
     pub closed: Cell<bool>,
+    /// The operator's words that run when something happens.
+    pub alerts: RefCell<Alerts>,
 }
 
 impl Shared {
@@ -272,6 +275,22 @@ impl ConsoleHost {
                 let text = help::help(context.machine(), name.as_deref());
                 self.show(&text, context)
             }
+            Own::OnBlock => {
+                self.shared.alerts.borrow_mut().on_block = alert(context.pop()?);
+                Ok(())
+            }
+            Own::OnTx => {
+                self.shared.alerts.borrow_mut().on_tx = alert(context.pop()?);
+                Ok(())
+            }
+            Own::OnReorg => {
+                self.shared.alerts.borrow_mut().on_reorg = alert(context.pop()?);
+                Ok(())
+            }
+            Own::Every => {
+                let (xt, seconds) = (context.pop()?, context.pop()?);
+                self.shared.alerts.borrow_mut().every(xt, seconds).map_err(throw_of)
+            }
             Own::WordsDoc => {
                 let text = help::reference(context.machine());
                 self.show(&text, context)
@@ -477,6 +496,11 @@ fn pop_hex(context: &mut HostContext<'_>) -> Result<Vec<u8>, Throw> {
     let text = context.pop_string()?;
     let bytes = hex::decode(String::from_utf8_lossy(&text).trim());
     bytes.map_err(|e| throw_of(CallError::invalid_params(e.to_string())))
+}
+
+/// An execution token to run; 0 is none.
+fn alert(xt: i64) -> Option<i64> {
+    (xt != 0).then_some(xt)
 }
 
 fn pop_path(context: &mut HostContext<'_>) -> Result<String, Throw> {

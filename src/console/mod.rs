@@ -1,5 +1,6 @@
 //! The Forth console: words over a door, evaluation of `-e` and files, and the REPL.
 
+pub mod alerts;
 pub mod args;
 mod bench;
 pub mod eval;
@@ -12,4 +13,5 @@ mod render;
 pub mod repl;
 mod secrets;
 mod stdio;
+mod watch;
 mod words;

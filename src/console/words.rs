@@ -30,6 +30,10 @@ pub enum Own {
     ReindexWhat,
     Help,
     WordsDoc,
+    OnBlock,
+    OnTx,
+    OnReorg,
+    Every,
 }
 
 struct Row(Own, &'static str, &'static str, &'static str, &'static str);
@@ -196,6 +200,34 @@ const OWN: &[Row] = &[
         "( -- )",
         "Print the reference of all words as Markdown (docs/WORDS.md).",
         "",
+    ),
+    Row(
+        Own::OnBlock,
+        "on-block",
+        "( xt -- )",
+        "Run xt ( height -- ) after every new block of a node without a terminal; 0 ends it.",
+        ": tell ( height -- ) . ; ' tell on-block",
+    ),
+    Row(
+        Own::OnTx,
+        "on-tx",
+        "( xt -- )",
+        "Run xt ( c-addr u -- ) with the id of every transaction seen, in the pool or in a block.",
+        "' type on-tx",
+    ),
+    Row(
+        Own::OnReorg,
+        "on-reorg",
+        "( xt -- )",
+        "Run xt ( depth height -- ) after blocks were taken back and the chain ends at height.",
+        ": alarm ( depth height -- ) . . ; ' alarm on-reorg",
+    ),
+    Row(
+        Own::Every,
+        "every",
+        "( seconds xt -- )",
+        "Run xt ( -- ) again and again, so many seconds apart; 0 seconds end it.",
+        ": look ( -- ) get-height . ; 60 ' look every",
     ),
 ];
 

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
+use tokio::sync::broadcast;
 
 use super::clock::{now_ms, now_s};
 use super::keep;
@@ -17,6 +19,7 @@ use crate::api::call::Runner;
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::table;
 use crate::api::wire::Request;
+use crate::chain::event::ChainEvent;
 use crate::node::io::{Act, Done, Input, NodeError, Output};
 use crate::node::net::io::{NetEvent, NetOutput};
 use crate::node::state::Node;
@@ -35,6 +38,10 @@ const NET_TICK: Duration = Duration::from_millis(100);
 /// What the network keeps between runs, in the data folder.
 const PEERS_FILE: &str = "peers.txt";
 
+/// Events that wait for whoever listens; a listener that is slower misses the oldest. Each may
+/// hold a block, so there are few.
+const EVENT_LIMIT: usize = 64;
+
 enum Message {
     /// Something from the network, and the permit that it holds until it is done.
     Net(NetEvent, tokio::sync::OwnedSemaphorePermit),
@@ -47,6 +54,8 @@ enum Message {
 pub struct Handle {
     inbox: SyncSender<Message>,
     view: Arc<ArcSwap<View>>,
+    events: broadcast::Sender<Arc<ChainEvent>>,
+    beat: Arc<AtomicU32>,
 }
 
 /// The node thread itself; joined once.
@@ -65,12 +74,14 @@ impl Actor {
     ) -> std::io::Result<Actor> {
         let view = Arc::new(ArcSwap::from_pointee(node.view()));
         let (inbox, messages) = sync_channel(INBOX_LIMIT);
-        let published = Arc::clone(&view);
+        let (events, _) = broadcast::channel(EVENT_LIMIT);
+        let handle = Handle { inbox, view, events, beat: Arc::new(AtomicU32::new(now_s())) };
+        let out = handle.out();
         let thread = std::thread::Builder::new().name("node".to_owned()).spawn({
-            let inbox = inbox.clone();
-            move || run(node, &messages, inbox, &published, &pool_file, on_fatal)
+            let inbox = handle.inbox.clone();
+            move || run(node, &messages, inbox, &out, &pool_file, on_fatal)
         })?;
-        Ok(Actor { handle: Handle { inbox, view }, thread })
+        Ok(Actor { handle, thread })
     }
 
     /// Stops in order: what was changed is on the disk when this returns.
@@ -83,7 +94,33 @@ impl Actor {
     }
 }
 
+/// What the node thread tells everybody.
+struct Out {
+    view: Arc<ArcSwap<View>>,
+    events: broadcast::Sender<Arc<ChainEvent>>,
+    /// When the node's loop last came round.
+    beat: Arc<AtomicU32>,
+}
+
 impl Handle {
+    fn out(&self) -> Out {
+        Out {
+            view: Arc::clone(&self.view),
+            events: self.events.clone(),
+            beat: Arc::clone(&self.beat),
+        }
+    }
+
+    /// What happens from now on, oldest first.
+    pub fn events(&self) -> broadcast::Receiver<Arc<ChainEvent>> {
+        self.events.subscribe()
+    }
+
+    /// When the node's loop last came round, in seconds since 1970.
+    pub fn last_beat_s(&self) -> u32 {
+        self.beat.load(Ordering::Relaxed)
+    }
+
     /// The newest published view.
     pub fn view(&self) -> Arc<View> {
         self.view.load_full()
@@ -98,6 +135,10 @@ impl Handle {
                 let act = prepare(&entry.arrange(request.params)?)?;
                 reply(self.act(act)?)
             }
+            Runner::Service(_) => Err(CallError::new(
+                ErrorKind::Internal,
+                format!("{} is not the node's: ask the process", request.method),
+            )),
         }
     }
 
@@ -117,7 +158,7 @@ fn run(
     mut node: Node,
     messages: &Receiver<Message>,
     inbox: SyncSender<Message>,
-    published: &ArcSwap<View>,
+    out: &Out,
     pool_file: &Path,
     on_fatal: impl FnOnce(String),
 ) {
@@ -141,8 +182,9 @@ fn run(
         let stopping = matches!(input, Input::Stop);
         let outputs = sockets.carry_out(node.step(input, now_s()), &peers_file);
         drop(held.take());
-        published.store(Arc::new(node.view()));
-        if let Err(error) = carry_out(outputs, &mut waiting, pool_file) {
+        out.view.store(Arc::new(node.view()));
+        out.beat.store(now_s(), Ordering::Relaxed);
+        if let Err(error) = carry_out(outputs, &mut waiting, out, pool_file) {
             return on_fatal(error.to_string());
         }
         if stopping {
@@ -224,6 +266,7 @@ impl Sockets {
 fn carry_out(
     outputs: Vec<Output>,
     waiting: &mut Waiting,
+    out: &Out,
     pool_file: &Path,
 ) -> Result<(), StoreError> {
     let mut unsaved = None;
@@ -239,7 +282,11 @@ fn carry_out(
                     let _ = asker.send(answer);
                 }
             }
-            Output::Event(_) | Output::Pool(_) | Output::Net(_) | Output::Stopped => {}
+            Output::Event(event) => {
+                // Nobody may be listening.
+                let _ = out.events.send(event);
+            }
+            Output::Pool(_) | Output::Net(_) | Output::Stopped => {}
             Output::SavePool(bytes) => {
                 if let Err(e) = keep::replace(pool_file, &bytes) {
                     let reason = format!("{}: {e}", pool_file.display());

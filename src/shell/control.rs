@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::actor::Handle;
+use super::desk::Desk;
 use crate::api::door::Door;
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::wire::{self, MAX_LINE, Request};
@@ -29,9 +29,9 @@ pub struct ControlServer {
 }
 
 impl ControlServer {
-    /// Serves `handle` at `path`. The caller holds the data folder, so a socket file that is
+    /// Serves `desk` at `path`. The caller holds the data folder, so a socket file that is
     /// already there is one that a dead process left.
-    pub fn start(path: &Path, handle: Handle) -> io::Result<ControlServer> {
+    pub fn start(path: &Path, desk: Arc<Desk>) -> io::Result<ControlServer> {
         match fs::remove_file(path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
@@ -44,7 +44,7 @@ impl ControlServer {
         fs::rename(&early, path)?;
         std::thread::Builder::new()
             .name("control".to_owned())
-            .spawn(move || accept(&listener, &handle))?;
+            .spawn(move || accept(&listener, &desk))?;
         Ok(ControlServer { path: path.to_owned() })
     }
 }
@@ -56,10 +56,10 @@ impl Drop for ControlServer {
     }
 }
 
-fn accept(listener: &UnixListener, handle: &Handle) {
+fn accept(listener: &UnixListener, desk: &Arc<Desk>) {
     let open = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming().flatten() {
-        let handle = handle.clone();
+        let desk = Arc::clone(desk);
         let mine = Arc::clone(&open);
         if open.fetch_add(1, Ordering::Relaxed) >= MAX_CONNECTIONS {
             open.fetch_sub(1, Ordering::Relaxed);
@@ -69,7 +69,7 @@ fn accept(listener: &UnixListener, handle: &Handle) {
         }
         let spawned = std::thread::Builder::new().name("console".to_owned()).spawn(move || {
             // A console that hangs up in the middle has no more to be told.
-            let _ = serve(&stream, &handle);
+            let _ = serve(&stream, &desk);
             mine.fetch_sub(1, Ordering::Relaxed);
         });
         if spawned.is_err() {
@@ -78,11 +78,11 @@ fn accept(listener: &UnixListener, handle: &Handle) {
     }
 }
 
-fn serve(stream: &UnixStream, handle: &Handle) -> io::Result<()> {
+fn serve(stream: &UnixStream, desk: &Desk) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
     while let Some(line) = read_line(&mut reader)? {
         let (id, reply) = match wire::read_request(&line) {
-            Ok(asked) => (asked.id, handle.answer(asked.request)),
+            Ok(asked) => (asked.id, desk.answer(asked.request)),
             Err((id, error)) => (Some(id), Err(error)),
         };
         if let Some(id) = id {

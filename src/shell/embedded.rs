@@ -8,9 +8,10 @@ use serde_json::Value;
 
 use super::actor::Actor;
 use super::control::ControlServer;
+use super::desk::Desk;
 use super::folder::{Held, Holding, say};
 use super::keep::POOL_FILE;
-use crate::api::call::Runner;
+use crate::api::call::{Class, Runner};
 use crate::api::door::Door;
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::table;
@@ -33,7 +34,8 @@ const SAY_EVERY: Duration = Duration::from_secs(2);
 
 /// The node thread with its control socket.
 pub struct Running {
-    pub actor: Actor,
+    actor: Actor,
+    pub desk: Arc<Desk>,
     // Dropped before the actor stops, so that nobody is let in to a stopping node.
     server: ControlServer,
 }
@@ -53,7 +55,8 @@ impl Running {
             eprintln!("forthcoin: the node stops: {why}");
         })
         .map_err(failed)?;
-        let server = ControlServer::start(&socket, actor.handle.clone()).map_err(|e| {
+        let desk = Desk::new(actor.handle.clone(), held.config.clone());
+        let server = ControlServer::start(&socket, Arc::clone(&desk)).map_err(|e| {
             let path = socket.display();
             CallError::new(
                 ErrorKind::NoNode,
@@ -61,12 +64,13 @@ impl Running {
             )
         })?;
         say(&held.config, Holding::Ready);
-        Ok(Running { actor, server })
+        Ok(Running { actor, desk, server })
     }
 
     /// Stops in order: what was changed is on the disk when this returns.
     pub fn stop(self) -> Result<(), CallError> {
         drop(self.server);
+        self.desk.close();
         self.actor.stop()
     }
 }
@@ -131,6 +135,10 @@ impl EmbeddedDoor {
 impl Door for EmbeddedDoor {
     fn ask(&mut self, request: Request) -> Result<Value, CallError> {
         let entry = table::find(&request.method)?;
+        if self.config.readonly && entry.class != Class::Read {
+            let why = format!("--readonly refuses every change: {} is one", entry.method);
+            return Err(CallError::new(ErrorKind::Forbidden, why));
+        }
         if let (State::Reading(view, _), Runner::Read(_), false) =
             (&self.state, &entry.runner, entry.needs_node)
         {
@@ -138,7 +146,7 @@ impl Door for EmbeddedDoor {
         }
         self.serve()?;
         match &self.state {
-            State::Running(running) => running.actor.handle.answer(request),
+            State::Running(running) => running.desk.answer(request),
             _ => Err(CallError::new(ErrorKind::NoNode, "the node of this console has stopped")),
         }
     }

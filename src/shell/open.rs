@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::attach::AttachedDoor;
 use super::control::ControlDoor;
 use super::embedded::EmbeddedDoor;
 use super::folder::{Holding, hold, in_use};
@@ -16,6 +17,9 @@ const RETRY_EVERY: Duration = Duration::from_millis(10);
 /// A door to the node of the folder, or to the folder itself. `serve`: let other consoles in at
 /// once, not only when something is changed.
 pub fn open(config: &Config, serve: bool) -> Result<Box<dyn Door>, CallError> {
+    if let Some(url) = &config.service.attach {
+        return Ok(Box::new(AttachedDoor::connect(config, url)?));
+    }
     let deadline = Instant::now() + HELD_FOR;
     loop {
         match ControlDoor::connect(&config.control_socket()) {

@@ -6,5 +6,6 @@ mod examples;
 mod licences;
 mod repl;
 mod run;
+mod service;
 mod tidy;
 mod transcripts;

@@ -5,5 +5,6 @@ pub mod chain;
 pub mod coins;
 pub mod net;
 pub mod script;
+pub mod service;
 pub mod system;
 pub mod tx;

@@ -1,0 +1,21 @@
+//! What runs around a node in the process that owns it: doors that others come in by, and logs.
+//! The node itself knows nothing of them.
+
+use serde_json::Value;
+
+use super::error::CallError;
+
+/// What a service call may ask of the process.
+pub trait Services: Send + Sync {
+    /// Opens the WebSocket and HTTP port that the process was told of; its status.
+    fn start_server(&self) -> Result<Value, CallError>;
+
+    /// Closes the port and every connection on it.
+    fn stop_server(&self) -> Result<(), CallError>;
+
+    /// `{"running": …}` with address, connections, requests and limits when it runs.
+    fn server_status(&self) -> Value;
+
+    /// Sets what is logged: `info`, or `info,http=debug`; the filter now in force.
+    fn set_log_level(&self, filter: &str) -> Result<String, CallError>;
+}

@@ -1,0 +1,14 @@
+//! One port for WebSocket, HTTP JSON-RPC, health, metrics and the explorer.
+//!
+//! The runtime lives in a thread of its own that exists only while the port is open.
+
+pub mod back;
+mod guard;
+mod health;
+mod meter;
+mod metrics;
+mod pages;
+mod push;
+mod rpc;
+pub mod server;
+mod socket;
