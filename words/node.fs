@@ -146,7 +146,7 @@
 : wait-synced ( seconds -- )
   10 * 0 ?do  synced? if unloop exit then  100 ms  loop  -266 throw ;
 \ Open the WebSocket and HTTP port and show where it is.
-\ > init-storage ' start-ws-server catch 0= if stop-ws-server then
+\ > init-storage ' start-ws-server catch drop
 : start-ws-server ( -- )  open-ws-server .json ;
 
 \ Show the WebSocket and HTTP port: address, connections, requests.

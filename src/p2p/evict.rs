@@ -75,8 +75,8 @@ mod tests {
     #[test]
     fn who_gives_blocks_and_answers_fast_stays() {
         let mut list: Vec<Candidate> = (0..60).map(candidate).collect();
-        for good in 50..54 {
-            list[good].last_block_ms = 1000;
+        for good in &mut list[50..54] {
+            good.last_block_ms = 1000;
         }
         list[59].least_ping_ms = 1;
         for _ in 0..30 {

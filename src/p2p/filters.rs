@@ -172,7 +172,7 @@ mod tests {
                 let header = filter_header(&filter_hash(&filter), &previous.0);
                 assert_eq!(BlockHash(header).to_string(), text(6));
                 for script in spent.iter().filter(|script| !script.is_empty()) {
-                    assert_eq!(matches_any(&filter, &hash, &[script.clone()]), Ok(true));
+                    assert_eq!(matches_any(&filter, &hash, std::slice::from_ref(script)), Ok(true));
                 }
                 assert_eq!(matches_any(&filter, &hash, &[Script(vec![9; 33])]), Ok(false));
                 count += 1;

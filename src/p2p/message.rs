@@ -367,11 +367,9 @@ impl Message {
             Message::Ping(nonce) | Message::Pong(nonce) => {
                 out.extend_from_slice(&nonce.to_le_bytes());
             }
-            Message::Addr(entries) => {
-                put_list(out, entries, |out, e| address::put_entry_v1(out, e))
-            }
+            Message::Addr(entries) => put_list(out, entries, address::put_entry_v1),
             Message::AddrV2(entries) => {
-                put_list(out, entries, |out, e| address::put_entry_v2(out, e));
+                put_list(out, entries, address::put_entry_v2);
             }
             Message::Inv(invs) | Message::GetData(invs) | Message::NotFound(invs) => {
                 put_list(out, invs, |out, inv| {

@@ -102,7 +102,7 @@ fn open_node(store: Arc<Store>) -> Result<Node, CallError> {
 
 enum State {
     /// Only read so far.
-    Reading(Box<View>, Held),
+    Reading(Box<View>, Box<Held>),
     Running(Running),
     Closed,
 }
@@ -119,13 +119,13 @@ impl EmbeddedDoor {
         let verifier = Arc::new(ScriptEngine::default());
         let no_pool = Pool::new(Policy::default(), Arc::new(ScriptCache::new([0; 32], 0)));
         let view = View::new(Arc::clone(&held.store), verifier, SharedPool::new(no_pool));
-        EmbeddedDoor { state: State::Reading(Box::new(view), held), config }
+        EmbeddedDoor { state: State::Reading(Box::new(view), Box::new(held)), config }
     }
 
     /// Starts the node thread and the control socket, if they are not there yet.
     pub fn serve(&mut self) -> Result<(), CallError> {
         self.state = match std::mem::replace(&mut self.state, State::Closed) {
-            State::Reading(_, held) => State::Running(Running::start(held)?),
+            State::Reading(_, held) => State::Running(Running::start(*held)?),
             other => other,
         };
         Ok(())

@@ -12,7 +12,8 @@ impl Call for StartServer {
     const METHOD: &'static str = "startserver";
     const HELP: &'static str =
         "Open the WebSocket and HTTP port: --websocket's, else 127.0.0.1:8765.";
-    const EXAMPLE: &'static str = "init-storage ' open-ws-server catch 0= if 2drop then";
+    const EXAMPLE: &'static str =
+        "init-storage : try ['] open-ws-server catch 0= if type then ; try";
     const CLASS: Class = Class::Admin;
     type In = ();
     type Out = Json;
@@ -68,7 +69,7 @@ impl Call for SetLogLevel {
     const HELP: &'static str =
         "What the node logs: error, warn, info, debug or trace, also per floor (info,http=debug).";
     const EXAMPLE: &'static str =
-        "init-storage : try s\" info\" set-log-level ; ' try catch 0= if type then";
+        "init-storage : try s\" info\" set-log-level type ; ' try catch drop";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["filter"];
     type In = (String,);
