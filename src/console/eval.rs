@@ -156,11 +156,9 @@ type AutoloadRow = (&'static str, &'static str, &'static str, usize);
 fn autoload_table() -> &'static [AutoloadRow] {
     static TABLE: std::sync::OnceLock<Vec<AutoloadRow>> = std::sync::OnceLock::new();
     TABLE.get_or_init(|| {
-        let words = library::library_words().into_iter();
-        // A handful of short texts that live as long as the process.
-        let row = |word: library::LibraryWord| {
-            (word.name, word.effect, &*Box::leak(word.help.into_boxed_str()), word.source)
+        let row = |word: &'static library::LibraryWord| {
+            (word.name, word.effect, word.help.as_str(), word.source)
         };
-        words.map(row).collect()
+        library::library_words().iter().map(row).collect()
     })
 }

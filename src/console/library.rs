@@ -22,8 +22,14 @@ pub struct LibraryWord {
     pub source: usize,
 }
 
-/// Every documented word of the library; helpers without a comment stay out of sight.
-pub fn library_words() -> Vec<LibraryWord> {
+/// Every documented word of the library, read once for the process; helpers without a comment stay
+/// out of sight.
+pub fn library_words() -> &'static [LibraryWord] {
+    static WORDS: std::sync::OnceLock<Vec<LibraryWord>> = std::sync::OnceLock::new();
+    WORDS.get_or_init(read_words)
+}
+
+fn read_words() -> Vec<LibraryWord> {
     let mut words = Vec::new();
     for (source, (_, text)) in SOURCES.iter().enumerate() {
         let mut help = String::new();
@@ -67,7 +73,7 @@ mod tests {
     fn every_word_has_effect_help_and_example() {
         let words = library_words();
         assert!(words.iter().any(|word| word.name == "block"));
-        for word in &words {
+        for word in words {
             assert!(word.effect.contains("--"), "{}", word.name);
             assert!(word.help.ends_with('.'), "{}: {}", word.name, word.help);
             assert!(!word.example.is_empty(), "{} has no example", word.name);

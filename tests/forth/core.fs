@@ -161,3 +161,45 @@ T{ s" MAX-N" environment? s" MAX-U" environment? -> -1 1 rshift true -1 true }T
 T{ s" /HOLD" environment? swap 130 < s" /PAD" environment? swap 84 < -> true false true false }T
 T{ s" STACK-CELLS" environment? swap 32 < s" RETURN-STACK-CELLS" environment? swap 24 < -> true false true false }T
 T{ s" CORE" environment? s" NOSUCHQUERY" environment? -> true true false }T
+
+\ Loops whose step passes over the end of the numbers.
+variable stride
+: turns ( n limit start step -- n' )  stride ! do 1+ stride @ +loop ;
+-1 8 rshift 1+ constant big
+-1 1 rshift constant most   most invert constant least
+T{ 0 -1 0 big turns -> 256 }T
+T{ 0 0 -1 big negate turns -> 256 }T
+T{ 0 0 0 big turns -> 256 }T
+T{ 0 0 0 big negate turns -> 1 }T
+T{ 0 least most big turns -> 1 }T
+T{ 0 most least big negate turns -> 1 }T
+T{ 0 least 1+ 1 least turns -> 2 }T
+T{ 0 most -1 most turns -> 2 }T
+
+\ >IN in the text interpreter, and several ELSE in one IF.
+T{ 98765 depth over 9 < 34 and + 3 + >in ! -> 98765 8765 765 65 5 }T
+: many-else ( f -- ... )  if 1 else 2 else 3 else 4 then ;
+T{ true many-else false many-else -> 1 3 2 4 }T
+
+\ A body of DOES> that makes its word immediate when it runs, and DOES> without CREATE around it.
+: late ( n "name" -- )  create , does> @ 2 + immediate ;
+: found ( "name" -- n )  bl word find nip ;
+T{ 40 late answer found answer answer found answer -> -1 42 1 }T
+: as-pair ( -- )  does> 2@ ;
+T{ create both 3 , both , as-pair both -> ' both >body 3 }T
+
+\ Definitions that call themselves more than once.
+: ackermann ( m n -- u )
+  over 0= if nip 1+ exit then  swap 1- swap
+  dup 0= if 1+ recurse exit then  1- over 1+ swap recurse recurse ;
+T{ 0 0 ackermann 3 0 ackermann 2 4 ackermann 2 9 ackermann -> 1 5 11 21 }T
+
+\ A word that calls others is copied where it is used: nobody may notice.
+: inner ( n -- n' )  dup 0< if -7 throw then 1+ ;
+: middle ( n -- n' )  inner ['] inner execute ;
+: outer ( n -- n' )  middle middle >r middle r> + ;
+T{ 1 5 outer -> 12 }T
+T{ -9 ' middle catch nip -> -7 }T
+: unbalanced ( n -- )  >r ;
+: calls-unbalanced ( -- )  5 unbalanced 6 ;
+T{ ' calls-unbalanced catch 0= -> false }T

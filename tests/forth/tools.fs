@@ -79,3 +79,16 @@ variable t-forget  : t-after 1 ;  variable t-last
 T{ t-after forget t-forget [defined] t-forget [defined] t-after [defined] t-nested here t-here = -> 1 false false true true }T
 T{ s" forget dup" ' evaluate catch nip nip s" forget nosuchword" ' evaluate catch nip nip -> -15 -13 }T
 T{ s" TOOLS" environment? s" TOOLS-EXT" environment? -> true true false true }T
+
+\ [ELSE] without [IF] is a comment over lines, and [IF] sees words in what looks like a string.
+T{ [else]
+  1 2
+[then] 3 -> 3 }T
+T{ [else] true [if] 4 [else] 5 [then] 6 [then] 7 -> 7 }T
+T{ false [if] s" [else] 8 [then] -> 8 }T
+T{ 9 [then] 10 -> 9 10 }T
+: until-copy ( -- )  0 cs-pick postpone until ; immediate
+variable left
+T{ : many-until  left ! begin -1 left +! left @ 2 > 0= until-copy 1 left @ 1 = until ;
+   4 many-until -> 1 1 }T
+T{ : twice-saved  n>r n>r -1 nr> -2 nr> ;  1 0 0 twice-saved -> 1 -1 0 -2 0 }T
