@@ -99,6 +99,22 @@
 \ Connect every block again from genesis: coins and indexes are made anew.
 \ > init-storage reindex-coins
 : reindex-coins ( -- )  s" coins" reindex-what ;
+\ Make blocks at once that pay an address: for regtest.
+\ > init-storage mine-blocks 3 bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080
+: mine-blocks ( "count" "address" -- )  argument text>n argument generate-to .json ;
+
+\ Show the unconfirmed transactions.
+\ > init-storage mempool
+: mempool ( -- )  get-pool .json ;
+
+\ Show the pool: how many transactions, their size and fees, its limits.
+\ > init-storage mempool-info
+: mempool-info ( -- )  get-pool-info .json ;
+
+\ Send a transaction given as hex, and show its id.
+\ > init-storage ' send-raw catch .
+: send-raw ( "hex" -- )  argument send-raw-tx .text ;
+
 \ Show the peers of this node.
 \ > init-storage peers
 : peers ( -- )  get-peer-info .json ;

@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use crate::mempool::reject::Reject;
 use crate::node::io::NodeError;
 use crate::store::error::StoreError;
 
@@ -155,9 +156,10 @@ impl From<StoreError> for CallError {
 impl From<NodeError> for CallError {
     fn from(error: NodeError) -> CallError {
         let kind = match &error {
-            NodeError::Refused { .. }
-            | NodeError::Rejected { .. }
-            | NodeError::FeeTooHigh { .. } => ErrorKind::Rejected,
+            NodeError::Rejected { reject: Reject::MissingInputs { .. } }
+            | NodeError::FeeTooHigh { .. } => ErrorKind::Unwanted,
+            NodeError::Rejected { reject: Reject::Confirmed } => ErrorKind::AlreadyConfirmed,
+            NodeError::Refused { .. } | NodeError::Rejected { .. } => ErrorKind::Rejected,
             NodeError::Undecodable { .. } => ErrorKind::Undecodable,
             NodeError::Store(_) | NodeError::Unsaved { .. } => ErrorKind::Store,
             NodeError::Stopping => ErrorKind::NoNode,

@@ -3,7 +3,7 @@
 //! To add one: an `impl` in `calls/` and its line here. A call that is left out does not build.
 
 use super::call::{Entry, act, read, service as serve};
-use super::calls::{address, chain, coins, net, script, service, system, tx};
+use super::calls::{address, chain, coins, mine, net, pool, script, service, system, tx};
 use super::error::{CallError, ErrorKind};
 
 /// All calls.
@@ -37,6 +37,14 @@ pub static CALLS: &[Entry] = &[
     act::<address::ReindexStep>(),
     act::<system::InvalidateBlock>(),
     act::<system::ReconsiderBlock>(),
+    act::<pool::SendRawTx>(),
+    act::<pool::TestTxs>(),
+    read::<pool::ListPool>(),
+    read::<pool::PoolEntry>(),
+    read::<pool::PoolInfo>(),
+    read::<pool::EstimateFee>(),
+    act::<pool::SavePool>(),
+    act::<mine::GenerateToAddress>(),
     act::<net::StartNetwork>(),
     act::<net::StartListening>(),
     act::<net::StopListening>(),

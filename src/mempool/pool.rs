@@ -465,6 +465,11 @@ impl Pool {
         }
     }
 
+    /// As `min_fee_rate` was when the pool last changed: at least what is asked now.
+    pub fn floor(&self) -> FeeRate {
+        self.min_fee_rate(self.floor.changed_at)
+    }
+
     /// The floor as it has sunk until `now`.
     fn floor_at(&self, now: u64) -> Floor {
         let mut floor = self.floor;

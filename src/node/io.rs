@@ -38,6 +38,8 @@ pub enum Act {
     TestTransactions { txs: Vec<Arc<Transaction>>, most_rate: Option<FeeRate> },
     /// Put the pool on the disk.
     SavePool,
+    /// Make blocks that pay an address, with at most so many hashes in all.
+    Generate { blocks: u32, address: String, tries: u64 },
     /// Something about peers and connections.
     Net(NetAct),
 }
@@ -59,6 +61,8 @@ pub enum Done {
     },
     Tested(Vec<TestReport>),
     PoolSaved,
+    /// The blocks made, fewer than asked if the hashes did not do.
+    Generated(Vec<BlockHash>),
     Net(NetDone),
 }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::io::{Act, Done, ImportReport, Input, NodeError, Output};
+use super::mine;
 use super::net::acts::allowed_readonly;
 use super::net::state::Net;
 use super::net::work::Work;
@@ -218,6 +219,29 @@ impl Node {
             Act::TestTransactions { txs, most_rate } => {
                 let reports = self.pool.test_all(&mut self.chain, txs, most_rate, now)?;
                 Ok(Done::Tested(reports))
+            }
+            Act::Generate { blocks, address, mut tries } => {
+                let mut made = Vec::new();
+                for extra_nonce in 0..u64::from(blocks) {
+                    let mut events = Vec::new();
+                    let pool = self.pool.read();
+                    let hash = mine::generate(
+                        &mut self.chain,
+                        &pool,
+                        &address,
+                        extra_nonce,
+                        &mut tries,
+                        now,
+                        &mut events,
+                    );
+                    drop(pool);
+                    self.hand_on(events, now, outputs)?;
+                    match hash? {
+                        Some(hash) => made.push(hash),
+                        None => break,
+                    }
+                }
+                Ok(Done::Generated(made))
             }
             Act::SavePool => {
                 self.pool_moved = false;

@@ -132,6 +132,28 @@ fn what_the_pool_has_verified_is_not_run_again_in_a_block() {
 }
 
 #[test]
+fn generated_blocks_take_what_the_pool_has() {
+    let mut lab = Lab::new();
+    let tx = lab.spend(1000);
+    lab.submit(&tx).expect("good");
+    let generate =
+        |address: &str, tries| Act::Generate { blocks: 2, address: address.to_owned(), tries };
+    let ours = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
+    let before = lab.node.view().tip().expect("a tip").height.0;
+    let Ok(Done::Generated(hashes)) = lab.act(generate(ours, 1_000_000)) else { panic!() };
+    let tip = lab.node.view().tip().expect("a tip");
+    assert_eq!((hashes.len(), tip.height.0, Some(&tip.hash)), (2, before + 2, hashes.last()));
+    assert!(lab.node.view().pool.read().is_empty(), "the first of them has it");
+    let first = lab.node.chain().block(&hashes[0]).expect("readable").expect("there");
+    assert_eq!(first.txs[1], tx);
+    assert_eq!(first.txs[0].outputs[0].value.0, SUBSIDY + 1000);
+    assert!(matches!(lab.act(generate(ours, 0)), Ok(Done::Generated(none)) if none.is_empty()));
+    let foreign = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4";
+    let error = lab.act(generate(foreign, 1000)).expect_err("of another network");
+    assert!(matches!(error, NodeError::Undecodable { .. }), "{error}");
+}
+
+#[test]
 fn refusals_name_the_reason_and_change_nothing() {
     let mut lab = Lab::new();
     let tx = lab.spend(1000);

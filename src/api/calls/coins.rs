@@ -51,15 +51,32 @@ impl Call for GetTxOut {
     const HELP: &'static str = "An unspent output by transaction id and number, or null.";
     const EXAMPLE: &'static str = "init-storage s\" 4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b\" 0 get-tx-out type";
     const CLASS: Class = Class::Read;
+    const NEEDS_NODE: bool = true;
     const PARAMS: &'static [&'static str] = &["txid", "n", "include_mempool"];
     type In = (Txid, Count, Option<bool>);
     type Out = Mixed;
 }
 
 impl ReadCall for GetTxOut {
-    fn run(view: &View, (txid, n, _with_pool): Self::In) -> Result<Mixed, CallError> {
+    fn run(view: &View, (txid, n, with_pool): Self::In) -> Result<Mixed, CallError> {
         let snapshot = view.read()?;
         let Ok(vout) = u32::try_from(n.0) else { return Ok(Mixed(Value::Null)) };
+        if with_pool != Some(false) {
+            let pool = view.pool.read();
+            if pool.spender(&OutPoint { txid, vout }).is_some() {
+                return Ok(Mixed(Value::Null));
+            }
+            let made = pool.get(&txid).and_then(|entry| entry.tx.outputs.get(vout as usize));
+            if let Some(output) = made {
+                return Ok(Mixed(json!({
+                    "bestblock": snapshot.tip()?.hash.to_string(),
+                    "confirmations": 0,
+                    "value": show::amount(output.value),
+                    "scriptPubKey": show::script_pubkey(&output.script_pubkey, view.params),
+                    "coinbase": false,
+                })));
+            }
+        }
         let Some(coin) = snapshot.coin(&OutPoint { txid, vout })? else {
             return Ok(Mixed(Value::Null));
         };

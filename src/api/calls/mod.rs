@@ -3,7 +3,9 @@
 pub mod address;
 pub mod chain;
 pub mod coins;
+pub mod mine;
 pub mod net;
+pub mod pool;
 pub mod script;
 pub mod service;
 pub mod system;

@@ -94,6 +94,9 @@ pub(super) fn find(
         })?;
         return Ok(Found { tx, block: Some((id, row)) });
     }
+    if let Some(tx) = super::pool::find(view, txid) {
+        return Ok(Found { tx, block: None });
+    }
     match query::transaction(snapshot, txid)? {
         Some(found) => {
             let place = super::chain::find_block(snapshot, BlockId::Hash(found.block))?;
@@ -128,12 +131,18 @@ pub(super) fn coins_of(
 
 /// What a transaction that is not in a block spends: outputs of the pool and coins.
 pub(super) fn unconfirmed_spends(
-    _view: &View,
+    view: &View,
     snapshot: &Snapshot,
     tx: &Transaction,
 ) -> Result<Vec<TxOut>, CallError> {
     let mut outputs = Vec::with_capacity(tx.inputs.len());
     for input in &tx.inputs {
+        let parent = super::pool::find(view, &input.prevout.txid);
+        let made = parent.and_then(|tx| tx.outputs.into_iter().nth(input.prevout.vout as usize));
+        if let Some(output) = made {
+            outputs.push(output);
+            continue;
+        }
         let coin = snapshot.coin(&input.prevout)?.ok_or_else(|| {
             let prevout = input.prevout;
             CallError::not_found(format!("it spends {prevout}, which is spent or not known"))
@@ -151,6 +160,7 @@ impl Call for GetRawTx {
     const HELP: &'static str = "A transaction of the pool, the chain or a block: 0 as hex, 1 decoded, 2 with its fee and what it spends.";
     const EXAMPLE: &'static str = "init-storage : try s\" nonsense\" get-raw-tx ; ' try catch .";
     const CLASS: Class = Class::Read;
+    const NEEDS_NODE: bool = true;
     const PARAMS: &'static [&'static str] = &["txid", "verbosity", "blockhash"];
     type In = (Txid, Option<Verbosity>, Option<BlockId>);
     type Out = Mixed;
