@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::net::view::NetView;
 use super::pool::SharedPool;
 use crate::consensus::scripts::ScriptVerifier;
+use crate::primitives::id::Txid;
 use crate::primitives::network::NetworkParams;
+use crate::primitives::tx::Transaction;
 use crate::store::db::Store;
 use crate::store::error::StoreError;
 use crate::store::rows::Tip;
@@ -52,5 +54,10 @@ impl View {
     /// Transactions can be looked up by their id.
     pub fn has_tx_index(&self) -> bool {
         self.store.has_tx_index()
+    }
+
+    /// The transaction of that id, if the pool has it.
+    pub fn unconfirmed(&self, txid: &Txid) -> Option<Transaction> {
+        self.pool.read().get(txid).map(|entry| (*entry.tx).clone())
     }
 }

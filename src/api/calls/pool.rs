@@ -16,7 +16,6 @@ use crate::node::io::{Act, Done, NodeError, TestReport};
 use crate::node::view::View;
 use crate::primitives::amount::Amount;
 use crate::primitives::id::Txid;
-use crate::primitives::tx::Transaction;
 
 /// The rate over which a transaction is held for a slip, in base units for 1,000 virtual bytes.
 const MOST_RATE: i64 = 10_000_000;
@@ -309,9 +308,4 @@ impl ActCall for SavePool {
             done => Err(other(&done)),
         }
     }
-}
-
-/// The transaction of that id, if the pool has it.
-pub(super) fn find(view: &View, txid: &Txid) -> Option<Transaction> {
-    view.pool.read().get(txid).map(|entry| (*entry.tx).clone())
 }

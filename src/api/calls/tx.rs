@@ -94,7 +94,7 @@ pub(super) fn find(
         })?;
         return Ok(Found { tx, block: Some((id, row)) });
     }
-    if let Some(tx) = super::pool::find(view, txid) {
+    if let Some(tx) = view.unconfirmed(txid) {
         return Ok(Found { tx, block: None });
     }
     match query::transaction(snapshot, txid)? {
@@ -137,7 +137,7 @@ pub(super) fn unconfirmed_spends(
 ) -> Result<Vec<TxOut>, CallError> {
     let mut outputs = Vec::with_capacity(tx.inputs.len());
     for input in &tx.inputs {
-        let parent = super::pool::find(view, &input.prevout.txid);
+        let parent = view.unconfirmed(&input.prevout.txid);
         let made = parent.and_then(|tx| tx.outputs.into_iter().nth(input.prevout.vout as usize));
         if let Some(output) = made {
             outputs.push(output);
