@@ -82,6 +82,8 @@ pub struct Config {
     pub offline: bool,
     /// Keep no index of addresses.
     pub no_address_index: bool,
+    /// Where passphrases are read from, one a line, in place of asking.
+    pub passphrase_file: Option<PathBuf>,
     /// Nodes to keep a connection to, as `HOST:PORT`.
     pub peers: Vec<String>,
     /// Where a daemon listens: nothing for the usual port, `none` for nowhere.
@@ -134,6 +136,7 @@ mod tests {
             json: false,
             offline: false,
             no_address_index: false,
+            passphrase_file: None,
             peers: Vec::new(),
             listen: None,
             readonly: false,

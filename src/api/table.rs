@@ -3,7 +3,7 @@
 //! To add one: an `impl` in `calls/` and its line here. A call that is left out does not build.
 
 use super::call::{Entry, act, read, service as serve};
-use super::calls::{address, chain, coins, mine, net, pool, script, service, system, tx};
+use super::calls::{address, chain, coins, mine, net, pool, script, service, system, tx, wallet};
 use super::error::{CallError, ErrorKind};
 
 /// All calls.
@@ -68,6 +68,8 @@ pub static CALLS: &[Entry] = &[
     serve::<service::StopServer>(),
     serve::<service::ServerStatus>(),
     serve::<service::SetLogLevel>(),
+    read::<wallet::ScanScripts>(),
+    read::<wallet::ScriptsHistory>(),
 ];
 
 /// The entry of a method.

@@ -90,6 +90,12 @@ fn command() -> Command {
         .arg(flag("readonly", "Follow the chain, refuse every change"))
         .arg(flag("json", "Show JSON instead of pictures"))
         .arg(flag("offline", "Open no chain and no socket"))
+        .arg(
+            Arg::new("passphrase-fd")
+                .long("passphrase-fd")
+                .value_name("N")
+                .help("Read passphrases from this descriptor, one a line, instead of asking; or from the file FORTHCOIN_PASSPHRASE_FILE"),
+        )
         .arg(flag("no-address-index", "Keep no index of addresses, and drop one that is there"))
         .arg(flag("sandbox", "Turn file words and the node's words off, for text that is not trusted"))
         .arg(flag("keep-going", "Go on after an error on standard input"))
@@ -230,8 +236,20 @@ pub fn read(
     };
     let listen =
         matches.get_one::<String>("listen").cloned().or_else(|| from_env("FORTHCOIN_LISTEN"));
+    let passphrase_fd = matches.get_one::<String>("passphrase-fd");
+    let passphrase_file = match passphrase_fd {
+        None => from_env("FORTHCOIN_PASSPHRASE_FILE").map(PathBuf::from),
+        Some(number) if number.bytes().all(|b| b.is_ascii_digit()) && number.len() < 6 => {
+            Some(PathBuf::from(format!("/dev/fd/{number}")))
+        }
+        Some(other) => {
+            let why = format!("--passphrase-fd wants the number of a descriptor, not {other:?}\n");
+            return Err(Refusal::Usage(why));
+        }
+    };
     Ok(Arguments {
         config: Config {
+            passphrase_file,
             params,
             data_root,
             json: switched("json"),

@@ -22,6 +22,9 @@ pub const EXIT_FINE: u8 = 0;
 pub const EXIT_THROW: u8 = 1;
 pub const EXIT_USAGE: u8 = 2;
 
+/// What is said once when the console is left with a wallet that no file holds.
+pub const UNSAVED: &str = "the wallet was never saved: `save-encrypted FILE` keeps it";
+
 /// A console: the machine, and what lives as long as it.
 pub struct Session {
     pub machine: Rc<RefCell<Machine>>,
@@ -126,7 +129,12 @@ impl Session {
         match result {
             Ok(()) if flushed.is_err() => Next::Exit(EXIT_THROW),
             Ok(()) => Next::GoOn,
-            Err(Failure::Bye { code }) => Next::Exit(code as u8),
+            Err(Failure::Bye { code }) => {
+                if self.shared.unsaved.replace(false) {
+                    eprintln!("forthcoin: {UNSAVED}");
+                }
+                Next::Exit(code as u8)
+            }
             Err(Failure::Error(report)) => {
                 self.show(&report);
                 if keep_going { Next::GoOn } else { Next::Exit(exit_code_of_throw(report.code)) }

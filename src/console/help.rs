@@ -74,7 +74,11 @@ fn groups() -> Vec<(String, Vec<Row>)> {
         });
         groups.push((format!("{heading}: for people (words/{heading}.fs)"), rows.collect()));
     }
-    for (group, about) in [("node", "calls, on the stack"), ("console", "the console's own")] {
+    for (group, about) in [
+        ("node", "calls, on the stack"),
+        ("wallet", "on the stack"),
+        ("console", "the console's own"),
+    ] {
         let rows = host_words().iter().filter(|word| word.group == group).map(|word| Row {
             name: word.name.to_owned(),
             effect: word.effect.to_owned(),
@@ -96,7 +100,7 @@ pub fn reference(machine: &Machine) -> String {
     let mut sets: BTreeMap<String, Vec<Row>> = BTreeMap::new();
     for name in machine.word_names() {
         let Some(info) = machine.describe(&name) else { continue };
-        if info.place.is_some() || ["node", "console"].contains(&info.group.as_str()) {
+        if info.place.is_some() || ["node", "wallet", "console"].contains(&info.group.as_str()) {
             continue;
         }
         if SOURCES.iter().any(|(source, _)| *source == info.group) {

@@ -16,6 +16,10 @@ use super::files::Files;
 use super::help;
 use super::picture;
 use super::stdio::{self, Stdio};
+use super::wallet::{
+    self,
+    desk::{Around, Desk},
+};
 use super::words::{self, Meaning, Own};
 use crate::api::call::Entry;
 use crate::api::door::{Door, Opener};
@@ -54,6 +58,8 @@ pub struct Shared {
     pub height: Cell<Option<u64>>,
     /// Nobody reads our output any more.
     pub closed: Cell<bool>,
+    /// A wallet is open that no file holds.
+    pub unsaved: Cell<bool>,
     /// The operator's words that run when something happens.
     pub alerts: RefCell<Alerts>,
 }
@@ -75,6 +81,7 @@ pub struct ConsoleHost {
     started: Instant,
     shared: Rc<Shared>,
     bench: Bench,
+    desk: Desk,
 }
 
 fn throw_of(error: CallError) -> Throw {
@@ -88,6 +95,7 @@ fn file_error(what: &str, path: &str, error: &std::io::Error) -> CallError {
 impl ConsoleHost {
     pub fn new(config: Config, opener: Opener, sandbox: bool, shared: Rc<Shared>) -> ConsoleHost {
         ConsoleHost {
+            desk: Desk::new(config.passphrase_file.clone()),
             config,
             opener,
             stdio: Stdio::new(),
@@ -533,6 +541,41 @@ fn push_value(shape: Shape, value: &Value, context: &mut HostContext<'_>) -> Res
     }
 }
 
+impl Around for ConsoleHost {
+    fn ask(&mut self, method: &str, params: Vec<Value>) -> Result<Value, CallError> {
+        ConsoleHost::ask(self, method, params)
+    }
+
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn is_terminal(&self) -> bool {
+        self.stdio.input_is_terminal && self.stdio.output_is_terminal
+    }
+
+    fn confirm(&mut self, question: &str) -> bool {
+        if !self.is_terminal() || self.stdio.flush().is_err() {
+            return false;
+        }
+        eprint!("{question} [y/N] ");
+        let answer = stdio::read_line().ok().flatten().unwrap_or_default();
+        matches!(answer.trim_ascii(), b"y" | b"Y" | b"yes" | b"Yes")
+    }
+
+    fn show_secret(&mut self, text: &str) -> Result<(), CallError> {
+        let failed = |e: std::io::Error| file_error("write", "the terminal", &e);
+        self.stdio.flush().map_err(failed)?;
+        // Past our own buffer, which nobody wipes.
+        let mut terminal = fs::OpenOptions::new().write(true).open("/dev/tty").map_err(failed)?;
+        terminal.write_all(text.as_bytes()).map_err(failed)
+    }
+
+    fn set_unsaved(&mut self, unsaved: bool) {
+        self.shared.unsaved.set(unsaved);
+    }
+}
+
 impl Host for ConsoleHost {
     fn type_out(&mut self, text: &[u8]) -> Result<(), Throw> {
         self.stdio.write(text).map_err(|e| self.out_failed(&e))
@@ -614,6 +657,12 @@ impl Host for ConsoleHost {
         match meaning {
             Meaning::Own(own) => self.own_word(own, context),
             Meaning::Call(number) => self.call_entry(&CALLS[number], context),
+            Meaning::Wallet(word) => {
+                let mut desk = std::mem::take(&mut self.desk);
+                let done = wallet::run(&mut desk, word, self, context);
+                self.desk = desk;
+                done
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 pub static SOURCES: &[(&str, &str)] = &[
     ("node", include_str!("../../words/node.fs")),
     ("script", include_str!("../../words/script.fs")),
+    ("wallet", include_str!("../../words/wallet.fs")),
     ("prelude", PRELUDE),
 ];
 

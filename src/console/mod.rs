@@ -13,5 +13,6 @@ mod render;
 pub mod repl;
 mod secrets;
 mod stdio;
+pub mod wallet;
 mod watch;
 mod words;

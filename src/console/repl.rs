@@ -18,7 +18,7 @@ use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
 use rustyline::{Config, Context, Editor, Helper};
 
-use super::eval::{EXIT_FINE, EXIT_THROW, Session};
+use super::eval::{EXIT_FINE, EXIT_THROW, Session, UNSAVED};
 use super::host::VERSION;
 use super::secrets::looks_secret;
 use crate::forth::error::Failure;
@@ -91,6 +91,10 @@ fn evaluate(session: &Session, line: &str) -> Option<u8> {
                 .type_out(format!("{}\n", ok.dimmed()).as_bytes())
                 .and_then(|()| machine.host_mut().flush());
             shown.is_err().then_some(EXIT_FINE)
+        }
+        Err(Failure::Bye { .. }) if session.shared.unsaved.replace(false) => {
+            eprintln!("{UNSAVED}; `bye` again leaves without it");
+            None
         }
         Err(Failure::Bye { code }) => Some(code as u8),
         Err(Failure::Error(report)) => {

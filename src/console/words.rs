@@ -1,6 +1,7 @@
 //! The words that Rust gives the console: every call of the table as a plain stack word, and the
 //! console's own.
 
+use super::wallet::words::{self as wallet, Word};
 use crate::api::table::CALLS;
 use crate::forth::host::HostWord;
 
@@ -236,6 +237,7 @@ pub enum Meaning {
     Own(Own),
     /// The call at this index of `CALLS`.
     Call(usize),
+    Wallet(Word),
 }
 
 impl Own {
@@ -257,7 +259,13 @@ impl Own {
 pub fn meaning(index: usize) -> Option<Meaning> {
     match OWN.get(index) {
         Some(row) => Some(Meaning::Own(row.0)),
-        None => CALLS.get(index - OWN.len()).map(|_| Meaning::Call(index - OWN.len())),
+        None => {
+            let index = index - OWN.len();
+            match CALLS.get(index) {
+                Some(_) => Some(Meaning::Call(index)),
+                None => wallet::at(index - CALLS.len()).map(Meaning::Wallet),
+            }
+        }
     }
 }
 
@@ -282,6 +290,6 @@ pub fn host_words() -> &'static [HostWord] {
             group: "node",
             twin: None,
         });
-        own.chain(calls).collect()
+        own.chain(calls).chain(wallet::host_words()).collect()
     })
 }

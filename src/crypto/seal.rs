@@ -32,7 +32,8 @@ const NONCE_AT: usize = 38;
 const LENGTH_AT: usize = 62;
 const CHECK_AT: usize = 70;
 const CHECKSUM_AT: usize = 86;
-const HEADER_SIZE: usize = 94;
+/// Bytes of the header.
+pub const HEADER_SIZE: usize = 94;
 const TAG_SIZE: usize = 16;
 
 /// The largest body that is sealed or opened, in bytes.

@@ -97,6 +97,11 @@ impl KeyExpr {
         Ok(key)
     }
 
+    /// The key as a cosigner hands it to the others: `[origin]key`, without steps.
+    pub fn show_cosigner(&self, params: &NetworkParams) -> String {
+        KeyExpr { steps: Vec::new(), ..self.clone() }.show(params)
+    }
+
     pub fn origin(&self) -> Option<&KeyOrigin> {
         self.origin.as_ref()
     }

@@ -21,6 +21,7 @@ fn every_library_word_has_an_example_that_runs() {
     let text = concat!(
         include_str!("../../words/node.fs"),
         include_str!("../../words/script.fs"),
+        include_str!("../../words/wallet.fs"),
         include_str!("../../words/prelude.fs")
     );
     let examples: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("\\ > ")).collect();

@@ -9,3 +9,4 @@ mod run;
 mod service;
 mod tidy;
 mod transcripts;
+mod wallet;

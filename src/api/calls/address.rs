@@ -37,7 +37,7 @@ fn script_of(text: &str, view: &View) -> Result<Script, CallError> {
 }
 
 /// Refuses to read an index that is not there or not finished.
-fn ready(snapshot: &Snapshot) -> Result<(), CallError> {
+pub fn ready(snapshot: &Snapshot) -> Result<(), CallError> {
     match snapshot.script_index()? {
         ScriptIndex::Ready => Ok(()),
         ScriptIndex::Building(build) => {

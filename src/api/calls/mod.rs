@@ -10,3 +10,4 @@ pub mod script;
 pub mod service;
 pub mod system;
 pub mod tx;
+pub mod wallet;

@@ -1,0 +1,219 @@
+//! What the wallet has: its scripts are asked for in one question, with as many unused ones behind
+//! the last used one as BIP44 wants.
+
+use serde_json::{Value, json};
+
+use super::desk::address_text;
+use super::desk::{Around, Desk, refused, wrong};
+use crate::api::error::{CallError, ErrorKind};
+use crate::primitives::amount::Amount;
+use crate::primitives::hex;
+use crate::primitives::script::Script;
+use crate::primitives::tx::{OutPoint, TxOut};
+use crate::wallet::descriptor::Descriptor;
+use crate::wallet::spend::Coin;
+
+/// Unused addresses behind the last used one (BIP44).
+pub const GAP: usize = 20;
+/// Most questions of one scan: each doubles what is known at least.
+const MOST_ROUNDS: usize = 1000;
+
+/// What a scan found.
+pub struct Scan {
+    pub height: u32,
+    pub coins: Vec<Coin>,
+}
+
+/// How a coin may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Spendable,
+    Unconfirmed,
+    Immature,
+    Locked,
+    /// In a vault: spent by its own words.
+    Vault,
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            State::Spendable => "spendable",
+            State::Unconfirmed => "unconfirmed",
+            State::Immature => "immature",
+            State::Locked => "locked",
+            State::Vault => "vault",
+        }
+    }
+}
+
+fn malformed() -> CallError {
+    CallError::new(ErrorKind::Internal, "the node's answer about scripts is malformed")
+}
+
+impl Desk {
+    /// Asks the node for every coin of the wallet.
+    pub fn scan(&mut self, around: &mut dyn Around) -> Result<Scan, CallError> {
+        let open = self.wallet()?;
+        let mut scan = Scan { height: 0, coins: Vec::new() };
+        // For each branch of each account: how many scripts were asked for, and one past the last
+        // used one.
+        let mut branches: Vec<(usize, usize, usize, usize)> = Vec::new();
+        for (at, account) in open.book.accounts.iter().enumerate() {
+            let count = if account.descriptor.has_change() { 2 } else { 1 };
+            branches.extend((0..count).map(|b| (at, b, 0, account.next[b.min(1)] as usize)));
+        }
+        for _ in 0..MOST_ROUNDS {
+            let mut scripts: Vec<Script> = Vec::new();
+            for (account, branch, asked, used) in &mut branches {
+                let list = open.known.extend(&open.book, *account, *branch, *used + GAP);
+                let list = list.map_err(refused)?;
+                let until = list.len().min(*used + GAP).max(*asked);
+                scripts.extend_from_slice(&list[*asked..until]);
+                *asked = until;
+            }
+            if scripts.is_empty() {
+                break;
+            }
+            let hexes: Value = scripts.iter().map(|s| json!(hex::encode(s.as_bytes()))).collect();
+            let found = around.ask("scanscripts", vec![hexes])?;
+            scan.height = found["height"].as_u64().unwrap_or(0) as u32;
+            for number in found["used"].as_array().ok_or_else(malformed)? {
+                let number = number.as_u64().ok_or_else(malformed)? as usize;
+                let script = scripts.get(number).ok_or_else(malformed)?;
+                let (account, branch, index) = open.known.place(script).ok_or_else(malformed)?;
+                let next = &mut open.book.accounts[account].next[branch.min(1)];
+                *next = (*next).max(index + 1);
+                for of in &mut branches {
+                    if (of.0, of.1) == (account, branch) {
+                        of.3 = of.3.max(index as usize + 1);
+                    }
+                }
+            }
+            for row in found["coins"].as_array().ok_or_else(malformed)? {
+                let coin = read_coin(row, &scripts).ok_or_else(malformed)?;
+                let place = open.known.place(&coin.output.script_pubkey);
+                let (account, branch, index) = place.ok_or_else(malformed)?;
+                scan.coins.push(Coin { account, branch, index, ..coin });
+            }
+        }
+        Ok(scan)
+    }
+
+    /// Whether and why not a coin can be spent now.
+    pub fn state_of(&mut self, coin: &Coin, height: u32) -> Result<State, CallError> {
+        let book = &self.wallet()?.book;
+        let own = |coin: &Coin| book.sent.iter().any(|s| s.tx.txid() == coin.outpoint.txid);
+        Ok(if matches!(book.accounts[coin.account].descriptor, Descriptor::Vault(_)) {
+            State::Vault
+        } else if book.locked.contains(&coin.outpoint) {
+            State::Locked
+        } else if coin.height.is_none() && !own(coin) {
+            State::Unconfirmed
+        } else if !coin.is_mature(height) {
+            State::Immature
+        } else {
+            State::Spendable
+        })
+    }
+
+    /// Sums by state.
+    pub fn balances(&mut self, around: &mut dyn Around) -> Result<Value, CallError> {
+        let scan = self.scan(around)?;
+        let mut sums = [0i64; 5];
+        for coin in &scan.coins {
+            sums[self.state_of(coin, scan.height)? as usize] += coin.output.value.0;
+        }
+        let shown = |at: usize| json!(Amount(sums[at]).to_string());
+        Ok(json!({
+            "balance": shown(0),
+            "unconfirmed": shown(1),
+            "immature": shown(2),
+            "locked": shown(3),
+            "vaults": shown(4),
+            "coins": scan.coins.len(),
+        }))
+    }
+
+    /// What can be spent now, in base units.
+    pub fn balance(&mut self, around: &mut dyn Around) -> Result<i64, CallError> {
+        let scan = self.scan(around)?;
+        let mut sum = 0;
+        for coin in &scan.coins {
+            if self.state_of(coin, scan.height)? == State::Spendable {
+                sum += coin.output.value.0;
+            }
+        }
+        Ok(sum)
+    }
+
+    /// Every coin.
+    pub fn utxos(&mut self, around: &mut dyn Around) -> Result<Value, CallError> {
+        let scan = self.scan(around)?;
+        let mut list = Vec::new();
+        for coin in &scan.coins {
+            let state = self.state_of(coin, scan.height)?;
+            let book = &self.wallet()?.book;
+            list.push(json!({
+                "outpoint": coin.outpoint.to_string(),
+                "amount": coin.output.value.to_string(),
+                "address": address_text(book, &coin.output.script_pubkey),
+                "account": book.accounts[coin.account].name,
+                "confirmations": coin.height.map_or(0, |h| scan.height.saturating_sub(h) + 1),
+                "state": state.name(),
+            }));
+        }
+        Ok(Value::Array(list))
+    }
+
+    /// Every transaction, newest first.
+    pub fn history(&mut self, around: &mut dyn Around) -> Result<Value, CallError> {
+        // A scan finds how far addresses are used.
+        self.scan(around)?;
+        let open = self.wallet()?;
+        let mut scripts = Vec::new();
+        for at in 0..open.book.accounts.len() {
+            let account = &open.book.accounts[at];
+            let count = if account.descriptor.has_change() { 2 } else { 1 };
+            for branch in 0..count {
+                let until = open.book.accounts[at].next[branch] as usize + GAP;
+                let list = open.known.extend(&open.book, at, branch, until).map_err(refused)?;
+                scripts.extend(list.iter().map(|script| json!(hex::encode(script.as_bytes()))));
+            }
+        }
+        around.ask("getscriptshistory", vec![Value::Array(scripts)])
+    }
+
+    /// Keeps a coin from being spent, or lets it go.
+    pub fn lock_coin(
+        &mut self,
+        text: &str,
+        locked: bool,
+        around: &mut dyn Around,
+    ) -> Result<(), CallError> {
+        let outpoint: OutPoint = text.trim().parse().map_err(wrong)?;
+        let book = &mut self.wallet()?.book;
+        let changed =
+            if locked { book.locked.insert(outpoint) } else { book.locked.remove(&outpoint) };
+        if !changed && !locked {
+            return Err(CallError::not_found(format!("{outpoint} is not locked")));
+        }
+        self.touched(around)
+    }
+}
+
+fn read_coin(row: &Value, scripts: &[Script]) -> Option<Coin> {
+    let script_pubkey = scripts.get(row[0].as_u64()? as usize)?.clone();
+    let txid = row[1].as_str()?.parse().ok()?;
+    let vout = u32::try_from(row[2].as_u64()?).ok()?;
+    let height = row[4].as_u64().and_then(|height| u32::try_from(height).ok());
+    Some(Coin {
+        outpoint: OutPoint { txid, vout },
+        output: TxOut { value: Amount(row[3].as_i64()?), script_pubkey },
+        height,
+        coinbase: row[5].as_bool()?,
+        account: 0,
+        branch: 0,
+        index: 0,
+    })
+}

@@ -1,0 +1,375 @@
+//! Payments: planned, shown, signed, sent; and what is done for those that wait too long.
+
+use serde_json::{Value, json};
+
+use super::coins::State;
+use super::desk::{Around, Desk, address_text, refused, wrong};
+use crate::api::error::{CallError, ErrorKind};
+use crate::crypto::entropy::{SystemEntropy, random_bytes};
+use crate::primitives::address::Address;
+use crate::primitives::amount::Amount;
+use crate::primitives::codec::{Decode, Encode};
+use crate::primitives::hex;
+use crate::primitives::id::Txid;
+use crate::primitives::script::Script;
+use crate::primitives::tx::{Transaction, TxOut};
+use crate::wallet::book::Sent;
+use crate::wallet::descriptor::Descriptor;
+use crate::wallet::psbt::Psbt;
+use crate::wallet::spend::{Coin, MasterSigner, Order, Plan, plan, psbt_of};
+
+/// Blocks in which a payment shall be confirmed when nobody gives a fee rate.
+const TARGET_BLOCKS: u64 = 6;
+/// Used while the node has no estimate, in base units for 1,000 virtual bytes.
+const FALLBACK_RATE: i64 = 1000;
+/// Highest fee rate that may be set, in base units for a virtual byte.
+const MOST_RATE: i64 = 10_000;
+
+/// What a payment is for.
+pub enum Wish {
+    Pay(Vec<TxOut>),
+    Sweep(Script),
+}
+
+fn amount_in(value: &Value) -> Option<Amount> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    text.parse().ok()
+}
+
+impl Desk {
+    /// The script that an address of this network stands for.
+    pub fn script_of(&self, text: &str, around: &dyn Around) -> Result<Script, CallError> {
+        let address = Address::from_text(text.trim(), around.config().params).map_err(wrong)?;
+        Ok(address.to_script())
+    }
+
+    /// `{"ADDRESS": "1.5", …}` as outputs.
+    pub fn recipients(&self, json: &[u8], around: &dyn Around) -> Result<Vec<TxOut>, CallError> {
+        let value: Value = serde_json::from_slice(json).map_err(wrong)?;
+        let why = "recipients are {\"ADDRESS\":\"AMOUNT\",…}, amounts as 1.5 or 150000sat";
+        let map = value.as_object().ok_or_else(|| wrong(why))?;
+        map.iter()
+            .map(|(address, amount)| {
+                let script_pubkey = self.script_of(address, around)?;
+                let text = amount.as_str().ok_or_else(|| wrong(why))?;
+                let value: Amount = text.parse().map_err(wrong)?;
+                Ok(TxOut { value, script_pubkey })
+            })
+            .collect()
+    }
+
+    pub fn set_rate(&mut self, rate: i64) -> Result<(), CallError> {
+        if !(0..=MOST_RATE).contains(&rate) {
+            let why = format!(
+                "a fee rate is 1 to {MOST_RATE} base units a virtual byte; 0: the node's estimate"
+            );
+            return Err(wrong(why));
+        }
+        self.rate = (rate != 0).then_some(rate);
+        Ok(())
+    }
+
+    /// Base units for 1,000 virtual bytes: as set, else the node's estimate, else the least.
+    fn rate(&self, around: &mut dyn Around) -> Result<i64, CallError> {
+        if let Some(rate) = self.rate {
+            return Ok(rate * 1000);
+        }
+        let estimate = around.ask("estimatesmartfee", vec![json!(TARGET_BLOCKS)])?;
+        if let Some(rate) = estimate.get("feerate").and_then(amount_in) {
+            return Ok(rate.0.max(1));
+        }
+        let info = around.ask("getmempoolinfo", Vec::new())?;
+        let floor = info.get("mempoolminfee").and_then(amount_in).unwrap_or_default();
+        Ok(floor.0.max(FALLBACK_RATE))
+    }
+
+    /// Coins that a payment of the chosen account may use, and what can't be used now.
+    fn candidates(&mut self, around: &mut dyn Around) -> Result<(Vec<Coin>, i64, u32), CallError> {
+        let scan = self.scan(around)?;
+        let at = self.wallet()?.account;
+        let single = |descriptor: &Descriptor| {
+            !matches!(descriptor, Descriptor::Multi { .. } | Descriptor::Vault(_))
+        };
+        let mut coins = Vec::new();
+        let mut waiting = 0;
+        for coin in scan.coins {
+            let book = &self.wallet()?.book;
+            let usable = coin.account == at
+                || single(&book.accounts[coin.account].descriptor)
+                    && book.accounts.get(at).is_some_and(|a| single(&a.descriptor));
+            if !usable {
+                continue;
+            }
+            match self.state_of(&coin, scan.height)? {
+                State::Spendable => coins.push(coin),
+                State::Vault => {}
+                _ => waiting += coin.output.value.0,
+            }
+        }
+        Ok((coins, waiting, scan.height))
+    }
+
+    /// Plans a payment; nothing is signed.
+    pub fn plan(&mut self, wish: Wish, around: &mut dyn Around) -> Result<Plan, CallError> {
+        let (coins, waiting, height) = self.candidates(around)?;
+        let rate = self.rate(around)?;
+        let open = self.wallet()?;
+        let (recipients, sweep) = match wish {
+            Wish::Pay(recipients) => (recipients, false),
+            Wish::Sweep(script_pubkey) => {
+                (vec![TxOut { value: Amount::ZERO, script_pubkey }], true)
+            }
+        };
+        // A lock time of the tip: nobody gains by mining blocks again to take the fee.
+        let order = Order {
+            recipients,
+            rate,
+            sweep,
+            lock_time: height,
+            change_account: open.account,
+            waiting,
+            ..Order::default()
+        };
+        plan(&open.book, &coins, &order, &mut SystemEntropy).map_err(refused)
+    }
+
+    /// The plan in words.
+    pub fn shown(&mut self, plan: &Plan) -> Result<Value, CallError> {
+        let book = &self.wallet()?.book;
+        let inputs = plan.coins.iter().map(|coin| {
+            json!({
+                "outpoint": coin.outpoint.to_string(),
+                "amount": coin.output.value.to_string(),
+                "address": address_text(book, &coin.output.script_pubkey),
+            })
+        });
+        let outputs = plan.tx.outputs.iter().enumerate().map(|(at, output)| {
+            json!({
+                "to": address_text(book, &output.script_pubkey),
+                "amount": output.value.to_string(),
+                "change": plan.change.is_some_and(|(vout, ..)| vout as usize == at),
+            })
+        });
+        Ok(json!({
+            "inputs": inputs.collect::<Vec<_>>(),
+            "outputs": outputs.collect::<Vec<_>>(),
+            "fee": plan.fee.to_string(),
+            "fee_rate": format!("{:.2} sat/vB", plan.fee.0 as f64 / plan.vsize.max(1) as f64),
+            "vsize": plan.vsize,
+            "paid": plan.paid().to_string(),
+        }))
+    }
+
+    /// Signs a plan and sends it, once the operator at a terminal says yes.
+    pub fn send(
+        &mut self,
+        plan: Plan,
+        replaces: Option<&Transaction>,
+        around: &mut dyn Around,
+    ) -> Result<String, CallError> {
+        self.wallet()?.book.seed().map_err(refused)?;
+        self.agree(&plan, around)?;
+        let psbt = self.psbt(&plan, around)?;
+        let tx = self.sign_whole(psbt)?;
+        self.submit(&plan, tx, replaces, around)
+    }
+
+    /// At a terminal, shows the plan and asks; elsewhere a fee that looks like a slip is refused.
+    fn agree(&mut self, plan: &Plan, around: &mut dyn Around) -> Result<(), CallError> {
+        if let Some(slip) = plan.fee_slip() {
+            if !around.is_terminal() {
+                return Err(refused(format!("{slip}: nothing was sent; set a lower `fee-rate`")));
+            }
+            if !around.confirm(&format!("{slip}; send it nevertheless?")) {
+                return Err(refused("nothing was sent"));
+            }
+        }
+        if around.is_terminal() {
+            let shown = self.shown(plan)?;
+            let mut question = String::new();
+            for output in shown["outputs"].as_array().into_iter().flatten() {
+                let kind = if output["change"] == json!(true) { "change to" } else { "pay" };
+                let text = |name: &str| output[name].as_str().unwrap_or_default().to_owned();
+                question += &format!("{kind} {} {}\n", text("to"), text("amount"));
+            }
+            let inputs = plan.coins.len();
+            question +=
+                &format!("fee {} for {} vB, {inputs} inputs; send it?", plan.fee, plan.vsize);
+            if !around.confirm(&question) {
+                return Err(refused("nothing was sent"));
+            }
+        }
+        Ok(())
+    }
+
+    pub fn psbt(&mut self, plan: &Plan, around: &mut dyn Around) -> Result<Psbt, CallError> {
+        let open = self.wallet()?;
+        psbt_of(&open.book, plan, |txid| {
+            let hex = around.ask("getrawtransaction", vec![json!(txid.to_string())]).ok()?;
+            Transaction::from_bytes(&hex::decode(hex.as_str()?).ok()?).ok()
+        })
+        .map_err(refused)
+    }
+
+    pub fn sign_whole(&mut self, mut psbt: Psbt) -> Result<Transaction, CallError> {
+        let master = self.wallet()?.book.master().map_err(refused)?;
+        let aux = random_bytes(&mut SystemEntropy).map_err(refused)?;
+        psbt.sign(&MasterSigner(&master), &aux).map_err(refused)?;
+        psbt.finalize().map_err(refused)?;
+        psbt.verified().map_err(refused)
+    }
+
+    /// Remembers, then sends: whatever happens on the way, the wallet knows what it signed.
+    pub fn submit(
+        &mut self,
+        plan: &Plan,
+        tx: Transaction,
+        replaces: Option<&Transaction>,
+        around: &mut dyn Around,
+    ) -> Result<String, CallError> {
+        let spent = plan.coins.iter().map(|coin| coin.output.clone()).collect();
+        let change = plan.change.map(|(vout, ..)| vout);
+        let book = &mut self.wallet()?.book;
+        let before = (book.sent.clone(), plan.change.map(|(_, a, _)| book.accounts[a].next[1]));
+        book.remember(Sent { tx: tx.clone(), spent, change }, replaces);
+        if let Some((_, account, index)) = plan.change {
+            let next = &mut book.accounts[account].next[1];
+            *next = (*next).max(index + 1);
+        }
+        self.touched(around)?;
+        let txid = tx.txid();
+        let sent = around.ask("sendrawtransaction", vec![json!(hex::encode(&tx.to_bytes()))]);
+        match sent {
+            Ok(_) => Ok(txid.to_string()),
+            Err(e) if is_answer(e.kind) => {
+                let book = &mut self.wallet()?.book;
+                book.sent = before.0;
+                if let (Some((_, account, _)), Some(next)) = (plan.change, before.1) {
+                    book.accounts[account].next[1] = next;
+                }
+                self.touched(around)?;
+                let why = format!("the node refused the payment, nothing left: {}", e.message);
+                Err(CallError::new(e.kind, why))
+            }
+            Err(e) => Err(CallError::new(
+                e.kind,
+                format!(
+                    "the node was lost while {txid} was handed over, so it may have left or not: \
+                     `tx {txid}` or `history` tells; sending again can't pay twice if you \
+                     `bump {txid}`: {}",
+                    e.message
+                ),
+            )),
+        }
+    }
+
+    /// A transaction that this wallet sent and that is not confirmed yet.
+    fn sent(&mut self, txid: &str) -> Result<Sent, CallError> {
+        let txid: Txid = txid.trim().parse().map_err(|_| wrong("this is no transaction id"))?;
+        let book = &self.wallet()?.book;
+        let found = book.sent.iter().find(|sent| sent.tx.txid() == txid).cloned();
+        let why = format!("this wallet did not send {txid}");
+        found.ok_or_else(|| CallError::not_found(why))
+    }
+
+    /// Replaces a payment by one that pays a higher fee (BIP125).
+    pub fn bump(&mut self, txid: &str, around: &mut dyn Around) -> Result<String, CallError> {
+        let old = self.sent(txid)?;
+        let (mut coins, waiting, height) = self.candidates(around)?;
+        let entry = around.ask("getmempoolentry", vec![json!(old.tx.txid().to_string())]);
+        if entry.as_ref().is_err_and(|e| e.kind == ErrorKind::NotFound) {
+            let known = around.ask("getrawtransaction", vec![json!(txid.trim())]).is_ok();
+            if known {
+                return Err(refused("the payment is confirmed: there is nothing to hurry"));
+            }
+        }
+        let rate = self.rate(around)?;
+        let fee = old.fee();
+        let open = self.wallet()?;
+        let mut must = Vec::new();
+        for (input, output) in old.tx.inputs.iter().zip(&old.spent) {
+            let place = open.known.place(&output.script_pubkey);
+            let (account, branch, index) =
+                place.ok_or_else(|| refused("the payment spends what is not this wallet's"))?;
+            must.push(Coin {
+                outpoint: input.prevout,
+                output: output.clone(),
+                height: Some(0),
+                coinbase: false,
+                account,
+                branch,
+                index,
+            });
+        }
+        // What the old payment made can't be spent by the new one.
+        coins.retain(|coin| coin.outpoint.txid != old.tx.txid() && coin.height.is_some());
+        let change = old.change.map(|vout| vout as usize);
+        let recipients: Vec<TxOut> = old
+            .tx
+            .outputs
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| Some(*at) != change)
+            .map(|(_, output)| output.clone())
+            .collect();
+        let vsize = old.tx.vsize().max(1) as i64;
+        let order = Order {
+            recipients,
+            // Half as much again at least, so that a bump is felt.
+            rate: rate.max(fee.0 * 1500 / vsize),
+            must,
+            replaced_fee: Some(fee.0),
+            lock_time: height,
+            change_account: open.account,
+            waiting,
+            ..Order::default()
+        };
+        let plan = plan(&open.book, &coins, &order, &mut SystemEntropy).map_err(refused)?;
+        self.send(plan, Some(&old.tx), around)
+    }
+
+    /// Spends what an unconfirmed transaction brought, with a fee for both (CPFP).
+    pub fn cpfp(&mut self, txid: &str, around: &mut dyn Around) -> Result<String, CallError> {
+        let parent: Txid = txid.trim().parse().map_err(|_| wrong("this is no transaction id"))?;
+        let scan = self.scan(around)?;
+        let must: Vec<Coin> = scan
+            .coins
+            .into_iter()
+            .filter(|coin| coin.outpoint.txid == parent && coin.height.is_none())
+            .collect();
+        if must.is_empty() {
+            let why = format!("{parent} has no unconfirmed output of this wallet to spend");
+            return Err(CallError::not_found(why));
+        }
+        let entry = around.ask("getmempoolentry", vec![json!(parent.to_string())])?;
+        let size = entry["ancestorsize"].as_i64().unwrap_or(0);
+        let paid = amount_in(&entry["fees"]["ancestor"]).unwrap_or_default();
+        let rate = self.rate(around)?.max(2 * paid.0 * 1000 / size.max(1));
+        let open = self.wallet()?;
+        let account = must[0].account;
+        let back = open.known.script(&open.book, account, 0, open.book.accounts[account].next[0]);
+        let script_pubkey = back.map_err(refused)?;
+        let order = Order {
+            recipients: vec![TxOut { value: Amount::ZERO, script_pubkey }],
+            rate,
+            sweep: true,
+            must,
+            extra_fee: (rate * size / 1000 - paid.0).max(0),
+            lock_time: scan.height,
+            change_account: account,
+            ..Order::default()
+        };
+        let plan = plan(&open.book, &[], &order, &mut SystemEntropy).map_err(refused)?;
+        self.send(plan, None, around)
+    }
+}
+
+/// The node looked at the transaction and said no.
+fn is_answer(kind: ErrorKind) -> bool {
+    use ErrorKind as K;
+    matches!(kind, K::Rejected | K::Unwanted | K::Undecodable | K::InvalidParams | K::Forbidden)
+}

@@ -1,0 +1,162 @@
+\ The wallet's words for people; each parses its arguments from the line and shows a picture.
+
+\ Make a wallet of 24 new words; its fingerprint and first address are shown, never a key.
+\ > new
+: new ( -- )  new-wallet .json ;
+
+\ Make a wallet of the words that are asked for.
+\ > ' restore-phrase catch drop
+: restore-phrase ( -- )  restore-wallet .json ;
+
+\ Seal the wallet into a file under a passphrase that is asked for twice.
+\ > ' save-encrypted catch drop
+: save-encrypted ( "file" -- )  argument save-encrypted-to ;
+
+\ Open a sealed wallet with a passphrase that is asked for.
+\ > ' load-encrypted catch drop
+: load-encrypted ( "file" -- )  argument load-encrypted-from ;
+
+\ Try whether a sealed wallet opens under its passphrase; the open wallet stays.
+\ > ' verify-wallet catch drop
+: verify-wallet ( "file" -- )  argument verify-wallet-at .json ;
+
+\ Show a fresh address to be paid on.
+\ > new address
+: address ( -- )  next-address .text ;
+
+\ Work with another account: segwit, taproot, or one that was added.
+\ > new use-account taproot address
+: use-account ( "name" -- )  argument use-account-named ;
+
+\ Show what the wallet holds.
+\ > init-storage new balance
+: balance ( -- )  get-balances .json ;
+
+\ Show every coin of the wallet.
+\ > init-storage new utxos
+: utxos ( -- )  get-utxos .json ;
+
+\ Show every transaction of the wallet, newest first.
+\ > init-storage new history
+: history ( -- )  get-wallet-history .json ;
+
+\ Show what the wallet is: accounts, descriptors, file.
+\ > new wallet-info
+: wallet-info ( -- )  get-wallet-info .json ;
+
+\ Show the wallet's output descriptors, for other wallets to read.
+\ > new descriptors
+: descriptors ( -- )  get-descriptors .json ;
+
+\ Watch what an output descriptor stands for.
+\ > watch wpkh(02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9)
+: watch ( "descriptor" -- )  argument watch-descriptor .json ;
+
+\ Set the fee rate in base units for a virtual byte; 0 is the node's estimate.
+\ > fee-rate 12
+: fee-rate ( "number" -- )  argument text>n set-fee-rate ;
+
+\ Show what a payment would spend and cost; nothing is signed.
+\ > init-storage new ' plan-send catch drop
+: plan-send ( "address" "amount" -- )  argument argument text>amount plan-send-to .json ;
+
+\ Pay an address: amounts are 1.5 or 150000sat.
+\ > init-storage new ' send catch drop
+: send ( "address" "amount" -- )  argument argument text>amount send-to .text ;
+
+\ Pay several at once, as JSON without blanks: {"ADDRESS":"AMOUNT","ADDRESS":"AMOUNT"}.
+\ > init-storage new ' send-many catch drop
+: send-many ( "json" -- )  rest-of-line send-to-many .text ;
+
+\ Send all that the account can spend to an address.
+\ > init-storage new ' sweep catch drop
+: sweep ( "address" -- )  argument sweep-to .text ;
+
+\ Replace a payment that waits by one that pays a higher fee.
+\ > init-storage new ' bump catch drop
+: bump ( "txid" -- )  argument bump-fee-of .text ;
+
+\ Hurry an unconfirmed transaction that pays us, by spending it with a fee for both.
+\ > init-storage new ' cpfp catch drop
+: cpfp ( "txid" -- )  argument hurry-parent .text ;
+
+\ Keep a coin TXID:N from being spent.
+\ > new lock-coin 0000000000000000000000000000000000000000000000000000000000000001:0
+: lock-coin ( "outpoint" -- )  argument lock-coin-at ;
+
+\ Let a locked coin be spent again.
+\ > new ' unlock-coin catch drop
+: unlock-coin ( "outpoint" -- )  argument unlock-coin-at ;
+
+\ Write a payment as an unsigned PSBT file.
+\ > init-storage new ' psbt-create catch drop
+: psbt-create ( "file" "address" "amount" -- )
+  argument argument argument text>amount >r 2swap r> rot rot psbt-create-to ;
+
+\ Show what a PSBT file does: who pays whom, change verified as ours, fee, signatures.
+\ > ' psbt-show catch drop
+: psbt-show ( "file" -- )  argument psbt-look-at .json ;
+
+\ Sign a PSBT file into another file.
+\ > ' psbt-sign catch drop
+: psbt-sign ( "from" "to" -- )  argument argument psbt-sign-to drop ;
+
+\ Bring the signatures of PSBT files together: the new file first, then those to read.
+\ > ' psbt-combine catch drop
+: psbt-combine ( "to" "files" -- )  argument rest-of-line 2swap psbt-combine-to ;
+
+\ Finish a PSBT file that has enough signatures into another file.
+\ > ' psbt-finalize catch drop
+: psbt-finalize ( "from" "to" -- )  argument argument psbt-finalize-to ;
+
+\ Show the transaction of a PSBT file that has enough signatures.
+\ > ' psbt-extract catch drop
+: psbt-extract ( "file" -- )  argument psbt-extract-from .text ;
+
+\ Finish a PSBT file and hand its transaction to the node.
+\ > init-storage ' psbt-broadcast catch drop
+: psbt-broadcast ( "file" -- )  argument psbt-broadcast-from .text ;
+
+\ Show a PSBT file as a QR code.
+\ > ' psbt-qr catch drop
+: psbt-qr ( "file" -- )  argument slurp-text .qr ;
+
+\ Show this wallet's public key for multisigs, to be handed to the others.
+\ > new multisig-key
+: multisig-key ( -- )  get-multisig-key .text ;
+
+\ Add an account of three keys that two must sign for.
+\ > new ' multisig-2of3 catch drop
+: multisig-2of3 ( "keys" -- )  rest-of-line 2 s" 2of3" make-multisig .json ;
+
+\ Add a budget: an account of up to 15 keys that any two must sign for.
+\ > new ' multisig-budget catch drop
+: multisig-budget ( "keys" -- )  rest-of-line 2 s" budget" make-multisig .json ;
+
+\ Add a treasury: an account of five keys that three must sign for.
+\ > new ' multisig-treasury catch drop
+: multisig-treasury ( "keys" -- )  rest-of-line 3 s" treasury" make-multisig .json ;
+
+\ Show the multisig accounts.
+\ > new multisig-info
+: multisig-info ( -- )  get-multisig-info .json ;
+
+\ Show who has signed a PSBT file.
+\ > ' multisig-sigs catch drop
+: multisig-sigs ( "file" -- )  argument get-multisig-sigs .json ;
+
+\ Sign a PSBT file of the treasury into another file.
+\ > ' multisig-sign catch drop
+: multisig-sign ( "from" "to" -- )  argument argument psbt-sign-to drop ;
+
+\ Finish a PSBT file of the treasury and hand its transaction to the node.
+\ > init-storage ' multisig-broadcast catch drop
+: multisig-broadcast ( "file" -- )  argument psbt-broadcast-from .text ;
+
+\ Show a text as a QR code.
+\ > qr bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080
+: qr ( "text" -- )  argument .qr ;
+
+\ Show the wallet's words in the order in which they are used.
+\ > wallet-cli
+: wallet-cli ( -- )  get-wallet-help type ;
