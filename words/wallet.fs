@@ -119,7 +119,7 @@
 
 \ Show a PSBT file as a QR code.
 \ > ' psbt-qr catch drop
-: psbt-qr ( "file" -- )  argument slurp-text .qr ;
+: psbt-qr ( "file" -- )  argument slurp-text qr-picture .text ;
 
 \ Show this wallet's public key for multisigs, to be handed to the others.
 \ > new multisig-key
@@ -155,8 +155,42 @@
 
 \ Show a text as a QR code.
 \ > qr bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080
-: qr ( "text" -- )  argument .qr ;
+: qr ( "text" -- )  argument qr-picture .text ;
 
 \ Show the wallet's words in the order in which they are used.
 \ > wallet-cli
-: wallet-cli ( -- )  get-wallet-help type ;
+: wallet-cli ( -- )  get-wallet-help .text ;
+
+\ Show this wallet's key for the next vault, for another who locks coins to it.
+\ > new vault-key
+: vault-key ( -- )  get-vault-key .text ;
+
+\ Lock an amount of ours until a height, or a time in seconds since 1970.
+\ > init-storage new ' lock-until catch drop
+: lock-until ( "height|time" "amount" -- )  argument argument text>amount lock-until-at .json ;
+
+\ Lock an amount of ours for so many blocks, or seconds as 86400s, once it is mined.
+\ > init-storage new ' lock-for catch drop
+: lock-for ( "blocks" "amount" -- )  argument argument text>amount lock-for-time .json ;
+
+\ Lock an amount to a key and a hash's secret; from a height or time on it is ours again.
+\ > init-storage new ' hash-lock catch drop
+: hash-lock ( "hash|new" "key" "height|time" "amount" -- )
+  argument argument argument argument text>amount hash-lock-to .json ;
+
+\ Send what a vault holds to an address, or say when it opens.
+\ > init-storage new ' open-vault catch drop
+: open-vault ( "name" "address" -- )  argument argument open-vault-to .text ;
+
+\ Show the secret of a hash at a terminal, after a question.
+\ > new ' show-secret catch drop
+: show-secret ( "hash" -- )  argument show-secret-of ;
+
+\ Sign the rest of the line by an address of ours (BIP322).
+\ > new ' sign-message catch drop
+: sign-message ( "address" "text" -- )  argument rest-of-line sign-message-by .text ;
+
+\ Check a signature of the rest of the line by an address.
+\ > ' check-message catch drop
+: check-message ( "address" "signature" "text" -- )
+  argument argument rest-of-line check-message-by .json ;

@@ -5,6 +5,7 @@ pub mod book;
 pub mod descriptor;
 pub mod file;
 pub mod keys;
+pub mod message;
 pub mod psbt;
 pub mod select;
 pub mod spend;

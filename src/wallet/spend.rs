@@ -183,7 +183,11 @@ pub fn plan(
         }
         wanted = wanted.add_money(output.value).ok_or(SpendError::Amounts)?;
     }
-    let change = change_output(book, order.change_account)?;
+    // All that is swept goes to the recipient.
+    let change = match order.sweep {
+        true => (Script::default(), 0),
+        false => change_output(book, order.change_account)?,
+    };
     let weigh =
         |chosen: &[Coin], with_change: bool| weight(book, order, chosen, &change.0, with_change);
     let fee_for = |weight: usize| {

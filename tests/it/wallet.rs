@@ -245,3 +245,76 @@ fn five_wallets_two_of_them_offline_spend_from_a_treasury() {
     assert!(shown.contains("7.50000000"), "{shown}");
     assert_eq!(node.stop(), Some(0));
 }
+
+#[test]
+fn vaults_open_when_due_and_say_when_before() {
+    let place = Place::new();
+    place.does("new save-encrypted a.wallet bye");
+    place.does("new save-encrypted b.wallet bye");
+    let node = NodeProcess::start(place.path());
+    let first = place.does("load a.wallet address bye");
+    place.mine(3, &first);
+    place.mine(100, STRANGER);
+    let load = "init-storage load a.wallet";
+    let name = |shown: &str| {
+        let line = shown.lines().find(|line| line.starts_with("account")).expect("an account");
+        line.split_whitespace().last().expect("a name").to_owned()
+    };
+
+    let until = name(&place.does(&format!("{load} lock-until 108 1.0 bye")));
+    place.mine(1, STRANGER);
+    let waiting = name(&place.does(&format!("{load} lock-for 3 2.0 bye")));
+    place.mine(1, STRANGER);
+    let error = place.fails(&format!("{load} open-vault {until} {STRANGER} bye"));
+    assert!(error.contains("opens at height 108, the chain is at 105"), "{error}");
+    let error = place.fails(&format!("{load} open-vault {waiting} {STRANGER} bye"));
+    assert!(error.contains("opens at height 107, the chain is at 105"), "{error}");
+    let balance = place.does(&format!("{load} balance bye"));
+    assert!(balance.contains("vaults       3.00000000"), "{balance}");
+
+    // Locked to the secret of another, who claims it.
+    let key = place.does("load b.wallet vault-key bye");
+    let secret = [7u8; 32];
+    let hash = forthcoin::primitives::hex::encode(&forthcoin::crypto::hash::sha256(&secret));
+    let shown = place.does(&format!("{load} hash-lock {hash} {key} 200 0.5 bye"));
+    let descriptor = shown.lines().find(|line| line.starts_with("descriptor")).expect("one");
+    let descriptor = descriptor.split_whitespace().last().expect("a text");
+    place.mine(2, STRANGER);
+    place.does(&format!("load b.wallet watch {descriptor} bye"));
+    let error =
+        place.fails(&format!("init-storage load b.wallet open-vault watch-2 {STRANGER} bye"));
+    assert!(error.contains("learn-secret"), "{error}");
+    let lines = format!("{PASSPHRASE}\n{}\n", forthcoin::primitives::hex::encode(&secret));
+    fs::write(place.file("told"), lines).expect("written");
+    let told = place.run_with(&[], "told", "load b.wallet learn-secret bye");
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    place.does(&format!("init-storage load b.wallet open-vault watch-2 {STRANGER} bye"));
+    place.does(&format!("{load} open-vault {waiting} {STRANGER} bye"));
+    place.mine(1, STRANGER);
+    place.does(&format!("{load} open-vault {until} {STRANGER} bye"));
+    place.mine(1, STRANGER);
+    let balance = place.does(&format!("{load} balance bye"));
+    assert!(balance.contains("vaults       0.00000000"), "{balance}");
+    assert_eq!(node.stop(), Some(0));
+}
+
+#[test]
+fn messages_are_signed_and_checked_without_a_chain() {
+    let place = Place::new();
+    place.offline("new save-encrypted a.wallet bye");
+    for (account, word) in [
+        ("segwit", "sign-message-by"),
+        ("taproot", "sign-message-by"),
+        ("segwit", "sign-message-137"),
+    ] {
+        let code = format!(
+            "load a.wallet use-account {account} next-address 2dup type space s\" pay me\" {word} type bye"
+        );
+        let shown = place.offline(&code);
+        let (address, signature) = shown.split_once(' ').expect("two");
+        let checked = place.offline(&format!("check-message {address} {signature} pay me\nbye"));
+        assert_eq!(word.ends_with("137"), checked.contains("public_key  0"), "{checked}");
+        let error = place.fails(&format!("check-message {address} {signature} pay you\nbye"));
+        assert!(error.contains("another message"), "{error}");
+    }
+}

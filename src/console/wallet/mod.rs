@@ -7,6 +7,7 @@ mod pay;
 mod qr;
 mod secret;
 mod treasury;
+mod vaults;
 pub mod words;
 
 use std::path::Path;
@@ -39,6 +40,9 @@ care    fee-rate N | bump TXID | cpfp TXID | lock-coin TXID:N | unlock-coin TXID
 share   multisig-key | multisig-2of3 KEYS | multisig-budget KEYS | multisig-treasury KEYS
         multisig-info | psbt-create FILE ADDRESS AMOUNT | psbt-show FILE | multisig-sigs FILE
         multisig-sign FROM TO | psbt-combine TO FILES | multisig-broadcast FILE
+vault   lock-until HEIGHT|TIME AMOUNT | lock-for BLOCKS|SECONDSs AMOUNT | vault-key
+        hash-lock HASH|new KEY HEIGHT|TIME AMOUNT | open-vault NAME ADDRESS | learn-secret
+prove   sign-message ADDRESS TEXT | check-message ADDRESS SIGNATURE TEXT
 amounts are coins with a point (1.5) or base units (150000sat); `help WORD` explains a word
 ";
 
@@ -174,11 +178,38 @@ fn left(
             treasury::read(Path::new(&pop_text(context)?)).map(|psbt| Left::Text(psbt.to_base64()))
         }
         Word::Help => Ok(Left::Text(HELP.to_owned())),
-        Word::Qr => qr::picture(&context.pop_string()?).map(|text| {
-            // What is printed waits for the host, as with any word.
-            let _ = context.write(text.as_bytes());
-            Left::Nothing
-        }),
+        Word::Qr => qr::picture(&context.pop_string()?).map(Left::Text),
+        Word::VaultKey => desk.show_vault_key().map(Left::Text),
+        Word::LockUntil => {
+            let amount = Amount(context.pop()?);
+            desk.lock_until(&pop_text(context)?, amount, around).map(json)
+        }
+        Word::LockFor => {
+            let amount = Amount(context.pop()?);
+            desk.lock_for(&pop_text(context)?, amount, around).map(json)
+        }
+        Word::HashLock => {
+            let amount = Amount(context.pop()?);
+            let (until, key, hash) = (pop_text(context)?, pop_text(context)?, pop_text(context)?);
+            desk.hash_lock([&hash, &key, &until], amount, around).map(json)
+        }
+        Word::OpenVault => {
+            let (address, name) = (pop_text(context)?, pop_text(context)?);
+            desk.open_vault(&name, &address, around).map(Left::Text)
+        }
+        Word::LearnSecret => desk.learn_secret(around).map(|_| Left::Nothing),
+        Word::ShowSecret => desk.show_secret(&pop_text(context)?, around).map(nothing),
+        Word::SignMessage | Word::SignMessageOld => {
+            let message = context.pop_string()?;
+            let address = pop_text(context)?;
+            let old = word == Word::SignMessageOld;
+            desk.sign_message(&address, &message, old, around).map(Left::Text)
+        }
+        Word::CheckMessage => {
+            let message = context.pop_string()?;
+            let (signature, address) = (pop_text(context)?, pop_text(context)?);
+            desk.check_message(&address, &signature, &message, around).map(json)
+        }
     };
     done.map_err(throw)
 }

@@ -74,7 +74,7 @@ impl Desk {
     }
 
     /// Base units for 1,000 virtual bytes: as set, else the node's estimate, else the least.
-    fn rate(&self, around: &mut dyn Around) -> Result<i64, CallError> {
+    pub fn rate(&self, around: &mut dyn Around) -> Result<i64, CallError> {
         if let Some(rate) = self.rate {
             return Ok(rate * 1000);
         }

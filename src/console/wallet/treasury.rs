@@ -90,12 +90,11 @@ impl Desk {
         around: &mut dyn Around,
     ) -> Result<(), CallError> {
         let plan = self.plan(wish, around)?;
-        if let Some(slip) = plan.fee_slip() {
-            if !around.confirm(&format!("{slip}; go on?")) {
-                return Err(refused(format!(
-                    "{slip}: nothing was written; set a lower `fee-rate`"
-                )));
-            }
+        if let Some(slip) = plan.fee_slip()
+            && !around.confirm(&format!("{slip}; go on?"))
+        {
+            let why = format!("{slip}: nothing was written; set a lower `fee-rate`");
+            return Err(refused(why));
         }
         let psbt = self.psbt(&plan, around)?;
         write(path, &psbt)?;

@@ -1,0 +1,336 @@
+//! Vaults and signed messages: coins that wait for a height, a time or a secret.
+
+use serde_json::{Value, json};
+
+use super::desk::{Around, Desk, address_text, refused, wrong};
+use super::pay::Wish;
+use crate::api::error::{CallError, ErrorKind};
+use crate::crypto::entropy::{SystemEntropy, random_bytes};
+use crate::crypto::hash::sha256;
+use crate::primitives::address::Address;
+use crate::primitives::amount::Amount;
+use crate::primitives::hex;
+use crate::primitives::tx::{OutPoint, TxOut};
+use crate::wallet::book::{Book, Purpose, account_path};
+use crate::wallet::descriptor::{Descriptor, KeyExpr};
+use crate::wallet::keys::KeyOrigin;
+use crate::wallet::message::{self, transactions};
+use crate::wallet::spend::{Coin, Order, Plan, plan};
+use crate::wallet::vault::{Lock, Opens, TIME_THRESHOLD, VaultScript};
+
+/// The branch of the first account that vaults' keys are of.
+const VAULT_BRANCH: u32 = 2;
+
+impl Desk {
+    /// The key of this wallet for the next vault.
+    fn vault_key(book: &Book) -> Result<KeyExpr, CallError> {
+        let master = book.master().map_err(refused)?;
+        let number = book
+            .accounts
+            .iter()
+            .filter(|account| matches!(account.descriptor, Descriptor::Vault(_)))
+            .count();
+        let mut path = account_path(Purpose::Segwit, book.params);
+        path.extend([VAULT_BRANCH, number as u32]);
+        let public = master.private_key(&path).map_err(refused)?.public_key();
+        Ok(KeyExpr::single(KeyOrigin { fingerprint: master.fingerprint(), path }, public))
+    }
+
+    /// The same as text, for another who locks coins to it.
+    pub fn show_vault_key(&mut self) -> Result<String, CallError> {
+        let book = &self.wallet()?.book;
+        Ok(Desk::vault_key(book)?.show_cosigner(book.params))
+    }
+
+    /// Locks an amount of ours until a height or a time.
+    pub fn lock_until(
+        &mut self,
+        text: &str,
+        amount: Amount,
+        around: &mut dyn Around,
+    ) -> Result<Value, CallError> {
+        let lock = absolute(text)?;
+        let key = Desk::vault_key(&self.wallet()?.book)?;
+        self.fill(VaultScript::Timed { key, lock }, amount, around)
+    }
+
+    /// Locks an amount of ours for so many blocks, or seconds with an s, after it is mined.
+    pub fn lock_for(
+        &mut self,
+        text: &str,
+        amount: Amount,
+        around: &mut dyn Around,
+    ) -> Result<Value, CallError> {
+        let why =
+            "a time to wait is blocks (144) or seconds (86400s), up to 65535 blocks or 388 days";
+        let (digits, seconds) = match text.trim().strip_suffix('s') {
+            Some(digits) => (digits, true),
+            None => (text.trim(), false),
+        };
+        let number: u32 = digits.parse().map_err(|_| wrong(why))?;
+        let lock = if seconds { Lock::seconds(number) } else { Lock::blocks(number) };
+        let lock = lock.ok_or_else(|| wrong(why))?;
+        let key = Desk::vault_key(&self.wallet()?.book)?;
+        self.fill(VaultScript::Timed { key, lock }, amount, around)
+    }
+
+    /// Locks an amount to who has a key and a hash's secret; from a height or time on it is ours
+    /// again. The hash `new` makes a secret, which this wallet keeps.
+    pub fn hash_lock(
+        &mut self,
+        [hash, claim, until]: [&str; 3],
+        amount: Amount,
+        around: &mut dyn Around,
+    ) -> Result<Value, CallError> {
+        let lock = absolute(until)?;
+        let params = around.config().params;
+        let claim = KeyExpr::parse_cosigner(claim, params).map_err(wrong)?;
+        let hash = match hash {
+            "new" => {
+                let secret: [u8; 32] = random_bytes(&mut SystemEntropy).map_err(refused)?;
+                self.wallet()?.book.add_secret(secret);
+                sha256(&secret)
+            }
+            text => hex::decode_array(text)
+                .map_err(|_| wrong("a hash is 64 hex digits, or new for a fresh secret"))?,
+        };
+        let refund = Desk::vault_key(&self.wallet()?.book)?;
+        let mut shown =
+            self.fill(VaultScript::Hashed { claim, hash, refund, lock }, amount, around)?;
+        shown["hash"] = json!(hex::encode(&hash));
+        Ok(shown)
+    }
+
+    /// Makes the vault an account and pays it.
+    fn fill(
+        &mut self,
+        vault: VaultScript<KeyExpr>,
+        amount: Amount,
+        around: &mut dyn Around,
+    ) -> Result<Value, CallError> {
+        let descriptor = Descriptor::Vault(Box::new(vault));
+        let script_pubkey = descriptor.derive(0, 0).map_err(refused)?.script_pubkey;
+        let wish = Wish::Pay(vec![TxOut { value: amount, script_pubkey }]);
+        // Whatever can be refused is, before the account is there.
+        let plan = self.plan(wish, around)?;
+        let before = self.wallet()?.account;
+        let count = self.wallet()?.book.accounts.len();
+        let name = format!("vault-{count}");
+        let mut shown = self.add_account(&name, descriptor, around)?;
+        self.wallet()?.account = before;
+        let sent = self.send(plan, None, around);
+        if sent.as_ref().is_err_and(|e| e.kind != ErrorKind::NoNode) {
+            self.wallet()?.book.accounts.truncate(count);
+            self.wallet()?.known = Default::default();
+            self.touched(around)?;
+        }
+        shown["txid"] = json!(sent?);
+        Ok(shown)
+    }
+
+    /// Sends what a vault holds to an address, if it opens now.
+    pub fn open_vault(
+        &mut self,
+        name: &str,
+        address: &str,
+        around: &mut dyn Around,
+    ) -> Result<String, CallError> {
+        let script_pubkey = self.script_of(address, around)?;
+        let scan = self.scan(around)?;
+        let book = &self.wallet()?.book;
+        let why = || CallError::not_found(format!("there is no vault {name:?}"));
+        let at = book.account(name).ok_or_else(why)?;
+        let Descriptor::Vault(vault) = book.accounts[at].descriptor.clone() else {
+            return Err(why());
+        };
+        let own = book.master().map_err(refused)?.fingerprint();
+        let ours = |key: &KeyExpr| key.origin().is_some_and(|o| o.fingerprint == own);
+        let claims = match &*vault {
+            VaultScript::Timed { .. } => false,
+            VaultScript::Hashed { claim, hash, .. } => {
+                ours(claim) && book.secret_of(hash).is_some()
+            }
+        };
+        let waits = match &*vault {
+            VaultScript::Timed { key, .. } => ours(key),
+            VaultScript::Hashed { refund, .. } => ours(refund),
+        };
+        if !claims && !waits {
+            let why = "the vault's secret is not known here, and its way back is another's: \
+                       `learn-secret` takes the secret";
+            return Err(refused(why));
+        }
+        let must: Vec<Coin> = scan.coins.into_iter().filter(|coin| coin.account == at).collect();
+        if must.is_empty() {
+            return Err(refused(format!("the vault {name:?} is empty")));
+        }
+        let lock = vault.lock();
+        if !claims {
+            self.check_open(lock, &must, scan.height, around)?;
+        }
+        let (lock_time, sequence) = match claims {
+            true => (scan.height, None),
+            false if lock.lock_time() == 0 => (0, Some(lock.sequence())),
+            false => (lock.lock_time(), None),
+        };
+        let rate = self.rate(around)?;
+        let order = Order {
+            recipients: vec![TxOut { value: Amount::ZERO, script_pubkey }],
+            rate,
+            sweep: true,
+            must,
+            lock_time,
+            sequence,
+            ..Order::default()
+        };
+        let open = self.wallet()?;
+        let plan = plan(&open.book, &[], &order, &mut SystemEntropy).map_err(refused)?;
+        self.send(plan, None, around)
+    }
+
+    /// Refuses, with the height or time, what does not open yet.
+    fn check_open(
+        &mut self,
+        lock: Lock,
+        coins: &[Coin],
+        height: u32,
+        around: &mut dyn Around,
+    ) -> Result<(), CallError> {
+        let info = around.ask("getblockchaininfo", Vec::new())?;
+        let tip_time = info["mediantime"].as_u64().unwrap_or(0) as u32;
+        for coin in coins {
+            let mut coin_time = 0;
+            if let (Lock::For(_), Some(mined @ 1..)) = (lock, coin.height) {
+                let hash = around.ask("getblockhash", vec![json!(mined - 1)])?;
+                let header = around.ask("getblockheader", vec![hash])?;
+                coin_time = header["mediantime"].as_u64().unwrap_or(0) as u32;
+            }
+            match lock.opens(coin.height, coin_time, height, tip_time) {
+                Opens::Now => {}
+                Opens::AtHeight(at) => {
+                    let why = format!("the vault opens at height {at}, the chain is at {height}");
+                    return Err(refused(why));
+                }
+                Opens::AtTime(at) => {
+                    let why = format!(
+                        "the vault opens at {at} seconds since 1970 by the chain's median time, \
+                         which is {tip_time}: {} seconds to go",
+                        at.saturating_sub(tip_time)
+                    );
+                    return Err(refused(why));
+                }
+                Opens::Unconfirmed => {
+                    let why = "the vault's coin is not mined yet, its time has not begun to count";
+                    return Err(refused(why));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the secret of a hash lock, which is asked for; gives its hash.
+    pub fn learn_secret(&mut self, around: &mut dyn Around) -> Result<String, CallError> {
+        let text = self.secrets.ask("Enter secret (64 hex digits): ", around.is_terminal())?;
+        let secret: [u8; 32] =
+            hex::decode_array(text.trim()).map_err(|_| wrong("the secret is not 64 hex digits"))?;
+        self.wallet()?.book.add_secret(secret);
+        self.touched(around)?;
+        Ok(hex::encode(&sha256(&secret)))
+    }
+
+    /// Shows the secret of a hash at a terminal, to be handed over.
+    pub fn show_secret(&mut self, hash: &str, around: &mut dyn Around) -> Result<(), CallError> {
+        let hash = hex::decode_array(hash.trim()).map_err(wrong)?;
+        if !around.is_terminal() {
+            let why = "a secret is shown at a terminal alone, never into a file or a pipe";
+            return Err(CallError::new(ErrorKind::Forbidden, why));
+        }
+        let book = &self.wallet()?.book;
+        let secret = book.secret_of(&hash);
+        let secret = *secret.ok_or_else(|| CallError::not_found("that secret is not kept here"))?;
+        if !around.confirm("whoever sees this secret can take what it locks; show it?") {
+            return Err(refused("not shown"));
+        }
+        let text = zeroize::Zeroizing::new(hex::encode(&secret) + "\n");
+        around.show_secret(&text)
+    }
+
+    /// Signs a message by an address of ours: BIP322, or BIP137 where `old`.
+    pub fn sign_message(
+        &mut self,
+        address: &str,
+        text: &[u8],
+        old: bool,
+        around: &mut dyn Around,
+    ) -> Result<String, CallError> {
+        let params = around.config().params;
+        let address = Address::from_text(address.trim(), params).map_err(wrong)?;
+        let script = address.to_script();
+        let open = self.wallet()?;
+        for account in 0..open.book.accounts.len() {
+            for branch in 0..2 {
+                let next = open.book.accounts[account].next[branch] as usize;
+                let change = open.book.accounts[account].descriptor.has_change();
+                if branch == 0 || change {
+                    let list =
+                        open.known.extend(&open.book, account, branch, next + super::coins::GAP);
+                    list.map_err(refused)?;
+                }
+            }
+        }
+        let place = open.known.place(&script);
+        let (account, branch, index) = place.ok_or_else(|| {
+            refused(format!("{} is not an address of this wallet", address.to_text(params)))
+        })?;
+        if old {
+            let derived = open.book.accounts[account].descriptor.derive(branch, index);
+            let derived = derived.map_err(refused)?;
+            let master = open.book.master().map_err(refused)?;
+            let key = derived.keys.first().and_then(|key| master.key_of(&key.origin));
+            let signed = key.and_then(|key| message::sign_137(&key, &address, text));
+            return signed.ok_or_else(|| {
+                refused("BIP137 knows no signature for this kind of address: `sign-message` does")
+            });
+        }
+        let (to_spend, to_sign) = transactions(&script, text);
+        let coin = Coin {
+            outpoint: OutPoint { txid: to_spend.txid(), vout: 0 },
+            output: to_spend.outputs[0].clone(),
+            height: None,
+            coinbase: false,
+            account,
+            branch,
+            index,
+        };
+        let plan =
+            Plan { tx: to_sign, coins: vec![coin], fee: Amount::ZERO, change: None, vsize: 0 };
+        let psbt = self.psbt(&plan, around)?;
+        Ok(message::simple(&self.sign_whole(psbt)?))
+    }
+
+    /// Whether a signature of a message is an address'; the key where the signature tells it.
+    pub fn check_message(
+        &mut self,
+        address: &str,
+        signature: &str,
+        text: &[u8],
+        around: &mut dyn Around,
+    ) -> Result<Value, CallError> {
+        let params = around.config().params;
+        let address = Address::from_text(address.trim(), params).map_err(wrong)?;
+        let key = message::verify(&address, signature, text).map_err(refused)?;
+        let book = Book::watch_only(params);
+        Ok(json!({
+            "signed_by": address_text(&book, &address.to_script()),
+            "public_key": key.map(|key| hex::encode(&key)),
+        }))
+    }
+}
+
+/// A height, or seconds since 1970 from 500,000,000 on (BIP65).
+fn absolute(text: &str) -> Result<Lock, CallError> {
+    let why =
+        format!("{text:?} is neither a height nor seconds since 1970 (from {TIME_THRESHOLD} on)");
+    let number: u32 = text.trim().parse().map_err(|_| wrong(&why))?;
+    Some(Lock::Until(number)).filter(|lock| lock.is_valid()).ok_or_else(|| wrong(&why))
+}
