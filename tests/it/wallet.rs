@@ -318,3 +318,106 @@ fn messages_are_signed_and_checked_without_a_chain() {
         assert!(error.contains("another message"), "{error}");
     }
 }
+
+/// Bytes that a process could be dumped with: what it may write to.
+fn memory_of(pid: u32) -> Vec<Vec<u8>> {
+    use std::io::{Read, Seek, SeekFrom};
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("maps");
+    let mut memory = fs::File::open(format!("/proc/{pid}/mem")).expect("memory");
+    let mut found = Vec::new();
+    for line in maps.lines().filter(|line| line.contains(" rw")) {
+        let (range, _) = line.split_once(' ').expect("a range");
+        let (from, to) = range.split_once('-').expect("a range");
+        let number = |text: &str| u64::from_str_radix(text, 16).expect("hex");
+        let (from, to) = (number(from), number(to));
+        memory.seek(SeekFrom::Start(from)).expect("sought");
+        let mut bytes = Vec::new();
+        // Some ranges can't be read by anybody.
+        if memory.by_ref().take(to - from).read_to_end(&mut bytes).is_ok() {
+            found.push(bytes);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_session_at_a_terminal_leaves_no_secret() {
+    use expectrl::{Expect, Session};
+    // BIP39's published phrase of the entropy 7f7f…
+    let phrase = "void come effort suffer camp survey warrior heavy shoot primary clutch crush \
+                  open amazing screen patrol group space point ten exist slush involve unfold";
+    let place = Place::new();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_forthcoin"));
+    command.args(["regtest", "--datadir"]).arg(place.path()).current_dir(place.path());
+    command.env("NO_COLOR", "1").env("TERM", "xterm").env("FORTHCOIN_LISTEN", "none");
+    let mut terminal = Session::spawn(command).expect("a pseudo-terminal");
+    terminal.set_expect_timeout(Some(std::time::Duration::from_secs(20)));
+    const DONE: &str = " ok\r\n";
+    for (wanted, line) in [
+        ("regtest> ", Some("restore-phrase")),
+        ("Enter phrase: ", Some(phrase)),
+        ("fingerprint", None),
+        (DONE, Some("bye")),
+        ("never saved", None),
+        ("leaves without it\r\n", Some("save-encrypted a.wallet")),
+        ("Enter passphrase: ", Some(PASSPHRASE)),
+        ("Confirm passphrase: ", Some(PASSPHRASE)),
+        (DONE, Some("show-phrase")),
+        ("[y/N] ", Some("y")),
+        ("1. void", None),
+        ("24. unfold", None),
+        (DONE, Some("close-wallet")),
+        (DONE, Some("load-encrypted a.wallet")),
+        ("Enter passphrase: ", Some(PASSPHRASE)),
+        (DONE, Some("address wallet-info")),
+        ("next_address", None),
+        (DONE, Some("close-wallet")),
+        (DONE, Some("1 2 + .")),
+        ("3  ok", None),
+    ] {
+        if let Err(e) = terminal.expect(wanted) {
+            panic!("the terminal never showed {wanted:?}: {e}");
+        }
+        if let Some(line) = line {
+            terminal.send_line(line).expect("sent");
+        }
+    }
+    let pid = terminal.get_process().pid().as_raw() as u32;
+    let memory = memory_of(pid);
+    assert!(memory.iter().map(Vec::len).sum::<usize>() > 100_000, "memory was read");
+    let holds = |bytes: &[u8]| {
+        memory.iter().any(|range| range.windows(bytes.len()).any(|window| window == bytes))
+    };
+    assert!(holds(b"close-wallet"), "what was typed is there");
+    for (what, bytes) in [
+        ("passphrase", PASSPHRASE.as_bytes()),
+        ("phrase", &phrase.as_bytes()[..40]),
+        ("end of the phrase", &phrase.as_bytes()[phrase.len() - 40..]),
+        ("entropy", &[0x7f; 32][..]),
+        ("entropy as hex", &b"7f".repeat(32)[..]),
+    ] {
+        assert!(!holds(bytes), "the {what} is in memory");
+    }
+    terminal.send_line("bye").expect("sent");
+    terminal.expect(expectrl::Eof).expect("it ends");
+    // Neither the history nor anything else that was written holds one.
+    fs::remove_file(place.file("pass")).expect("removed");
+    let mut folders = vec![place.path().to_owned()];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("listed") {
+            let path = entry.expect("listed").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.is_file() {
+                let text = fs::read(&path).expect("read");
+                for secret in [PASSPHRASE, "void come effort", "exist slush involve"] {
+                    let found = text.windows(secret.len()).any(|w| w == secret.as_bytes());
+                    assert!(!found, "{} holds a secret", path.display());
+                }
+                files += 1;
+            }
+        }
+    }
+    assert!(files >= 2, "a wallet and a history");
+}

@@ -108,6 +108,19 @@ impl Desk {
         self.introduce()
     }
 
+    /// Puts the wallet away and wipes it.
+    pub fn close(&mut self, around: &mut dyn Around) -> Result<(), CallError> {
+        if self.unsaved
+            && !around.confirm("the open wallet was never saved and will be lost; go on?")
+        {
+            let why = "the open wallet was never saved: `save-encrypted FILE` it first";
+            return Err(refused(why));
+        }
+        self.open = None;
+        self.set_unsaved(false, around);
+        Ok(())
+    }
+
     /// A wallet from the words that are asked for.
     pub fn restore(&mut self, around: &mut dyn Around) -> Result<Value, CallError> {
         let phrase = self.secrets.ask("Enter phrase: ", around.is_terminal())?;

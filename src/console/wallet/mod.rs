@@ -98,6 +98,7 @@ fn left(
         Word::LoadFrom => desk.load_from(Path::new(&pop_text(context)?), around).map(nothing),
         Word::VerifyBackup => desk.verify_backup(Path::new(&pop_text(context)?), around).map(json),
         Word::ChangePassphrase => desk.change_passphrase(around).map(nothing),
+        Word::Close => desk.close(around).map(nothing),
         Word::ShowPhrase => desk.show_phrase(around).map(nothing),
         Word::NextAddress => desk.next_address(around).map(Left::Text),
         Word::UseAccount => desk.use_account(pop_text(context)?.trim()).map(nothing),

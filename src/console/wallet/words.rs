@@ -58,6 +58,7 @@ pub enum Word {
     SignMessage,
     SignMessageOld,
     CheckMessage,
+    Close,
 }
 
 struct Row(Word, &'static str, &'static str, &'static str, &'static str);
@@ -119,6 +120,13 @@ const ROWS: &[Row] = &[
         "( -- )",
         "Show the wallet's words at a terminal, after a question.",
         "",
+    ),
+    Row(
+        Word::Close,
+        "close-wallet",
+        "( -- )",
+        "Put the wallet away and wipe it from memory; one that was never saved stays.",
+        "new-wallet 2drop ' close-wallet catch drop",
     ),
     Row(
         Word::NextAddress,
