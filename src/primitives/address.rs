@@ -97,8 +97,12 @@ impl Address {
         let hrp = text.rsplit_once('1').map(|(hrp, _)| hrp.to_ascii_lowercase());
         let known = ["bc", "tb", "bcrt", "fc", "tfc"];
         if hrp.as_deref().is_some_and(|hrp| known.contains(&hrp)) {
-            let (found, version, program) =
-                bech32::segwit::decode(text).map_err(|e| invalid(e.to_string()))?;
+            let (found, version, program) = bech32::segwit::decode(text).map_err(|e| {
+                invalid(match wrong_characters(text) {
+                    Some(places) => format!("{e}; {places}"),
+                    None => e.to_string(),
+                })
+            })?;
             if found.to_lowercase() != params.address.hrp {
                 return Err(other());
             }
@@ -119,6 +123,31 @@ impl Address {
             Err(other())
         }
     }
+}
+
+/// Where a bech32 text is wrong, if it is in one character: all places at which another one would
+/// make the checksum fit (BIP173's code has one such place for a text of up to 90 characters).
+fn wrong_characters(text: &str) -> Option<String> {
+    const ALPHABET: &[u8] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+    if text.len() > 90 || !text.is_ascii() {
+        return None;
+    }
+    let upper = text.bytes().any(|b| b.is_ascii_uppercase());
+    let mut bytes = text.as_bytes().to_vec();
+    let start = text.rfind('1')? + 1;
+    for at in start..bytes.len() {
+        let kept = bytes[at];
+        for letter in ALPHABET {
+            bytes[at] = if upper { letter.to_ascii_uppercase() } else { *letter };
+            let fits = std::str::from_utf8(&bytes).is_ok_and(|t| bech32::segwit::decode(t).is_ok());
+            if fits && bytes[at] != kept {
+                let shown = char::from(kept);
+                return Some(format!("character {}, {shown:?}, is likely the wrong one", at + 1));
+            }
+        }
+        bytes[at] = kept;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -157,6 +186,54 @@ mod tests {
         assert!(error.contains("another network"), "{error}");
         for text in ["", "bcrt1qqqqq", "1BoatSLRHtKNngkdXEeobR76b53LETtpyX", "é", "bcrt1"] {
             assert!(Address::from_text(text, &REGTEST).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_wrong_character_is_named() {
+        let good = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
+        for at in 5..good.len() {
+            let mut bytes = good.as_bytes().to_vec();
+            bytes[at] = if bytes[at] == b'q' { b'p' } else { b'q' };
+            let text = String::from_utf8(bytes).expect("ASCII");
+            let error = Address::from_text(&text, &REGTEST).expect_err(&text).to_string();
+            assert!(error.contains(&format!("character {},", at + 1)), "{error}");
+        }
+    }
+
+    /// Core's addresses of every network that is ours, good and bad.
+    #[test]
+    fn core_key_io_vectors() {
+        let Some(valid) = crate::primitives::vectors::read("core/key_io_valid.json") else {
+            return;
+        };
+        let valid: serde_json::Value = serde_json::from_slice(&valid).expect("JSON");
+        let mut seen = 0;
+        for case in valid.as_array().expect("a list") {
+            let params = match case[2]["chain"].as_str() {
+                Some("main") => &BITCOIN,
+                Some("regtest") => &REGTEST,
+                _ => continue,
+            };
+            if case[2]["isPrivkey"] == true {
+                continue;
+            }
+            let text = case[0].as_str().expect("text");
+            let address = Address::from_text(text, params).expect(text);
+            assert_eq!(address.to_script().to_string(), case[1].as_str().expect("hex"), "{text}");
+            assert_eq!(address.to_text(params), text);
+            seen += 1;
+        }
+        assert!(seen > 20, "{seen}");
+        let Some(invalid) = crate::primitives::vectors::read("core/key_io_invalid.json") else {
+            return;
+        };
+        let invalid: serde_json::Value = serde_json::from_slice(&invalid).expect("JSON");
+        for case in invalid.as_array().expect("a list") {
+            let text = case[0].as_str().expect("text");
+            for params in NETWORKS {
+                assert!(Address::from_text(text, params).is_err(), "{text}");
+            }
         }
     }
 }

@@ -745,4 +745,24 @@ mod tests {
             Err(DescriptorError::Checksum { .. })
         ));
     }
+
+    /// BIP67's published cases, as Core keeps them.
+    #[test]
+    fn sorted_multisigs_are_bip67s() {
+        let Some(text) = crate::primitives::vectors::read("core/rpc_bip67.json") else { return };
+        let cases: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+        for case in cases.as_array().expect("a list") {
+            let key = |key: &serde_json::Value| {
+                hex::decode_array::<33>(key.as_str().expect("text")).expect("a key")
+            };
+            let mut keys: Vec<[u8; 33]> =
+                case["keys"].as_array().expect("a list").iter().map(key).collect();
+            keys.sort_unstable();
+            let script = multisig_script(2, &keys);
+            assert_eq!(hex::encode(script.as_bytes()), case["script"].as_str().expect("hex"));
+            let address = Address::ScriptHash(hash160(script.as_bytes()));
+            let params = &crate::primitives::network::REGTEST;
+            assert_eq!(address.to_text(params), case["address"].as_str().expect("text"));
+        }
+    }
 }

@@ -353,3 +353,80 @@ pub fn parse_wif(text: &str, params: &NetworkParams) -> Result<(PrivateKey, bool
 pub fn coin_type(params: &NetworkParams) -> u32 {
     params.address.coin_type
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::primitives::network::{BITCOIN, REGTEST};
+    use crate::primitives::vectors;
+
+    /// Core's private keys of every network that is ours.
+    #[test]
+    fn core_key_io_vectors() {
+        let Some(valid) = vectors::read("core/key_io_valid.json") else { return };
+        let valid: serde_json::Value = serde_json::from_slice(&valid).expect("JSON");
+        let mut seen = 0;
+        for case in valid.as_array().expect("a list") {
+            let params = match case[2]["chain"].as_str() {
+                Some("main") => &BITCOIN,
+                Some("regtest") => &REGTEST,
+                _ => continue,
+            };
+            if case[2]["isPrivkey"] != true {
+                continue;
+            }
+            let (key, compressed) =
+                parse_wif(case[0].as_str().expect("text"), params).expect("a key");
+            let secret = hex::decode_array(case[1].as_str().expect("hex")).expect("32 bytes");
+            let wanted = PrivateKey::from_bytes(&secret).expect("a key");
+            assert_eq!(key.public_key(), wanted.public_key());
+            assert_eq!(compressed, case[2]["isCompressed"] == true);
+            seen += 1;
+        }
+        assert!(seen > 5, "{seen}");
+    }
+
+    /// BIP32's first test vector, and BIP39's by way of its published seed's master key.
+    #[test]
+    fn bip32_and_bip39_vectors() {
+        let seed = hex::decode("000102030405060708090a0b0c0d0e0f").expect("hex");
+        let master = Master::from_seed(&seed).expect("a master");
+        for (path, wanted) in [
+            (
+                "m",
+                "xpub661MyMwAqRbcFtXgS5sYJABqqG9YLmC4Q1Rdap9gSE8NqtwybGhePY2gZ29ESFjqJoCu1Rupje8YtGqsefD265TMg7usUDFdp6W1EGMcet8",
+            ),
+            (
+                "m/0h",
+                "xpub68Gmy5EdvgibQVfPdqkBBCHxA5htiqg55crXYuXoQRKfDBFA1WEjWgP6LHhwBZeNK1VTsfTFUHCdrfp1bgwQ9xv5ski8PX9rL2dZXvgGDnw",
+            ),
+            (
+                "m/0h/1",
+                "xpub6ASuArnXKPbfEwhqN6e3mwBcDTgzisQN1wXN9BJcM47sSikHjJf3UFHKkNAWbWMiGj7Wf5uMash7SyYq527Hqck2AxYysAA7xmALppuCkwQ",
+            ),
+            (
+                "m/0h/1/2h",
+                "xpub6D4BDPcP2GT577Vvch3R8wDkScZWzQzMMUm3PWbmWvVJrZwQY4VUNgqFJPMM3No2dFDFGTsxxpG5uJh7n7epu4trkrX7x7DogT5Uv6fcLW5",
+            ),
+            (
+                "m/0h/1/2h/2",
+                "xpub6FHa3pjLCk84BayeJxFW2SP4XRrFd1JYnxeLeU8EqN3vDfZmbqBqaGJAyiLjTAwm6ZLRQUMv1ZACTj37sR62cfN7fe5JnJ7dh8zL4fiyLHV",
+            ),
+        ] {
+            let path = parse_path(path).expect("a path");
+            assert_eq!(show_xpub(&master.xpub(&path).expect("a key"), &BITCOIN), wanted);
+        }
+        {
+            let (entropy, phrase, seed) = (
+                [0u8; 32],
+                "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon art",
+                "bda85446c68413707090a52022edd26a1c9462295029f2e60cd7c4f2bbd3097170af7a4d73245cafa9c3cca8d561a7c3de6f5d4a10be8ed2a5e608d68f92fcc8",
+            );
+            let made = Seed::from_phrase(phrase).expect("a phrase");
+            assert_eq!(made.entropy(), entropy);
+            let ours = made.master("TREZOR").expect("a master");
+            let theirs = Master::from_seed(&hex::decode(seed).expect("hex")).expect("a master");
+            assert_eq!(ours.fingerprint(), theirs.fingerprint());
+        }
+    }
+}

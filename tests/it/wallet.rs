@@ -343,7 +343,7 @@ fn memory_of(pid: u32) -> Vec<Vec<u8>> {
 #[test]
 fn a_session_at_a_terminal_leaves_no_secret() {
     use expectrl::{Expect, Session};
-    // BIP39's published phrase of the entropy 7f7f…
+    // One of BIP39's published phrases.
     let phrase = "void come effort suffer camp survey warrior heavy shoot primary clutch crush \
                   open amazing screen patrol group space point ten exist slush involve unfold";
     let place = Place::new();
@@ -382,6 +382,9 @@ fn a_session_at_a_terminal_leaves_no_secret() {
             terminal.send_line(line).expect("sent");
         }
     }
+    let entropy = forthcoin::wallet::keys::Seed::from_phrase(phrase).expect("a phrase");
+    let entropy = entropy.entropy();
+    let entropy_hex = forthcoin::primitives::hex::encode(entropy);
     let pid = terminal.get_process().pid().as_raw() as u32;
     let memory = memory_of(pid);
     assert!(memory.iter().map(Vec::len).sum::<usize>() > 100_000, "memory was read");
@@ -393,8 +396,8 @@ fn a_session_at_a_terminal_leaves_no_secret() {
         ("passphrase", PASSPHRASE.as_bytes()),
         ("phrase", &phrase.as_bytes()[..40]),
         ("end of the phrase", &phrase.as_bytes()[phrase.len() - 40..]),
-        ("entropy", &[0x7f; 32][..]),
-        ("entropy as hex", &b"7f".repeat(32)[..]),
+        ("entropy", entropy),
+        ("entropy as hex", entropy_hex.as_bytes()),
     ] {
         assert!(!holds(bytes), "the {what} is in memory");
     }
