@@ -424,3 +424,34 @@ fn a_session_at_a_terminal_leaves_no_secret() {
     }
     assert!(files >= 2, "a wallet and a history");
 }
+
+/// `wallet-examples/NAME.fs` gives `NAME.out`, without chain and socket; `FORTHCOIN_BLESS=1`
+/// writes the `.out` files anew.
+#[test]
+fn the_published_examples_show_what_they_did() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("wallet-examples");
+    let names = |extension: &str| -> Vec<PathBuf> {
+        let all = fs::read_dir(&examples).expect("listed").map(|e| e.expect("listed").path());
+        all.filter(|path| path.extension().is_some_and(|e| e == extension)).collect()
+    };
+    let scripts = names("fs");
+    assert!(scripts.len() >= 3);
+    for script in scripts {
+        let folder = tempfile::tempdir().expect("a folder");
+        for file in names("wallet").iter().chain(&names("psbt")) {
+            fs::copy(file, folder.path().join(file.file_name().expect("a name"))).expect("copied");
+        }
+        let mut command = forthcoin();
+        command.args(["regtest", "--offline", "--datadir"]).arg(folder.path().join("data"));
+        command.arg(&script).current_dir(folder.path());
+        command.env("FORTHCOIN_PASSPHRASE_FILE", examples.join("passphrase"));
+        let ran: Ran = command.output().expect("the program starts").into();
+        assert_eq!(ran.code, Some(0), "{}: {}", script.display(), ran.err);
+        let wanted = script.with_extension("out");
+        if std::env::var_os("FORTHCOIN_BLESS").is_some() {
+            fs::write(&wanted, &ran.out).expect("written");
+        }
+        let wanted = fs::read_to_string(wanted).expect("the .out file is there");
+        assert_eq!(ran.out, wanted, "{}", script.display());
+    }
+}
