@@ -26,5 +26,8 @@ echo "-- scripts and transactions, ours and bitcoinconsensus"
 CARGO_TARGET_DIR="$target/differential" \
     cargo test --release --quiet --manifest-path tests/differential/Cargo.toml
 
+echo "-- descriptors and PSBTs, ours and embit's"
+"$python" tests/peers/wallet_embit.py "$binary"
+
 echo "-- fuzz targets of the decoders"
 fuzz/run.sh "${FORTHCOIN_FUZZ_SECONDS:-10}"
