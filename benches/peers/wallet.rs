@@ -1,0 +1,95 @@
+//! Signing a thousand inputs, and what opening a wallet costs beyond its key derivation.
+//!
+//! ```text
+//! cargo run --release --manifest-path benches/peers/Cargo.toml --bin wallet
+//! ```
+//! The crate `bitcoin` signs with libsecp256k1; both sign the same PSBT, in turn, medians of runs.
+
+use std::time::{Duration, Instant};
+
+use bitcoin::bip32::Xpriv;
+use bitcoin::psbt::Psbt as TheirPsbt;
+use bitcoin::secp256k1::Secp256k1;
+use forthcoin::crypto::entropy::SeededEntropy;
+use forthcoin::crypto::seal::{self, Cost, SealKey};
+use forthcoin::primitives::amount::Amount;
+use forthcoin::primitives::id::Txid;
+use forthcoin::primitives::network::REGTEST;
+use forthcoin::primitives::script::Script;
+use forthcoin::primitives::tx::{OutPoint, TxOut};
+use forthcoin::wallet::book::Book;
+use forthcoin::wallet::keys::Seed;
+use forthcoin::wallet::spend::{Coin, MasterSigner, Order, plan, psbt_of};
+
+const INPUTS: u32 = 1000;
+const RUNS: usize = 7;
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn main() {
+    let entropy = [7u8; 32];
+    let seed = Seed::from_entropy(&entropy).expect("entropy");
+    let book = Book::from_seed(seed, &REGTEST).expect("a wallet");
+    let mnemonic = bip39::Mnemonic::from_entropy(&entropy).expect("entropy");
+    let root = Xpriv::new_master(bitcoin::Network::Regtest, &mnemonic.to_seed("")).expect("a root");
+    let secp = Secp256k1::new();
+    let mut random = SeededEntropy::new([1; 32]);
+    for (account, name) in [(0, "P2WPKH"), (1, "P2TR")] {
+        let prepared = book.accounts[account].descriptor.prepare(0).expect("prepared");
+        let coins: Vec<Coin> = (0..INPUTS)
+            .map(|index| Coin {
+                outpoint: OutPoint { txid: Txid([9; 32]), vout: index },
+                output: TxOut {
+                    value: Amount(100_000),
+                    script_pubkey: prepared.at(index).expect("derived").script_pubkey,
+                },
+                height: Some(1),
+                coinbase: false,
+                account,
+                branch: 0,
+                index,
+            })
+            .collect();
+        let script_pubkey = Script([&[0, 20][..], &[7; 20]].concat());
+        let recipients = vec![TxOut { value: Amount::ZERO, script_pubkey }];
+        let order = Order { recipients, rate: 1000, sweep: true, ..Order::default() };
+        let plan = plan(&book, &coins, &order, &mut random).expect("planned");
+        let psbt = psbt_of(&book, &plan, |_| None).expect("a PSBT");
+        let their = TheirPsbt::deserialize(&psbt.to_bytes()).expect("read");
+        let (mut ours_took, mut their_took) = (Vec::new(), Vec::new());
+        for _ in 0..RUNS {
+            let mut psbt = psbt.clone();
+            let started = Instant::now();
+            let master = book.master().expect("keys");
+            let made = psbt.sign(&MasterSigner(&master), &[5; 32]);
+            ours_took.push(started.elapsed());
+            assert_eq!(made, Ok(INPUTS as usize));
+            let mut their = their.clone();
+            let started = Instant::now();
+            let signed = their.sign(&root, &secp).expect("signed");
+            their_took.push(started.elapsed());
+            assert_eq!(signed.len(), INPUTS as usize);
+        }
+        let (ours, their) = (median(ours_took), median(their_took));
+        let ratio = ours.as_secs_f64() / their.as_secs_f64();
+        println!("sign {INPUTS} {name}: {ours:.0?}, bitcoin + libsecp256k1 {their:.0?}, ratio {ratio:.2}");
+    }
+    let (mut derived, mut opened) = (Vec::new(), Vec::new());
+    let key = SealKey::create(b"bench", Cost::DEFAULT, &mut random).expect("a key");
+    let file = key.seal(&book.to_body(), &mut random).expect("sealed");
+    for _ in 0..RUNS {
+        let started = Instant::now();
+        SealKey::create(b"bench", Cost::DEFAULT, &mut random).expect("a key");
+        derived.push(started.elapsed());
+        let started = Instant::now();
+        let (body, _) = seal::open(b"bench", &file).expect("opens");
+        let book = Book::from_body(&body, &REGTEST).expect("a wallet");
+        book.master().expect("keys");
+        opened.push(started.elapsed());
+    }
+    let (derived, opened) = (median(derived), median(opened));
+    println!("open {opened:.1?}, its key derivation {derived:.1?}");
+}
