@@ -194,3 +194,15 @@
 \ > ' check-message catch drop
 : check-message ( "address" "signature" "text" -- )
   argument argument rest-of-line check-message-by .json ;
+
+\ Enter the token in a slot of a PKCS#11 module with the PIN that is asked for.
+\ > ' hsm-open catch drop
+: hsm-open ( "module" "slot" -- )  argument argument text>n hsm-open-at ;
+
+\ Make a key in the token and show its public key, to be handed to the treasury.
+\ > ' hsm-new-key catch drop
+: hsm-new-key ( "name" -- )  argument hsm-make-key .text ;
+
+\ Sign a PSBT file with the token's keys into another file.
+\ > ' hsm-sign catch drop
+: hsm-sign ( "from" "to" -- )  argument argument hsm-sign-to drop ;

@@ -101,6 +101,15 @@ pub fn recover(id: u8, signature: &[u8; 64], hash: &[u8; 32]) -> Option<[u8; 33]
     VerifyingKey::recover_from_prehash(hash, &signature, id).ok().map(|key| compressed(&key))
 }
 
+/// DER with low S of R and S that were made elsewhere, if they are `public`'s over the hash.
+pub fn low_s_der(signature: &[u8; 64], public: &[u8], hash: &[u8; 32]) -> Option<Vec<u8>> {
+    let signature = Signature::from_slice(signature).ok()?.normalize_s();
+    let der = signature.to_der().as_bytes().to_vec();
+    let checked = super::curve::EcdsaSignature::from_lax_der(&der)?;
+    let public = super::curve::PublicKey::from_bytes(public)?;
+    checked.verify(&public, hash).then_some(der)
+}
+
 /// The 65 bytes of a compressed public key, uncompressed.
 pub fn uncompressed(key: &[u8; 33]) -> Option<[u8; 65]> {
     let key = VerifyingKey::from_sec1_bytes(key).ok()?;

@@ -29,5 +29,9 @@ CARGO_TARGET_DIR="$target/differential" \
 echo "-- descriptors and PSBTs, ours and embit's"
 "$python" tests/peers/wallet_embit.py "$binary"
 
+echo "-- a treasury with a key in softhsm2"
+cargo build --quiet --locked --features hsm
+tests/peers/wallet_hsm.sh "$target/debug/forthcoin"
+
 echo "-- fuzz targets of the decoders"
 fuzz/run.sh "${FORTHCOIN_FUZZ_SECONDS:-10}"

@@ -20,6 +20,7 @@ use crate::wallet::descriptor::Descriptor;
 use crate::wallet::file::{self, Hold};
 use crate::wallet::keys::Seed;
 
+use super::hsm::Hsm;
 use super::known::Known;
 
 /// What a key derivation is made to take when a file is made, in milliseconds.
@@ -54,6 +55,8 @@ pub struct Open {
 pub struct Desk {
     pub open: Option<Open>,
     pub secrets: Secrets,
+    /// The token that was entered.
+    pub token: Option<Hsm>,
     /// Base units for a virtual byte, when the operator said so.
     pub rate: Option<i64>,
     /// The operator was warned that a new wallet would take the place of an unsaved one.

@@ -2,6 +2,11 @@
 
 mod coins;
 pub mod desk;
+#[cfg(feature = "hsm")]
+mod hsm;
+#[cfg(not(feature = "hsm"))]
+#[path = "no_hsm.rs"]
+mod hsm;
 mod known;
 mod pay;
 mod qr;
@@ -42,6 +47,7 @@ share   multisig-key | multisig-2of3 KEYS | multisig-budget KEYS | multisig-trea
         multisig-sign FROM TO | psbt-combine TO FILES | multisig-broadcast FILE
 vault   lock-until HEIGHT|TIME AMOUNT | lock-for BLOCKS|SECONDSs AMOUNT | vault-key
         hash-lock HASH|new KEY HEIGHT|TIME AMOUNT | open-vault NAME ADDRESS | learn-secret
+token   hsm-open MODULE SLOT | hsm-new-key NAME | hsm-sign FROM TO
 prove   sign-message ADDRESS TEXT | check-message ADDRESS SIGNATURE TEXT
 amounts are coins with a point (1.5) or base units (150000sat); `help WORD` explains a word
 ";
@@ -98,6 +104,15 @@ fn left(
         Word::LoadFrom => desk.load_from(Path::new(&pop_text(context)?), around).map(nothing),
         Word::VerifyBackup => desk.verify_backup(Path::new(&pop_text(context)?), around).map(json),
         Word::ChangePassphrase => desk.change_passphrase(around).map(nothing),
+        Word::HsmOpen => {
+            let slot = context.pop()?;
+            desk.open_token(&pop_text(context)?, slot, around).map(nothing)
+        }
+        Word::HsmNewKey => desk.new_token_key(pop_text(context)?.trim()).map(Left::Text),
+        Word::HsmSign => {
+            let (to, from) = (pop_text(context)?, pop_text(context)?);
+            desk.sign_by_token(Path::new(&from), Path::new(&to), around).map(Left::Number)
+        }
         Word::Close => desk.close(around).map(nothing),
         Word::ShowPhrase => desk.show_phrase(around).map(nothing),
         Word::NextAddress => desk.next_address(around).map(Left::Text),

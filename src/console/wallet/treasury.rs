@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::desk::{Around, Desk, address_text, refused, wrong};
+use super::hsm::Hsm;
 use super::known::Known;
 use super::pay::Wish;
 use crate::api::error::{CallError, ErrorKind};
@@ -196,6 +197,54 @@ impl Desk {
         let made = psbt.sign(&MasterSigner(&master), &aux).map_err(refused)?;
         if made == 0 {
             return Err(refused("this wallet has signed it already, or has no key in it"));
+        }
+        write(to, &psbt)?;
+        Ok(made as i64)
+    }
+
+    /// Enters a token with a PIN that is asked for.
+    pub fn open_token(
+        &mut self,
+        module: &str,
+        slot: i64,
+        around: &mut dyn Around,
+    ) -> Result<(), CallError> {
+        let slot = u64::try_from(slot).map_err(wrong)?;
+        let pin = self.secrets.ask("Enter PIN: ", around.is_terminal())?;
+        // One token at a time; the one before is left first.
+        self.token = None;
+        self.token = Some(Hsm::open(module, slot, &pin)?);
+        Ok(())
+    }
+
+    fn token(&self) -> Result<&Hsm, CallError> {
+        let why = "no token is open: `hsm-open MODULE SLOT` enters one";
+        self.token.as_ref().ok_or_else(|| CallError::not_found(why))
+    }
+
+    pub fn new_token_key(&mut self, label: &str) -> Result<String, CallError> {
+        Ok(hex::encode(&self.token()?.new_key(label)?))
+    }
+
+    /// Signs with the token's keys what asks for them.
+    pub fn sign_by_token(
+        &mut self,
+        from: &Path,
+        to: &Path,
+        around: &mut dyn Around,
+    ) -> Result<i64, CallError> {
+        let mut psbt = read(from)?;
+        let token = self.token()?;
+        let fee = psbt.fee().map_err(refused)?;
+        let paid: i64 = psbt.tx.outputs.iter().map(|output| output.value.0).sum();
+        if (fee > MOST_FEE || fee.0 > paid / 10)
+            && !around.confirm(&format!("the fee of {fee} looks like a slip; sign it?"))
+        {
+            return Err(refused(format!("the fee of {fee} looks like a slip: not signed")));
+        }
+        let made = psbt.sign(token, &[0; 32]).map_err(refused)?;
+        if made == 0 {
+            return Err(refused("the PSBT asks for no key of this token, or has its signature"));
         }
         write(to, &psbt)?;
         Ok(made as i64)

@@ -59,6 +59,9 @@ pub enum Word {
     SignMessageOld,
     CheckMessage,
     Close,
+    HsmOpen,
+    HsmNewKey,
+    HsmSign,
 }
 
 struct Row(Word, &'static str, &'static str, &'static str, &'static str);
@@ -441,6 +444,27 @@ const ROWS: &[Row] = &[
         "check-message-by",
         "( c-addr u sig-addr u message-addr u -- json-addr u )",
         "Whether a signature of a message is an address', in either form; else THROW.",
+        "",
+    ),
+    Row(
+        Word::HsmOpen,
+        "hsm-open-at",
+        "( module-addr u slot -- )",
+        "Enter the token in a slot of a PKCS#11 module with the PIN that is asked for.",
+        "",
+    ),
+    Row(
+        Word::HsmNewKey,
+        "hsm-make-key",
+        "( name-addr u -- key-addr u )",
+        "Make a key in the token that can't be taken out; its public key, to be a treasury's.",
+        "",
+    ),
+    Row(
+        Word::HsmSign,
+        "hsm-sign-to",
+        "( file-addr u file-addr u -- n )",
+        "Sign a PSBT file with the token's keys into another file; n signatures were made.",
         "",
     ),
 ];
