@@ -35,6 +35,20 @@ pub fn select(
     draw(values, useful, target, entropy).map(Some)
 }
 
+/// As few coins as do, the largest first: for payments that would weigh too much otherwise.
+pub fn fewest(values: &[i64], target: Target) -> Vec<usize> {
+    let wanted = target.amount.saturating_add(target.change);
+    let mut order: Vec<usize> = (0..values.len()).filter(|at| values[*at] > 0).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(values[*at]));
+    let mut sum = 0i64;
+    let enough = order.iter().position(|at| {
+        sum = sum.saturating_add(values[*at]);
+        sum >= wanted
+    });
+    order.truncate(enough.map_or(order.len(), |last| last + 1));
+    order
+}
+
 /// The set that leaves least over, if one leaves no more than is tolerated.
 fn branch_and_bound(values: &[i64], useful: &[usize], target: Target) -> Option<Vec<usize>> {
     let mut order = useful.to_vec();

@@ -7,7 +7,7 @@ use super::keys::{KeyError, KeyOrigin, Master};
 use super::psbt::fields::{input, output};
 use super::psbt::sign::Signer;
 use super::psbt::{Psbt, bare_input, key};
-use super::select::{Target, select};
+use super::select::{Target, fewest, select};
 use crate::crypto::entropy::{Entropy, EntropyError, random_below};
 use crate::crypto::sign::PrivateKey;
 use crate::primitives::amount::Amount;
@@ -237,6 +237,10 @@ pub fn plan(
             let found = select(&values, target, entropy)?;
             let found = found.ok_or_else(|| too_little(fee_for(weigh(&chosen, false))))?;
             chosen.extend(found.iter().map(|at| left[*at].clone()));
+            if weigh(&chosen, true) > MAX_WEIGHT {
+                chosen = order.must.clone();
+                chosen.extend(fewest(&values, target).iter().map(|at| left[*at].clone()));
+            }
         }
         let weight = weigh(&chosen, false);
         let fee = fee_for(weight);
@@ -461,6 +465,22 @@ mod tests {
             assert!(plan.fee.0 >= fee_of(order.rate, tx.weight()));
             assert!(plan.change.is_some() && plan.fee_slip().is_none());
         }
+    }
+
+    #[test]
+    fn a_large_coin_pays_where_many_small_ones_would_weigh_too_much() {
+        let mut entropy = SeededEntropy::new([9; 32]);
+        let book = book(1);
+        let mut coins: Vec<Coin> = vec![coin(&book, 0, 0, 1_000_000)];
+        for vout in 1..3000 {
+            let mut small = coins[0].clone();
+            small.outpoint.vout = vout;
+            small.output.value = Amount(400);
+            coins.push(small);
+        }
+        let order = Order { rate: 1000, ..pay(900_000) };
+        let plan = plan(&book, &coins, &order, &mut entropy).expect("planned");
+        assert!(plan.vsize < 100_000, "{}", plan.vsize);
     }
 
     #[test]

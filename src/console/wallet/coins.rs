@@ -63,12 +63,17 @@ impl Desk {
             let count = if account.descriptor.has_change() { 2 } else { 1 };
             branches.extend((0..count).map(|b| (at, b, 0, account.next[b.min(1)] as usize)));
         }
-        for _ in 0..MOST_ROUNDS {
+        for round in 0..MOST_ROUNDS {
             let mut scripts: Vec<Script> = Vec::new();
             for (account, branch, asked, used) in &mut branches {
-                let list = open.known.extend(&open.book, *account, *branch, *used + GAP);
+                if *used + GAP <= *asked {
+                    continue;
+                }
+                // A branch that turns out to be used further is looked at in growing steps.
+                let ahead = if round == 0 { GAP } else { GAP.max(*used / 2) };
+                let list = open.known.extend(&open.book, *account, *branch, *used + ahead);
                 let list = list.map_err(refused)?;
-                let until = list.len().min(*used + GAP).max(*asked);
+                let until = list.len().min(*used + ahead).max(*asked);
                 scripts.extend_from_slice(&list[*asked..until]);
                 *asked = until;
             }
