@@ -6,8 +6,7 @@ use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass};
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
 
-use super::desk::refused;
-use crate::api::error::CallError;
+use crate::api::error::{CallError, ErrorKind};
 use crate::crypto::sign::{PrivateKey, low_s_der};
 use crate::wallet::keys::KeyOrigin;
 use crate::wallet::psbt::sign::Signer;
@@ -20,6 +19,10 @@ const MAX_LABEL: usize = 64;
 /// An open token.
 pub struct Hsm {
     session: Session,
+}
+
+fn refused(why: impl Into<String>) -> CallError {
+    CallError::new(ErrorKind::Rejected, why)
 }
 
 fn failed(what: &str) -> impl FnOnce(cryptoki::error::Error) -> CallError {

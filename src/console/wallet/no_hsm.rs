@@ -1,7 +1,6 @@
 //! What stands in for tokens where the program was built without them.
 
-use super::desk::refused;
-use crate::api::error::CallError;
+use crate::api::error::{CallError, ErrorKind};
 use crate::crypto::sign::PrivateKey;
 use crate::wallet::keys::KeyOrigin;
 use crate::wallet::psbt::sign::Signer;
@@ -11,7 +10,8 @@ pub enum Hsm {}
 
 impl Hsm {
     pub fn open(_: &str, _: u64, _: &str) -> Result<Hsm, CallError> {
-        Err(refused("this program was built without tokens: build it with --features hsm"))
+        let why = "this program was built without tokens: build it with --features hsm";
+        Err(CallError::new(ErrorKind::Rejected, why))
     }
 
     pub fn new_key(&self, _: &str) -> Result<[u8; 33], CallError> {
