@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+
 use crate::primitives::script::Script;
 use crate::wallet::book::Book;
 use crate::wallet::keys::KeyError;
@@ -30,8 +32,14 @@ impl Known {
         let list = self.lists.entry((account, branch)).or_default();
         if list.len() < count {
             let prepared = descriptor.prepare(branch)?;
-            for index in list.len()..count {
-                let script = prepared.at(index as u32)?.script_pubkey;
+            // Thousands of points when a large wallet is looked at first: on all threads.
+            let made: Result<Vec<Script>, KeyError> = (list.len()..count)
+                .into_par_iter()
+                .with_min_len(64)
+                .map(|index| prepared.at(index as u32).map(|derived| derived.script_pubkey))
+                .collect();
+            for script in made? {
+                let index = list.len();
                 self.places.insert(script.clone(), (account, branch, index as u32));
                 list.push(script);
             }
