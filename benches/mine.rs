@@ -31,16 +31,18 @@ fn cpu_s() -> Option<f64> {
 }
 
 /// The middle time of each way, in seconds, and the middle of its ratios to the first of the round.
-fn in_turns(ways: &mut [Way<'_>]) -> Vec<(f64, f64)> {
+/// Each turn runs its way `repeat` times: `schedstat` is as coarse as the scheduler's ticks.
+fn in_turns(ways: &mut [Way<'_>], repeat: u32) -> Vec<(f64, f64)> {
     let mut times = vec![Vec::new(); ways.len()];
     for round in 0..=ROUNDS {
         for (times, (_, run)) in times.iter_mut().zip(ways.iter_mut()) {
             let (start, clock) = (cpu_s(), Instant::now());
-            run();
+            (0..repeat).for_each(|_| run());
             let took = start.and_then(|start| Some(cpu_s()? - start));
             // The first round warms up.
             if round > 0 {
-                times.push(took.unwrap_or_else(|| clock.elapsed().as_secs_f64()));
+                let took = took.unwrap_or_else(|| clock.elapsed().as_secs_f64());
+                times.push(took / f64::from(repeat));
             }
         }
     }
@@ -53,9 +55,9 @@ fn in_turns(ways: &mut [Way<'_>]) -> Vec<(f64, f64)> {
     times.iter().map(|times| (middle(times.clone()), middle(ratio(times)))).collect()
 }
 
-fn show(title: &str, ways: &mut [Way<'_>], unit: &str, value: impl Fn(f64) -> f64) {
+fn show(title: &str, ways: &mut [Way<'_>], repeat: u32, unit: &str, value: impl Fn(f64) -> f64) {
     println!("{title}");
-    let results = in_turns(ways);
+    let results = in_turns(ways, repeat);
     for ((name, _), (time, ratio)) in ways.iter().zip(results) {
         println!("  {name:<34} {:>9.2} {unit} {ratio:>6.2}x", value(time));
     }
@@ -82,7 +84,7 @@ fn main() {
         ("portable with midstate".to_owned(), Box::new(search(Lanes::Portable))),
         (best.name().to_owned(), Box::new(search(best))),
     ];
-    show("nonces of a header", &mut ways, "MH/s", |time| HASHES as f64 / time / 1e6);
+    show("nonces of a header", &mut ways, 1, "MH/s", |time| HASHES as f64 / time / 1e6);
 
     let leaves: Vec<[u8; 32]> = (0..TXIDS as u32).map(|n| sha256d(&n.to_le_bytes())).collect();
     let one_by_one = || {
@@ -107,7 +109,7 @@ fn main() {
         ("sha2, node by node".to_owned(), Box::new(one_by_one)),
         (best.name().to_owned(), Box::new(in_lanes)),
     ];
-    show("merkle root of 4,000 txids", &mut ways, "ms", |time| time * 1e3);
+    show("merkle root of 4,000 txids", &mut ways, 100, "ms", |time| time * 1e3);
 
     let txs: Vec<Vec<u8>> = (0..TXIDS).map(|n| vec![n as u8; TX_BYTES - 30 + n % 60]).collect();
     let slices: Vec<&[u8]> = txs.iter().map(|tx| &tx[..]).collect();
@@ -117,5 +119,5 @@ fn main() {
         ("sha2, one by one".to_owned(), Box::new(each)),
         (best.name().to_owned(), Box::new(many)),
     ];
-    show("4,000 txids of about 250 bytes", &mut ways, "ms", |time| time * 1e3);
+    show("4,000 txids of about 250 bytes", &mut ways, 100, "ms", |time| time * 1e3);
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! ./scripts/build && cargo bench --bench wallet
 //! ```
-//! The first balance of a session derives the addresses; the later ones are medians.
+//! The first balance of a session reads the kept scripts; the later ones are medians.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

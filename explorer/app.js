@@ -1,107 +1,202 @@
-// A small explorer over the node's own socket. Text goes into the page as text only.
-const view = document.getElementById("view");
-const state = document.getElementById("state");
-const waiting = new Map();
-let socket, nextId = 1, pause = 500;
+// The explorer's frame: which page is shown, the search, what the connection does, notices.
 
-function ask(method, params = []) {
-  return new Promise((resolve, reject) => {
-    const id = nextId++;
-    waiting.set(id, { resolve, reject });
-    socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
-  });
-}
+import { address } from "./address.js";
+import { block, blockList } from "./blocks.js";
+import { dashboard } from "./dashboard.js";
+import { el, link } from "./dom.js";
+import { count, plural, span } from "./format.js";
+import { Link } from "./link.js";
+import { mempool } from "./mempool.js";
+import { find } from "./search.js";
+import { transaction } from "./tx.js";
 
-function connect() {
-  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  socket = new WebSocket(`${scheme}//${location.host}/`);
-  socket.onopen = () => {
-    pause = 500;
-    state.textContent = "connected";
-    ask("subscribe", [["blocks", "reorganisations"]]);
-    show();
-  };
-  socket.onmessage = (event) => {
-    const message = JSON.parse(event.data);
-    if (message.type === "reorganisation") {
-      state.textContent = `reorganisation: ${message.disconnected} blocks taken back`;
-    }
-    if (message.type && location.hash.length < 3) show();
-    const asker = waiting.get(message.id);
-    if (!asker) return;
-    waiting.delete(message.id);
-    if (message.error) asker.reject(new Error(message.error.message));
-    else asker.resolve(message.result);
-  };
-  socket.onclose = () => {
-    for (const asker of waiting.values()) asker.reject(new Error("the connection is lost"));
-    waiting.clear();
-    state.textContent = "not connected, trying again";
-    setTimeout(connect, pause);
-    pause = Math.min(pause * 2, 30000);
-  };
-}
+const RELOAD_WAIT_MS = 500;
+const MOST_NOTICES = 5;
+const THEMES = ["system", "light", "dark"];
+const PAGES = { blocks: blockList, block, tx: transaction, address, mempool };
 
-function element(name, text, href) {
-  const made = document.createElement(name);
-  made.textContent = text;
-  if (href) made.href = href;
-  return made;
-}
-
-function table(rows) {
-  const made = document.createElement("table");
-  for (const [name, value] of rows) {
-    const row = made.insertRow();
-    const head = element("th", name);
-    head.scope = "row";
-    row.append(head);
-    row.insertCell().append(value instanceof Node ? value : String(value));
-  }
-  return made;
-}
-
-const members = (object) => Object.entries(object).map(([name, value]) =>
-  [name, typeof value === "object" ? JSON.stringify(value) : value]);
-
-async function dashboard() {
-  const info = await ask("getblockchaininfo");
-  const first = Math.max(0, info.blocks - 9);
-  const blocks = [];
-  for (let height = info.blocks; height >= first; height--) blocks.push(ask("getblock", [height, 1]));
-  const rows = (await Promise.all(blocks)).map((block) =>
-    [block.height, element("a", block.hash, `#/block/${block.hash}`)]);
-  return [element("h2", "Chain"), table(members(info)), element("h2", "Newest blocks"), table(rows)];
-}
-
-async function block(id) {
-  const { tx, ...rest } = await ask("getblock", [id, 1]);
-  const rows = tx.map((txid, place) => [place, element("a", txid, `#/tx/${txid}`)]);
-  return [element("h2", `Block ${rest.height}`), table(members(rest)), element("h3", "Transactions"), table(rows)];
-}
-
-async function transaction(id) {
-  return [element("h2", "Transaction"), table(members(await ask("gettransaction", [id])))];
-}
-
+const byId = (id) => document.getElementById(id);
+const view = byId("view");
+const node = new Link(showState, take);
+let shown = null;
 let turn = 0;
-async function show() {
-  const mine = ++turn;
-  const [, kind, id] = location.hash.split("/");
-  let parts;
-  try {
-    parts = kind === "block" ? await block(id) : kind === "tx" ? await transaction(id) : await dashboard();
-  } catch (error) {
-    parts = [element("p", error.message)];
-  }
-  if (mine === turn) view.replaceChildren(...parts);
+let reloading = null;
+let countdown = null;
+
+/// What the address names: a page's function and its parts.
+function wanted() {
+  const [kind = "", ...parts] = location.hash.replace(/^#\/?/, "").split("/").map((part) => {
+    try {
+      return decodeURIComponent(part);
+    } catch {
+      return part;
+    }
+  });
+  return { kind, parts };
 }
 
-document.getElementById("search").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const query = document.getElementById("query").value.trim();
-  const found = /^\d{1,10}$/.test(query) || await ask("getblockheader", [query]).then(() => true, () => false);
-  location.hash = found ? `#/block/${encodeURIComponent(query)}` : `#/tx/${encodeURIComponent(query)}`;
+function leave() {
+  shown?.stop?.();
+  if (shown?.watch) node.unwatch(shown.watch);
+  shown = null;
+}
+
+function put(page) {
+  view.replaceChildren(...page.nodes.filter(Boolean));
+  document.title = `${page.title} – ForthCoin explorer`;
+}
+
+/// Shows the page that the address names; `quiet` keeps the focus and the old page until it is there.
+async function show(quiet = false) {
+  clearTimeout(reloading);
+  reloading = null;
+  const mine = ++turn;
+  const { kind, parts } = wanted();
+  for (const entry of document.querySelectorAll("nav.bar a")) {
+    const current = entry.getAttribute("href") === (kind === "" ? "#/" : `#/${kind}`);
+    if (current) entry.setAttribute("aria-current", "page");
+    else entry.removeAttribute("aria-current");
+  }
+  try {
+    view.setAttribute("aria-busy", "true");
+    if (kind === "") {
+      leave();
+      shown = dashboard(node);
+      put(shown);
+      await shown.start();
+    } else if (PAGES[kind]) {
+      const page = await PAGES[kind](node, ...parts);
+      if (mine !== turn) return;
+      leave();
+      shown = page;
+      put(page);
+      if (page.watch) await node.watch(page.watch);
+    } else {
+      throw new Error("The explorer has no such page.");
+    }
+  } catch (error) {
+    if (mine !== turn) return;
+    // What was there is better than nothing while the node is away.
+    if (!node.isOpen && shown) return;
+    leave();
+    put({
+      title: "Not found",
+      nodes: [el("h1", { tabindex: "-1" }, "This can't be shown"), el("p", { class: "notice warn" }, error.message),
+        el("p", {}, el("a", { href: "#/" }, "To the dashboard"))],
+    });
+  } finally {
+    if (mine === turn) view.removeAttribute("aria-busy");
+  }
+  if (!quiet && mine === turn) {
+    scrollTo(0, 0);
+    (view.querySelector("h1") ?? view).focus({ preventScroll: true });
+  }
+}
+
+function reloadSoon() {
+  reloading ??= setTimeout(() => show(true), RELOAD_WAIT_MS);
+}
+
+function notice(kind, ...children) {
+  const close = el("button", { type: "button", class: "quiet", "aria-label": "Close this notice" }, "×");
+  const box = el("div", { class: `notice ${kind}` }, el("p", {}, children), close);
+  close.addEventListener("click", () => box.remove());
+  byId("notices").append(box);
+  while (byId("notices").children.length > MOST_NOTICES) byId("notices").firstChild.remove();
+}
+
+/// An event of the node.
+function take(event) {
+  if (event.type === "block") byId("news").textContent = `Block ${count(event.height)} has arrived.`;
+  if (event.type === "reorganisation") {
+    notice("warn", `Reorganisation: ${plural(event.disconnected, "block was", "blocks were")} taken back and `,
+      `${count(event.connected)} connected. The chain now ends at block `, link(count(event.height), "block", event.hash), ".");
+  }
+  shown?.event?.(event);
+  const moved = event.type === "block" || event.type === "reorganisation";
+  if (moved && shown?.onBlock) answer(shown.onBlock);
+  if (event.type === "address" && event.address === shown?.watch) answer(() => shown.onAddress(event));
+  const pooled = (event.type === "transaction" && !event.confirmed) || event.type === "removed" || event.type === "missed";
+  if (pooled && shown?.onPool) reloadSoon();
+  if (event.type === "removed" && shown?.onGone) answer(() => shown.onGone(event.txid));
+}
+
+/// A page says "reload", or a function that says so now or later.
+async function answer(reaction) {
+  try {
+    if ((typeof reaction === "function" ? await reaction() : reaction) === "reload") reloadSoon();
+  } catch {
+    // The node went away or the page did: the next event or the new connection shows it anew.
+  }
+}
+
+function showState(state, retryMs) {
+  clearInterval(countdown);
+  const text = byId("state-text");
+  byId("state").dataset.state = state;
+  if (state === "lost") {
+    const until = Date.now() + retryMs;
+    const say = () => { text.textContent = `not connected, again in ${span(Math.ceil((until - Date.now()) / 1000))}`; };
+    say();
+    countdown = setInterval(say, 1000);
+    return;
+  }
+  text.textContent = state === "open" ? "connected" : "connecting";
+  if (state === "open") {
+    show(shown !== null);
+    node.ask("getblockchaininfo").then((info) => {
+      byId("network").textContent = info.chain;
+      byId("network").hidden = false;
+    }, () => {});
+  }
+}
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  byId("theme").textContent = `Theme: ${theme}`;
+  try {
+    localStorage.setItem("theme", theme);
+  } catch {
+    // A browser that keeps nothing still shows it.
+  }
+}
+
+function keptTheme() {
+  try {
+    const theme = localStorage.getItem("theme");
+    return THEMES.includes(theme) ? theme : "system";
+  } catch {
+    return "system";
+  }
+}
+
+byId("theme").addEventListener("click", () => {
+  const at = THEMES.indexOf(document.documentElement.dataset.theme);
+  setTheme(THEMES[(at + 1) % THEMES.length]);
 });
-addEventListener("hashchange", () => { show(); view.focus(); });
-connect();
+byId("search").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const query = byId("query");
+  try {
+    const target = await find(node, query.value);
+    query.value = "";
+    if (location.hash === target) show();
+    else location.hash = target;
+  } catch (error) {
+    notice("warn", error.message);
+  }
+});
+addEventListener("keydown", (event) => {
+  const typing = event.target instanceof HTMLElement && event.target.matches("input, textarea");
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    byId("query").focus();
+  }
+});
+addEventListener("hashchange", () => { if (node.isOpen) show(); });
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  view.focus();
+});
+setTheme(keptTheme());
+node.connectNow();

@@ -1,5 +1,6 @@
 //! Network, data folder and what the process may do, from flags and environment.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::primitives::network::NetworkParams;
@@ -16,7 +17,44 @@ pub const COOKIE_FILE: &str = ".cookie";
 /// Where the WebSocket and HTTP port opens when nobody says.
 pub const SERVICE_ADDRESS: &str = "127.0.0.1:8765";
 
-/// The WebSocket and HTTP port, the logs, and the way to another node.
+/// Where Stratum is served when nobody says.
+pub const STRATUM_ADDRESS: &str = "127.0.0.1:3333";
+
+/// Text that is not shown: a URL with a password in it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(pub String);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(hidden)")
+    }
+}
+
+/// Where metrics go as rows, and how often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Postgres {
+    /// `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`.
+    pub url: Option<Hidden>,
+    /// The file that holds the URL.
+    pub url_file: Option<PathBuf>,
+    /// The URL stood on the command line, where every user of the machine sees it.
+    pub is_public: bool,
+    pub interval_s: u32,
+}
+
+impl Postgres {
+    pub fn is_on(&self) -> bool {
+        self.url.is_some() || self.url_file.is_some()
+    }
+}
+
+impl Default for Postgres {
+    fn default() -> Postgres {
+        Postgres { url: None, url_file: None, is_public: false, interval_s: 10 }
+    }
+}
+
+/// The WebSocket and HTTP port, the logs, metrics as rows, and the way to another node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
     /// `HOST:PORT`, `HOST` or `:PORT`, when the port shall be open from the start.
@@ -47,6 +85,7 @@ pub struct Service {
     pub log_json: bool,
     /// Opened again on SIGHUP; standard error without one.
     pub log_file: Option<PathBuf>,
+    pub postgres: Postgres,
 }
 
 impl Default for Service {
@@ -66,8 +105,22 @@ impl Default for Service {
             log_level: "info".to_owned(),
             log_json: false,
             log_file: None,
+            postgres: Postgres::default(),
         }
     }
+}
+
+/// What this process mines, and for whom.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Mining {
+    /// Where mined coins go; a node that is given one mines from its start.
+    pub address: Option<String>,
+    /// Threads; nothing: one a core, 0: none, only miners elsewhere.
+    pub threads: Option<usize>,
+    /// Text that its blocks carry.
+    pub tag: String,
+    /// `HOST:PORT` where miners elsewhere are served by Stratum.
+    pub stratum: Option<String>,
 }
 
 /// What one process works with.
@@ -82,6 +135,10 @@ pub struct Config {
     pub offline: bool,
     /// Keep no index of addresses.
     pub no_address_index: bool,
+    /// Check the signatures of a block one by one, not as lists.
+    pub one_by_one: bool,
+    /// Serve block filters (BIP157).
+    pub filters: bool,
     /// Where passphrases are read from, one a line, in place of asking.
     pub passphrase_file: Option<PathBuf>,
     /// Nodes to keep a connection to, as `HOST:PORT`.
@@ -91,6 +148,7 @@ pub struct Config {
     /// Follow, and change nothing of our own.
     pub readonly: bool,
     pub service: Service,
+    pub mining: Mining,
 }
 
 impl Config {
@@ -136,11 +194,14 @@ mod tests {
             json: false,
             offline: false,
             no_address_index: false,
+            one_by_one: false,
+            filters: false,
             passphrase_file: None,
             peers: Vec::new(),
             listen: None,
             readonly: false,
             service: Service::default(),
+            mining: Mining::default(),
         };
         assert_eq!(config(&MAIN).data_folder(), Path::new("/d"));
         assert_eq!(config(&REGTEST).control_socket(), Path::new("/d/regtest/control.sock"));

@@ -7,6 +7,7 @@
 //! 10 console      the Forth console: words over a door, -e and files, REPL
 //!    shell        threads, sockets, clocks: the node thread and the control socket
 //!  9 api          the call table, errors, wire format, the door
+//!    sim          networks of whole nodes in one thread, with faults, from one seed
 //!  8 node         the whole node as one state machine, and its published view
 //!  7 miner        templates, nonces
 //!  6 mempool      unconfirmed transactions
@@ -32,5 +33,6 @@ pub mod p2p;
 pub mod primitives;
 pub mod script;
 pub mod shell;
+pub mod sim;
 pub mod store;
 pub mod wallet;

@@ -8,6 +8,7 @@ use forthcoin::console::args::{self, Arguments, Refusal};
 use forthcoin::console::eval::{EXIT_FINE, EXIT_USAGE, Next, Session};
 use forthcoin::console::repl;
 use forthcoin::shell::daemon::Daemon;
+use forthcoin::shell::damage;
 use forthcoin::shell::open;
 
 fn main() -> ExitCode {
@@ -31,6 +32,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> u8 {
+    damage::watch(&arguments.config);
+    // A limit on the size of files is then an error of a write, with a message, and no death.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let only_console = !arguments.sources.is_empty();
     let headless = arguments.network_named

@@ -76,8 +76,8 @@
 \ > init-storage s" no-such-file" ' import-blocks-from catch . 2drop
 : import-blocks ( "file" -- )  argument import-blocks-from ;
 
-\ Write the best chain to a file, one hex block a line from block 1 on.
-\ > init-storage export-blocks /tmp/forthcoin-example.hex
+\ Write the best chain to a new file, one hex block a line from block 1 on.
+\ > init-storage s" /no-such-folder/chain.file" ' export-blocks-to catch . 2drop
 : export-blocks ( "file" -- )  argument export-blocks-to ;
 
 \ Show an address' transactions on the chain, newest first.
@@ -99,9 +99,58 @@
 \ Connect every block again from genesis: coins and indexes are made anew.
 \ > init-storage reindex-coins
 : reindex-coins ( -- )  s" coins" reindex-what ;
-\ Make blocks at once that pay an address: for regtest.
+
+\ The next argument if it is an address of this network, else an empty text.
+\ > ?address bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080 .text
+: ?address ( "address" -- c-addr u )
+  >in @ parse-name 2dup address? if  rot drop  else  2drop >in ! 0 0  then ;
+
+\ The next argument if it is a count, else zero.
+\ > ?count 12 .
+: ?count ( "count" -- n )
+  >in @ parse-name dup 0= if  2drop drop 0 exit  then
+  0. 2swap >number nip if  2drop >in ! 0  else  d>s nip  then ;
+
+\ Set the address that mined coins go to.
+\ > init-storage set-mining-address bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080
+: set-mining-address ( "address" -- )  argument set-mining-address-to ;
+
+\ Mine one block to the set address; Ctrl-C stops.
+\ > init-storage set-mining-address bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080 mine
+: mine ( -- )  1 mine-n .json ;
+
+\ Mine so many blocks to the set address; or, where an address follows, make them at once.
 \ > init-storage mine-blocks 3 bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080
-: mine-blocks ( "count" "address" -- )  argument text>n argument generate-to .json ;
+: mine-blocks ( "count" ["address"] -- )
+  argument text>n ?address dup if  generate-to  else  2drop mine-n  then .json ;
+
+\ Mine to the set address until stop-mining, on so many threads or one a core.
+\ > init-storage set-mining-address bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080 start-mining 1
+: start-mining ( ["threads"] -- )  ?count start-mining-on .json ;
+
+\ Show this node's mining: state, threads, hashrates, blocks found, difficulty, payout address.
+\ > init-storage mining-status
+: mining-status ( -- )  get-mining-status .json ;
+
+\ A hashrate as people read it, in millions of hashes a second.
+\ > 25310000 >rate .text
+: >rate ( n -- c-addr u )  10000 / s>d <# s"  MH/s" holds # # [char] . hold #s #> ;
+
+\ Show this node's hashrate.
+\ > init-storage hashrate
+: hashrate ( -- )  get-hashrate >rate .text ;
+
+\ Show the hashrate of the whole network.
+\ > init-storage network-hashrate
+: network-hashrate ( -- )  get-network-hashrate >rate .text ;
+
+\ Show the difficulty of the next block, what it takes, and when it changes.
+\ > init-storage show-difficulty
+: show-difficulty ( -- )  get-difficulty-info .json ;
+
+\ Show the difficulty of each interval, the newest first.
+\ > init-storage difficulty-history
+: difficulty-history ( -- )  get-difficulty-history .json ;
 
 \ Show the unconfirmed transactions.
 \ > init-storage mempool
@@ -117,7 +166,7 @@
 
 \ Show the peers of this node.
 \ > init-storage peers
-: peers ( -- )  get-peer-info .json ;
+: peers ( -- )  get-peer-info .peers ;
 
 \ Show bytes sent and received.
 \ > init-storage net-stats
@@ -125,7 +174,7 @@
 
 \ Show how far the sync is.
 \ > init-storage sync-status
-: sync-status ( -- )  get-sync-status .json ;
+: sync-status ( -- )  get-sync-status .sync ;
 
 \ Show who is banned.
 \ > init-storage bans
@@ -134,6 +183,14 @@
 \ Ban an address or a network for a day.
 \ > init-storage ban 192.0.2.1
 : ban ( "address" -- )  argument ban-net ;
+
+\ End the ban of an address or a network.
+\ > init-storage ' unban catch .
+: unban ( "address" -- )  argument unban-net ;
+
+\ Tell the network of a transaction given as hex, and show its id.
+\ > init-storage ' broadcast-tx catch .
+: broadcast-tx ( "hex" -- )  argument send-raw-tx .text ;
 
 \ Keep a connection to a node.
 \ > init-storage add-node 127.0.0.1:1
@@ -149,13 +206,12 @@
 
 \ Connect to a peer and wait for its handshake.
 \ > init-storage ' connect catch .
-: connect ( "host" "port" -- )
-  argument argument 0 0 2swap >number 2drop drop connect-to ;
+: connect ( "host" "port" -- )  argument argument text>n connect-to ;
 
 \ Become a replica of a node: follow it, refuse every change.
 \ > init-storage ' connect-readonly catch .
 : connect-readonly ( "host" "port" -- )
-  argument argument 0 0 2swap >number 2drop drop connect-readonly-to ;
+  argument argument text>n connect-readonly-to ;
 
 \ Wait until the chain is synced; after that many seconds THROW -266, which ends with exit code 4.
 \ > init-storage ' wait-synced catch .
@@ -172,3 +228,43 @@
 \ Set what the node logs: error, warn, info, debug, trace or off, also per floor as info,http=debug.
 \ > init-storage ' log-level catch .
 : log-level ( "filter" -- )  argument set-log-level .text ;
+
+\ Write all of the chain to a new file while the node goes on; it is read again before it counts.
+\ > init-storage s" /no-such-folder/chain.file" ' back-up-to catch . 2drop
+: backup ( "file" -- )  argument back-up-to ;
+
+\ Tell whether a backup of a chain is whole, or whether a sealed wallet opens.
+\ > s" /no-such-folder/chain.file" ' verify-backup-at catch . 2drop
+: verify-backup ( "file" -- )  argument verify-backup-at ;
+
+\ Make the chain of a backup in the data folder, which must be empty.
+\ > s" /no-such-folder/chain.file" ' restore-from catch . 2drop
+: restore ( "file" -- )  argument restore-from ;
+
+\ Show the schema of the folder's data and the one that this program writes.
+\ > init-storage schema
+: schema ( -- )  get-schema .json ;
+
+\ Show what memory the node's process takes, in bytes, and for what.
+\ > init-storage memory
+: memory ( -- )  get-memory .json ;
+
+\ Show the newest lines of the audit log.
+\ > audit-log
+: audit-log ( -- )  20 audit-tail ;
+
+\ Run simulated networks: --nodes=10 --blocks=1000 --seed=1 --seeds=100 --faults --day --most-seconds=60.
+\ > simulate --nodes=2 --blocks=3
+: simulate ( "options" -- )  10 parse simulate-with ;
+
+\ Write every block's header and ids to a new file: JSON lines, or CSV if it ends in .csv.
+\ > init-storage s" /no-such-folder/chain.file" ' export-chain-to catch . 2drop
+: export-blockchain ( "file" -- )  argument export-chain-to ;
+
+\ Write the open wallet's addresses to a new file; without a wallet, all of the chain's.
+\ > init-storage s" /no-such-folder/chain.file" ' export-addresses-to catch . 2drop
+: export-addresses ( "file" -- )  argument export-addresses-to ;
+
+\ Throw the blocks below a height away for good; headers, coins and indexes stay.
+\ > init-storage prune 0
+: prune ( "height" -- )  argument text>n prune-below . ;

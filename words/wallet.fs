@@ -24,7 +24,12 @@
 \ > new address
 : address ( -- )  next-address .text ;
 
-\ Work with another account: segwit, taproot, or one that was added.
+\ Have the node mine to a fresh address of the open wallet from now on.
+\ > init-storage new mine-to-wallet mine
+: mine-to-wallet ( -- )  next-address set-mining-address-to ;
+
+\ Work with another account: segwit, taproot, or one that was added. New addresses and change are of
+\ it; payments spend the coins of every account with a single key.
 \ > new use-account taproot address
 : use-account ( "name" -- )  argument use-account-named ;
 

@@ -31,7 +31,7 @@ pub trait Call {
     /// A line for the console that works on a fresh regtest folder.
     const EXAMPLE: &'static str;
     const CLASS: Class;
-    /// It asks for what only a running node has: the pool, peers, mining.
+    /// It asks for what only a running node has: the pool, peers, mining, its port.
     const NEEDS_NODE: bool = false;
     /// Names of the parameters, in order.
     const PARAMS: &'static [&'static str] = &[];

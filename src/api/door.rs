@@ -26,7 +26,8 @@ pub type Opener = Box<dyn FnMut() -> Result<Box<dyn Door>, CallError>>;
 /// Something that happened on the node, as an operator's words are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Happening {
-    /// A block was connected; its transactions' ids are in order.
+    /// A block was connected; the ids, in order, are of those of its transactions that nobody was
+    /// told of before.
     Block { height: u32, txids: Vec<String> },
     /// A transaction came into the pool.
     Transaction { txid: String },
@@ -38,6 +39,9 @@ pub enum Happening {
 pub trait Watch {
     /// The next thing that happens; `None` when nothing does for so long.
     fn next(&mut self, wait: Duration) -> Option<Happening>;
+
+    /// Waits as long while nobody cares what happens.
+    fn rest(&mut self, wait: Duration);
 
     /// An operator's word failed: noted, never fatal.
     fn failed(&mut self, word: &str, why: &str);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::mempool::reject::Reject;
 use crate::node::io::NodeError;
+use crate::store::backup::BackupError;
 use crate::store::error::StoreError;
 
 /// The kinds of failure. Order is that of `TABLE`.
@@ -52,6 +53,8 @@ pub enum ErrorKind {
     Network,
     /// More was asked than the node takes at once.
     Busy,
+    /// Blocks that peers have are not here yet.
+    Behind,
 }
 
 struct Row {
@@ -65,7 +68,7 @@ const fn row(kind: ErrorKind, rpc_code: i64, throw_code: i64, exit_code: u8) -> 
     Row { kind, rpc_code, throw_code, exit_code }
 }
 
-const TABLE: [Row; 20] = [
+const TABLE: [Row; 21] = [
     row(ErrorKind::Parse, -32700, -256, 1),
     row(ErrorKind::InvalidRequest, -32600, -257, 1),
     row(ErrorKind::NoSuchCall, -32601, -258, 1),
@@ -86,6 +89,7 @@ const TABLE: [Row; 20] = [
     row(ErrorKind::AlreadyConfirmed, -27, -272, 5),
     row(ErrorKind::Network, -29, -280, 5),
     row(ErrorKind::Busy, -32005, -290, 1),
+    row(ErrorKind::Behind, -10, -300, 4),
 ];
 
 impl ErrorKind {
@@ -104,6 +108,11 @@ impl ErrorKind {
     fn from_rpc_code(code: i64) -> ErrorKind {
         TABLE.iter().find(|row| row.rpc_code == code).map_or(ErrorKind::Internal, |row| row.kind)
     }
+}
+
+/// Every kind with its JSON-RPC code, THROW code and exit code.
+pub fn codes() -> impl Iterator<Item = (ErrorKind, i64, i64, u8)> {
+    TABLE.iter().map(|row| (row.kind, row.rpc_code, row.throw_code, row.exit_code))
 }
 
 /// The exit code of a process that ends by an uncaught THROW: 1, unless the code is one of ours
@@ -153,13 +162,33 @@ impl From<StoreError> for CallError {
     }
 }
 
+impl From<BackupError> for CallError {
+    fn from(error: BackupError) -> CallError {
+        let kind = match &error {
+            BackupError::Store(_) => ErrorKind::Store,
+            BackupError::Stopped => ErrorKind::Interrupted,
+            BackupError::Damaged { .. } => ErrorKind::Undecodable,
+            BackupError::OtherNetwork { .. }
+            | BackupError::NewerSchema { .. }
+            | BackupError::NotEmpty { .. } => ErrorKind::Rejected,
+            BackupError::Io { .. } | BackupError::Exists { .. } => ErrorKind::File,
+        };
+        CallError::new(kind, error.to_string())
+    }
+}
+
 impl From<NodeError> for CallError {
     fn from(error: NodeError) -> CallError {
         let kind = match &error {
             NodeError::Rejected { reject: Reject::MissingInputs { .. } }
             | NodeError::FeeTooHigh { .. } => ErrorKind::Unwanted,
             NodeError::Rejected { reject: Reject::Confirmed } => ErrorKind::AlreadyConfirmed,
-            NodeError::Refused { .. } | NodeError::Rejected { .. } => ErrorKind::Rejected,
+            NodeError::Refused { .. } | NodeError::Rejected { .. } | NodeError::Pruning { .. } => {
+                ErrorKind::Rejected
+            }
+            NodeError::NoMining { .. } => ErrorKind::Rejected,
+            NodeError::Behind { .. } => ErrorKind::Behind,
+            NodeError::Missing { .. } | NodeError::NotAnAddress { .. } => ErrorKind::NotFound,
             NodeError::Undecodable { .. } => ErrorKind::Undecodable,
             NodeError::Store(_) | NodeError::Unsaved { .. } => ErrorKind::Store,
             NodeError::Stopping => ErrorKind::NoNode,

@@ -2,6 +2,7 @@
 
 pub mod call;
 mod calls;
+pub mod docs;
 pub mod door;
 pub mod error;
 pub mod openrpc;

@@ -30,7 +30,7 @@ pub fn example_params(entry: &Entry, params: &NetworkParams) -> Option<Vec<(Stri
     needed.map(|param| Some((param.name.to_owned(), example_value(param.kind, params)?))).collect()
 }
 
-fn class_name(class: Class) -> &'static str {
+pub(super) fn class_name(class: Class) -> &'static str {
     match class {
         Class::Read => "read",
         Class::Operate => "operate",
@@ -39,15 +39,18 @@ fn class_name(class: Class) -> &'static str {
 }
 
 fn method(entry: &Entry, params: &NetworkParams) -> Value {
-    let described: Vec<Value> = entry
-        .params()
+    let taken = entry.params();
+    // By position, what stands before a required parameter has to be there: null leaves it out.
+    let needed = taken.iter().rposition(|param| !param.optional).map_or(0, |last| last + 1);
+    let described: Vec<Value> = taken
         .iter()
-        .map(|param| {
-            json!({
-                "name": param.name,
-                "required": !param.optional,
-                "schema": (param.schema)(),
-            })
+        .enumerate()
+        .map(|(at, param)| {
+            let schema = match param.optional && at < needed {
+                true => json!({ "oneOf": [(param.schema)(), { "type": "null" }] }),
+                false => (param.schema)(),
+            };
+            json!({ "name": param.name, "required": at < needed, "schema": schema })
         })
         .collect();
     let mut shown = json!({

@@ -18,4 +18,19 @@ pub trait Services: Send + Sync {
 
     /// Sets what is logged: `info`, or `info,http=debug`; the filter now in force.
     fn set_log_level(&self, filter: &str) -> Result<String, CallError>;
+
+    /// Begins to write all of the chain, as it is now, to a new file; how it is going.
+    fn start_backup(&self, path: &str) -> Result<Value, CallError>;
+
+    /// How the last backup of this process is going or went.
+    fn backup_status(&self) -> Value;
+
+    /// Stops a backup that runs; nothing of it is left.
+    fn stop_backup(&self);
+
+    /// `{"healthy": …, "checks": […]}`.
+    fn health(&self) -> Value;
+
+    /// What memory the process takes, and for what.
+    fn memory(&self) -> Result<Value, CallError>;
 }

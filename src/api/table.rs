@@ -3,7 +3,10 @@
 //! To add one: an `impl` in `calls/` and its line here. A call that is left out does not build.
 
 use super::call::{Entry, act, read, service as serve};
-use super::calls::{address, chain, coins, mine, net, pool, script, service, system, tx, wallet};
+use super::calls::{
+    address, chain, coins, holders, mine, mining, net, pool, prune, script, seed, service, system,
+    template, tx, upkeep, wallet,
+};
 use super::error::{CallError, ErrorKind};
 
 /// All calls.
@@ -34,7 +37,11 @@ pub static CALLS: &[Entry] = &[
     read::<address::GetAddressHistory>(),
     read::<address::GetAddressUtxos>(),
     read::<address::GetAddressBalance>(),
+    read::<seed::GetAddress>(),
+    read::<seed::GetStats>(),
+    read::<holders::ListHolders>(),
     act::<address::ReindexStep>(),
+    act::<prune::Prune>(),
     act::<system::InvalidateBlock>(),
     act::<system::ReconsiderBlock>(),
     act::<pool::SendRawTx>(),
@@ -45,6 +52,19 @@ pub static CALLS: &[Entry] = &[
     read::<pool::EstimateFee>(),
     act::<pool::SavePool>(),
     act::<mine::GenerateToAddress>(),
+    act::<mine::GenerateBlock>(),
+    act::<mine::SetMiningAddress>(),
+    act::<mine::StartMining>(),
+    act::<mine::StopMining>(),
+    read::<mining::MiningStatus>(),
+    read::<mining::Hashrate>(),
+    read::<mining::NetworkHashrate>(),
+    read::<mining::MiningInfo>(),
+    read::<mining::DifficultyInfo>(),
+    read::<mining::DifficultyHistory>(),
+    act::<template::BlockTemplate>(),
+    act::<mine::Prioritise>(),
+    act::<mine::SetMockTime>(),
     act::<net::StartNetwork>(),
     act::<net::StartListening>(),
     act::<net::StopListening>(),
@@ -53,9 +73,11 @@ pub static CALLS: &[Entry] = &[
     act::<net::Disconnect>(),
     act::<net::AddNode>(),
     act::<net::SetBan>(),
+    act::<net::Unban>(),
     act::<net::ClearBans>(),
     act::<net::SetActive>(),
     act::<net::Ping>(),
+    act::<net::ServeFilters>(),
     read::<net::PeerCount>(),
     read::<net::IsSynced>(),
     read::<net::PeerInfo>(),
@@ -68,6 +90,12 @@ pub static CALLS: &[Entry] = &[
     serve::<service::StopServer>(),
     serve::<service::ServerStatus>(),
     serve::<service::SetLogLevel>(),
+    serve::<upkeep::GetHealth>(),
+    serve::<upkeep::GetMemory>(),
+    read::<upkeep::GetSchema>(),
+    serve::<upkeep::StartBackup>(),
+    serve::<upkeep::BackupStatus>(),
+    serve::<upkeep::StopBackup>(),
     read::<wallet::ScanScripts>(),
     read::<wallet::ScriptsHistory>(),
 ];

@@ -107,6 +107,27 @@ impl Kind for Count {
     }
 }
 
+/// A whole number that may be below 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signed(pub i64);
+
+impl Kind for Signed {
+    const SHAPE: Shape = Shape::Cell;
+    const NAME: &'static str = "n";
+
+    fn schema() -> Value {
+        json!({ "type": "integer" })
+    }
+
+    fn from_json(value: &Value) -> Result<Self, CallError> {
+        value.as_i64().map(Signed).ok_or_else(|| wrong(value, "a whole number"))
+    }
+
+    fn to_json(self) -> Value {
+        json!(self.0)
+    }
+}
+
 impl Kind for Height {
     const SHAPE: Shape = Shape::Cell;
     const NAME: &'static str = "height";

@@ -11,8 +11,9 @@ use super::error::{BlockError, Standing};
 use super::event::ChainEvent;
 use super::history;
 use super::index::{HeaderTree, TreeBranch};
+use super::offers::{Giver, Offers};
 use crate::consensus::block::{CheckedBlock, check_block_in_place};
-use crate::consensus::connect::{ConnectError, Context, connect};
+use crate::consensus::connect::{ConnectError, Context, connect_with_hints};
 use crate::consensus::header::{check_header_in_place, check_work};
 use crate::consensus::rule::RuleError;
 use crate::consensus::scripts::ScriptVerifier;
@@ -20,6 +21,7 @@ use crate::primitives::block::{Block, Header, Height};
 use crate::primitives::codec::{Decode, Encode};
 use crate::primitives::id::BlockHash;
 use crate::primitives::network::NetworkParams;
+use crate::script::hints::{self, Hints};
 use crate::store::batch::WriteBatch;
 use crate::store::db::Store;
 use crate::store::error::StoreError;
@@ -42,6 +44,8 @@ pub(super) struct Active {
     /// Rows not written yet; coins, tip and headers join at the flush.
     batch: WriteBatch,
     dirty_headers: BTreeSet<u32>,
+    /// Hints for blocks to come.
+    pub(super) offers: Offers,
     pending_bytes: usize,
     pub(super) tip: u32,
     /// The tip differs from what the store says.
@@ -75,6 +79,7 @@ impl Active {
             coins: CoinCache::default(),
             batch: WriteBatch::default(),
             dirty_headers: BTreeSet::new(),
+            offers: Offers::default(),
             pending_bytes: 0,
             tip: tip.id,
             moved: false,
@@ -210,6 +215,17 @@ impl Active {
         let mut left = most;
         while self.best != self.tip && left > 0 {
             let fork = self.tree.fork(self.tip, self.best);
+            let (forked, pruned) = (self.tree.entry(fork).height(), self.store.pruned_below());
+            if forked.next() < pruned {
+                // What would have to be taken back, or connected, is gone.
+                let id = self.best;
+                let (hash, height) = (self.tree.entry(id).row.hash, self.tree.entry(id).height());
+                let error = RuleError::BelowPruned { fork: forked, pruned };
+                events.push(ChainEvent::BlockInvalid { hash, height, error: error.clone() });
+                failure.get_or_insert((id, error));
+                self.fail(id);
+                continue;
+            }
             while self.tip != fork {
                 self.disconnect(events)?;
                 self.relieve()?;
@@ -302,6 +318,7 @@ impl Active {
         if !self.coins.has_snapshot() {
             self.coins.set_snapshot(Some(self.store.snapshot()?));
         }
+        let (giver, hints) = self.hints_for(id)?;
         let entry = self.tree.entry(id);
         let (height, parent) = (entry.height(), entry.row.parent);
         let context = Context {
@@ -309,7 +326,14 @@ impl Active {
             params: self.params,
             verifier: &*self.verifier,
         };
-        let connected = connect(checked, &mut self.coins, &context)?;
+        let connected = connect_with_hints(checked, &mut self.coins, &context, &hints)?;
+        if giver.is_some_and(|_| hints::misled(&hints, &connected.hints)) {
+            giver.into_iter().for_each(|giver| self.offers.blame(giver));
+        }
+        if let Some(packed) = hints::pack(&connected.hints) {
+            self.pending_bytes += packed.len();
+            self.batch.hints.insert(id, packed);
+        }
         self.coins.apply(connected.delta);
         if self.store.has_script_index() {
             let changes = history::changes(checked, &connected.spent, height);
@@ -340,6 +364,29 @@ impl Active {
             txids: checked.txids.as_slice().into(),
         });
         Ok(())
+    }
+
+    /// What is known of the signatures of a block that is to be connected: who said so if a peer
+    /// did, or what was learnt when it was connected before.
+    fn hints_for(&mut self, id: u32) -> Result<(Option<Giver>, Hints), StoreError> {
+        if !self.verifier.takes_hints() {
+            return Ok((None, Hints::new()));
+        }
+        let row = self.tree.entry(id).row;
+        if let Some((giver, packed)) = self.offers.take(&row.hash) {
+            return Ok((Some(giver), hints::unpack(&packed).unwrap_or_default()));
+        }
+        let again = row.status.has(BlockStatus::HAVE_UNDO);
+        let packed = if again { self.hints(id)? } else { None };
+        Ok((None, packed.and_then(|packed| hints::unpack(&packed)).unwrap_or_default()))
+    }
+
+    /// What was learnt of a block's signatures, written or not.
+    pub(super) fn hints(&self, id: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.batch.hints.get(&id) {
+            Some(packed) => Ok(Some(packed.clone())),
+            None => self.store.snapshot()?.hints(id),
+        }
     }
 
     /// Takes the tip back.
@@ -390,6 +437,10 @@ impl Active {
 
     pub(super) fn block(&self, hash: &BlockHash) -> Result<Option<Arc<Block>>, StoreError> {
         match self.tree.id_of(hash).filter(|&id| self.tree.entry(id).has_data()) {
+            // A pruned one is known, but not here.
+            Some(id) if id > 0 && self.tree.entry(id).height() < self.store.pruned_below() => {
+                Ok(None)
+            }
             Some(id) => Ok(Some(self.read_block(id)?.block)),
             None => Ok(None),
         }

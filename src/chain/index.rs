@@ -18,6 +18,9 @@ use crate::store::snapshot::Snapshot;
 /// Blocks that the median time is taken over (BIP113).
 const MEDIAN_SPAN: usize = 11;
 
+/// Bytes of memory that a header takes, about.
+pub const HEADER_MEMORY: u64 = 250;
+
 /// A header in its place.
 #[derive(Debug, Clone)]
 pub struct Entry {

@@ -20,6 +20,7 @@ pub mod event;
 mod history;
 pub mod import;
 pub mod index;
+pub mod offers;
 pub mod query;
 pub mod reindex;
 pub mod state;

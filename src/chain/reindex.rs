@@ -70,7 +70,13 @@ impl Chain {
     /// One step of the building that is not finished, over `most` blocks at most; `None` when there
     /// is none.
     pub fn continue_build(&mut self, most: u32) -> Result<Option<Built>, StoreError> {
-        let Some(build) = self.store().build() else { return Ok(None) };
+        let Some(build) = self.store().build() else {
+            if self.store().is_behind() {
+                self.flush()?;
+                self.store().commit(&mut WriteBatch::default())?;
+            }
+            return Ok(None);
+        };
         let step = |active: &mut Active| {
             active.flush()?;
             let store = active.store();

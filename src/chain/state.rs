@@ -1,5 +1,6 @@
 //! `Chain`: the one writer of a store. Takes headers and blocks, moves the tip, says what happened.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -9,12 +10,13 @@ use super::coins::CoinCache;
 use super::error::{BlockError, Standing};
 use super::event::ChainEvent;
 use super::index::{HeaderTree, TreeBranch};
+use super::offers::Giver;
 use crate::consensus::block::{CheckedBlock, check_block_in_place};
 use crate::consensus::connect::{ConnectError, Context, connect};
 use crate::consensus::header::{Branch, check_header_in_place};
 use crate::consensus::rule::RuleError;
 use crate::consensus::scripts::ScriptVerifier;
-use crate::primitives::block::{Block, Header};
+use crate::primitives::block::{Block, Header, Height};
 use crate::primitives::codec::Encode;
 use crate::primitives::id::BlockHash;
 use crate::primitives::network::NetworkParams;
@@ -24,6 +26,10 @@ use crate::store::rows::Tip;
 
 /// Memory that bulk mode fills before it writes, in bytes, unless told otherwise.
 pub const BULK_BYTES: usize = 32 << 20;
+
+/// Newest blocks that are never thrown away, as Core's `MIN_BLOCKS_TO_KEEP`: peers ask for them,
+/// and a reorganisation needs them.
+pub const KEPT_BLOCKS: u32 = 288;
 
 /// A block that was taken.
 #[derive(Debug)]
@@ -102,6 +108,36 @@ impl Chain {
     /// A block of any branch, written or not.
     pub fn block(&mut self, hash: &BlockHash) -> Result<Option<Arc<Block>>, StoreError> {
         self.active()?.block(hash)
+    }
+
+    /// Whether hints for blocks to come are of any use.
+    pub fn takes_hints(&self) -> bool {
+        self.verifier.takes_hints()
+    }
+
+    /// Takes what somebody says of the signatures of a block to come (`script/hints`).
+    pub fn offer_hints(
+        &mut self,
+        block: BlockHash,
+        giver: Giver,
+        packed: Vec<u8>,
+    ) -> Result<(), StoreError> {
+        self.active()?.offers.offer(block, giver, packed);
+        Ok(())
+    }
+
+    /// Those whose hints were wrong since the last question.
+    pub fn take_misled(&mut self) -> BTreeSet<Giver> {
+        self.active.as_mut().map(|active| active.offers.take_misled()).unwrap_or_default()
+    }
+
+    /// What was learnt of a block's signatures, packed.
+    pub fn hints(&mut self, hash: &BlockHash) -> Result<Option<Vec<u8>>, StoreError> {
+        let active = self.active()?;
+        match active.tree.id_of(hash) {
+            Some(id) => active.hints(id),
+            None => Ok(None),
+        }
     }
 
     fn active(&mut self) -> Result<&mut Active, StoreError> {
@@ -281,6 +317,37 @@ impl Chain {
             let known = active.reconsider(hash, events)?;
             active.flush().map(|()| known)
         })
+    }
+
+    /// Throws blocks and undo data below a height away. `Err` says why it can't be.
+    pub fn prune(&mut self, below: Height) -> Result<Result<(), String>, StoreError> {
+        if below.0 == 0 {
+            return Ok(Ok(()));
+        }
+        let tip = self.tip().height;
+        let most = tip.0.saturating_sub(KEPT_BLOCKS);
+        if below.0 > most {
+            return Ok(Err(format!(
+                "the newest {KEPT_BLOCKS} blocks are kept: at height {tip} prune to {most} at most"
+            )));
+        }
+        if self.store.build().is_some() {
+            return Ok(
+                Err("the indexes are being built from the blocks: migrate first".to_owned()),
+            );
+        }
+        self.flush()?;
+        self.store_act(|active, _| active.store().prune(below)).map(|_| Ok(()))
+    }
+
+    /// Whether a block is on the active chain and what is below it was thrown away, so that it
+    /// can't be left.
+    pub fn is_pinned(&mut self, hash: &BlockHash) -> Result<bool, StoreError> {
+        let pruned = self.store.pruned_below();
+        let active = self.active()?;
+        let Some(id) = active.tree.id_of(hash) else { return Ok(false) };
+        let height = active.tree.entry(id).height();
+        Ok(height < pruned && active.tree.ancestor(active.tip, height) == id)
     }
 
     /// Goes on with what a crash in the middle of a reorganisation left undone; does nothing

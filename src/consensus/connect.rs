@@ -15,6 +15,7 @@ use crate::primitives::network::NetworkParams;
 use crate::primitives::tx::{OutPoint, Transaction, TxOut};
 use crate::script::check::TxScripts;
 use crate::script::flags::ScriptFlags;
+use crate::script::hints::Hints;
 use crate::script::template::is_unspendable;
 use crate::store::error::StoreError;
 use crate::store::rows::Spent;
@@ -61,6 +62,8 @@ pub struct Connected {
     pub spent: Spent,
     pub fees: Amount,
     pub sigop_cost: u64,
+    /// What was learnt of the signatures of its inputs, the coinbase's left out.
+    pub hints: Hints,
 }
 
 /// Where a coin of this block stands while the block is connected.
@@ -106,6 +109,16 @@ pub fn connect(
     coins: &mut dyn CoinView,
     context: &Context<'_>,
 ) -> Result<Connected, ConnectError> {
+    connect_with_hints(checked, coins, context, &Hints::new())
+}
+
+/// The same, with what somebody says of the signatures: it changes no verdict.
+pub fn connect_with_hints(
+    checked: &CheckedBlock,
+    coins: &mut dyn CoinView,
+    context: &Context<'_>,
+    hints: &Hints,
+) -> Result<Connected, ConnectError> {
     let block = &checked.block;
     let height = context.branch.height().next();
     let flags = block_flags(&checked.hash, height, context.params);
@@ -134,7 +147,7 @@ pub fn connect(
     if paid > allowed {
         return Err(RuleError::CoinbaseAmount { paid, allowed }.into());
     }
-    check_scripts(block, &work.spent, context.verifier, flags)?;
+    let learnt = check_scripts(block, &work.spent, context.verifier, flags, hints)?;
     Ok(Connected {
         delta: CoinDelta {
             created: work.created.into_iter().flatten().collect(),
@@ -144,6 +157,7 @@ pub fn connect(
         spent: work.spent,
         fees: work.fees,
         sigop_cost: work.sigop_cost,
+        hints: learnt,
     })
 }
 
@@ -164,7 +178,8 @@ fn check_scripts(
     spent: &Spent,
     verifier: &dyn ScriptVerifier,
     flags: ScriptFlags,
-) -> Result<(), RuleError> {
+    hints: &Hints,
+) -> Result<Hints, RuleError> {
     let mut checks = Vec::with_capacity(block.txs.len() - 1);
     let mut rest = &spent.outputs[..];
     for tx in &block.txs[1..] {
@@ -172,7 +187,7 @@ fn check_scripts(
         checks.push(TxScripts { tx, spent });
         rest = after;
     }
-    verifier.verify(&checks, flags).map_err(|failure| RuleError::Script {
+    verifier.verify_with_hints(&checks, flags, hints).map_err(|failure| RuleError::Script {
         tx_index: failure.tx_index + 1,
         input_index: failure.input_index,
         reason: failure.error.to_string(),

@@ -2,6 +2,7 @@
 
 use super::block::{height_push, merkle_root};
 use super::connect::subsidy;
+use super::header::Branch;
 use super::scripts::ScriptEngine;
 use crate::crypto::hash::sha256d;
 use crate::primitives::amount::Amount;
@@ -9,7 +10,7 @@ use crate::primitives::block::{Block, Header, Height};
 use crate::primitives::id::{BlockHash, MerkleRoot, Txid};
 use crate::primitives::network::{NetworkParams, REGTEST};
 use crate::primitives::script::Script;
-use crate::primitives::target::meets;
+use crate::primitives::target::{CompactTarget, meets};
 use crate::primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
 
 /// The script engine without a cache.
@@ -36,6 +37,36 @@ impl Parent {
 
     pub fn of(block: &Block, height: Height) -> Parent {
         Parent { hash: block.hash(), height, time: block.header.time }
+    }
+}
+
+/// The branch of a chain that has nothing but its genesis.
+#[derive(Debug, Clone, Copy)]
+pub struct Fresh(pub &'static NetworkParams);
+
+impl Branch for Fresh {
+    fn height(&self) -> Height {
+        Height::GENESIS
+    }
+
+    fn time_at(&self, _: Height) -> u32 {
+        self.0.genesis.time
+    }
+
+    fn bits_at(&self, _: Height) -> CompactTarget {
+        self.0.genesis.bits
+    }
+
+    fn hash_at(&self, _: Height) -> BlockHash {
+        self.0.genesis.hash
+    }
+
+    fn median_time_at(&self, _: Height) -> u32 {
+        self.0.genesis.time
+    }
+
+    fn last_real_bits(&self) -> CompactTarget {
+        self.0.genesis.bits
     }
 }
 

@@ -74,6 +74,10 @@ pub enum RuleError {
     InvalidParent { parent: BlockHash },
     #[error("block {hash} was found invalid before")]
     KnownInvalid { hash: BlockHash },
+    #[error(
+        "its branch leaves ours at height {fork}, but blocks below {pruned} were pruned here: reconsider-block after the chain was synced anew"
+    )]
+    BelowPruned { fork: Height, pruned: Height },
 
     // A block by itself.
     #[error("the merkle root is {wanted}, the header says {found}")]
@@ -146,6 +150,7 @@ impl RuleError {
             UnknownParent { .. } => "prev-blk-not-found",
             InvalidParent { .. } => "bad-prevblk",
             KnownInvalid { .. } => "duplicate-invalid",
+            BelowPruned { .. } => "below-pruned",
             WrongMerkleRoot { .. } => "bad-txnmrklroot",
             RepeatedTransactions => "bad-txns-duplicate",
             BlockSize { .. } => "bad-blk-length",
@@ -181,7 +186,7 @@ impl RuleError {
             TimeTooNew { .. } => Blame::Future,
             UnknownParent { .. } => Blame::MissingParent,
             InvalidParent { .. } => Blame::InvalidParent,
-            KnownInvalid { .. } => Blame::Cached,
+            KnownInvalid { .. } | BelowPruned { .. } => Blame::Cached,
             WrongMerkleRoot { .. }
             | RepeatedTransactions
             | WitnessNonce

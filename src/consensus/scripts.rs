@@ -8,7 +8,9 @@ use crate::primitives::id::BlockHash;
 use crate::primitives::network::{NetworkParams, ScriptException};
 use crate::primitives::tx::{Transaction, TxOut};
 use crate::script::check::{ScriptCache, ScriptFailure, TxScripts, verify_all};
+use crate::script::collect;
 use crate::script::flags::ScriptFlags;
+use crate::script::hints::Hints;
 use crate::script::sigops;
 
 /// Who runs scripts. The verdict may not depend on how many threads it uses.
@@ -18,6 +20,21 @@ pub trait ScriptVerifier: Debug + Send + Sync {
 
     /// Runs the scripts of every input in the list.
     fn verify(&self, checks: &[TxScripts<'_>], flags: ScriptFlags) -> Result<(), ScriptFailure>;
+
+    /// Whether it has any use for hints.
+    fn takes_hints(&self) -> bool {
+        false
+    }
+
+    /// The same, with hints for the inputs of the list, and what was learnt of them.
+    fn verify_with_hints(
+        &self,
+        checks: &[TxScripts<'_>],
+        flags: ScriptFlags,
+        _hints: &Hints,
+    ) -> Result<Hints, ScriptFailure> {
+        self.verify(checks, flags).map(|()| Hints::new())
+    }
 }
 
 /// The script engine; it passes over what `cache` (which the pool fills) says was verified.
@@ -33,6 +50,34 @@ impl ScriptVerifier for ScriptEngine {
 
     fn verify(&self, checks: &[TxScripts<'_>], flags: ScriptFlags) -> Result<(), ScriptFailure> {
         verify_all(checks, flags, self.cache.as_deref())
+    }
+}
+
+/// The same engine with the signatures of a block collected and verified as lists
+/// (`script/collect`): same verdicts, same errors.
+#[derive(Debug, Clone, Default)]
+pub struct BatchEngine(pub ScriptEngine);
+
+impl ScriptVerifier for BatchEngine {
+    fn sigop_cost(&self, tx: &Transaction, spent: &[TxOut], flags: ScriptFlags) -> u64 {
+        self.0.sigop_cost(tx, spent, flags)
+    }
+
+    fn verify(&self, checks: &[TxScripts<'_>], flags: ScriptFlags) -> Result<(), ScriptFailure> {
+        self.verify_with_hints(checks, flags, &Hints::new()).map(drop)
+    }
+
+    fn takes_hints(&self) -> bool {
+        true
+    }
+
+    fn verify_with_hints(
+        &self,
+        checks: &[TxScripts<'_>],
+        flags: ScriptFlags,
+        hints: &Hints,
+    ) -> Result<Hints, ScriptFailure> {
+        collect::verify_all(checks, flags, self.0.cache.as_deref(), hints)
     }
 }
 

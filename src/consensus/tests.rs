@@ -136,16 +136,48 @@ fn published_coinbase(height: Height) -> Transaction {
     coinbase
 }
 
+fn unpack(bytes: Vec<u8>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut decoder = ruzstd::decoding::StreamingDecoder::new(&bytes[..]).unwrap();
+    decoder.read_to_end(&mut out).unwrap();
+    out
+}
+
+/// One bit of the whole block, header included, a thousand times over; `script/tests/block` spoils
+/// what the scripts see.
+#[test]
+fn each_of_a_thousand_flipped_bits_is_refused() {
+    let Some(packed) = vectors::read("blocks/mainnet-367891.block.zst") else { return };
+    let bytes = unpack(packed);
+    let mut random = maker::Random(367_891);
+    let mut refusals = std::collections::BTreeMap::new();
+    for _ in 0..1000 {
+        // Every tenth in the header, which is the smallest part.
+        let within = if random.below(10) == 0 { 80 } else { bytes.len() };
+        let (at, bit) = (random.below(within), random.below(8));
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << bit;
+        let why = match CheckedBlock::new(flipped, &BITCOIN) {
+            Err(_) => "not a block".to_owned(),
+            Ok(checked) => {
+                let time = checked.block.header.time.saturating_sub(1000);
+                let branch = Flat { height: 367_890, time };
+                let verdict = checked.verdict.clone();
+                let verdict =
+                    verdict.and_then(|()| check_block_in_place(&checked, &branch, &BITCOIN));
+                verdict.expect_err("a changed block").reason()
+            }
+        };
+        *refusals.entry(why).or_insert(0) += 1;
+    }
+    println!("flipped bits of block 367891: {refusals:?}");
+    assert!(refusals.len() >= 3, "{refusals:?}");
+}
+
 #[test]
 fn published_mainnet_block_connects() {
     let Some(packed) = vectors::read("blocks/mainnet-367891.block.zst") else { return };
     let Some(coins) = vectors::read("blocks/mainnet-367891.spent-utxos.zst") else { return };
-    let unpack = |bytes: Vec<u8>| {
-        let mut out = Vec::new();
-        let mut decoder = ruzstd::decoding::StreamingDecoder::new(&bytes[..]).unwrap();
-        decoder.read_to_end(&mut out).unwrap();
-        out
-    };
     let checked = CheckedBlock::new(unpack(packed), &BITCOIN).unwrap();
     checked.verdict.clone().unwrap();
     let branch = Flat { height: 367_890, time: checked.block.header.time - 1000 };
@@ -201,6 +233,7 @@ pub fn name(error: &RuleError) -> &'static str {
         UnknownParent { .. } => "UnknownParent",
         InvalidParent { .. } => "InvalidParent",
         KnownInvalid { .. } => "KnownInvalid",
+        BelowPruned { .. } => "BelowPruned",
         WrongMerkleRoot { .. } => "WrongMerkleRoot",
         RepeatedTransactions => "RepeatedTransactions",
         BlockSize { .. } => "BlockSize",

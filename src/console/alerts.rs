@@ -48,6 +48,11 @@ impl Alerts {
         Ok(())
     }
 
+    /// Some word is to run when something happens.
+    pub fn listens(&self) -> bool {
+        self.on_block.is_some() || self.on_tx.is_some() || self.on_reorg.is_some()
+    }
+
     /// How long until the next word is due.
     pub fn wait(&self, now: Instant) -> Duration {
         let next = self.timers.iter().map(|timer| timer.due.saturating_duration_since(now)).min();

@@ -165,7 +165,7 @@ fn autoload_table() -> &'static [AutoloadRow] {
     static TABLE: std::sync::OnceLock<Vec<AutoloadRow>> = std::sync::OnceLock::new();
     TABLE.get_or_init(|| {
         let row = |word: &'static library::LibraryWord| {
-            (word.name, word.effect, word.help.as_str(), word.source)
+            (word.name, word.effect, word.help.as_ref(), word.source)
         };
         library::library_words().iter().map(row).collect()
     })

@@ -7,6 +7,9 @@ use super::library::{self, SOURCES};
 use super::words::host_words;
 use crate::forth::machine::{Machine, WordInfo};
 
+/// Columns of the overview.
+const LINE_WIDTH: usize = 78;
+
 /// A row of a list of words.
 struct Row {
     name: String,
@@ -20,7 +23,9 @@ pub fn help(machine: &Machine, name: Option<&str>) -> String {
         None => overview(),
         Some(name) => match machine.describe(name) {
             Some(info) => explain(&info),
-            None => format!("there is no word {name}: `words` lists all, `help` the node's\n"),
+            None => of_group(name).unwrap_or_else(|| {
+                format!("there is no word {name}: `words` lists all, `help` the node's\n")
+            }),
         },
     }
 }
@@ -33,7 +38,7 @@ fn explain(info: &WordInfo) -> String {
     let words = library::library_words();
     let ours = words.iter().find(|word| word.name.eq_ignore_ascii_case(&info.name));
     let (help, example) = match ours {
-        Some(word) => (word.help.as_str(), word.example),
+        Some(word) => (word.help.as_ref(), word.example),
         None => (info.help.as_str(), info.example.as_str()),
     };
     let _ = writeln!(text, "\n  {}", if help.is_empty() { "no help" } else { help });
@@ -48,18 +53,44 @@ fn explain(info: &WordInfo) -> String {
     text
 }
 
+/// The names alone, so that they fit on a screen or two.
 fn overview() -> String {
     let mut text = String::from(
-        "A Forth with the words of a node. `help WORD` explains one, `words` lists all, `bye` leaves.\n",
+        "A Forth with the words of a node. `help WORD` explains one, `help GROUP` a group such as \
+         wallet,\n`words` lists all, `apropos TEXT` searches, `bye` leaves.\n",
     );
     for (heading, rows) in groups() {
-        let _ = writeln!(text, "\n{heading}");
+        let _ = write!(text, "\n{heading}");
+        let mut column = LINE_WIDTH;
+        for row in rows {
+            let width = row.name.chars().count() + 1;
+            if column + width > LINE_WIDTH {
+                text.push_str("\n ");
+                column = 1;
+            }
+            let _ = write!(text, " {}", row.name);
+            column += width;
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The words of the groups of a name, explained.
+fn of_group(name: &str) -> Option<String> {
+    let mut text = String::new();
+    let key = |heading: &str| heading.split(':').next().unwrap_or_default().to_owned();
+    for (heading, rows) in groups() {
+        if !key(&heading).eq_ignore_ascii_case(name) {
+            continue;
+        }
+        let _ = writeln!(text, "{heading}");
         let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
         for row in rows {
             let _ = writeln!(text, "  {:<width$}  {}", row.name, row.help);
         }
     }
-    text
+    (!text.is_empty()).then_some(text)
 }
 
 /// The node's and the library's words, by heading.
@@ -70,7 +101,7 @@ fn groups() -> Vec<(String, Vec<Row>)> {
         let rows = words.iter().filter(|word| word.source == source).map(|word| Row {
             name: word.name.to_owned(),
             effect: word.effect.to_owned(),
-            help: word.help.clone(),
+            help: word.help.clone().into_owned(),
         });
         groups.push((format!("{heading}: for people (words/{heading}.fs)"), rows.collect()));
     }

@@ -1,6 +1,7 @@
 //! The world as the console's Forth machine meets it: terminal, files, clock, and the door.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -8,13 +9,17 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::alerts::Alerts;
 use super::bench::{self, Bench, BenchError};
 use super::files::Files;
 use super::help;
+use super::mine::Mine;
+use super::net_picture;
 use super::picture;
+use super::progress::Progress;
+use super::simulate;
 use super::stdio::{self, Stdio};
 use super::wallet::{
     self,
@@ -30,6 +35,7 @@ use crate::api::wire::{Params, Request};
 use crate::chain::import::{BlockFile, FileError, Place};
 use crate::config::Config;
 use crate::forth::host::{Host, HostContext, HostFiles, HostWord, Throw};
+use crate::primitives::address::Address;
 use crate::primitives::hex;
 use crate::script::asm::assemble;
 
@@ -39,9 +45,6 @@ const LONGEST_SOURCE: u64 = 16 * 1024 * 1024;
 /// Blocks of one request of an import, and their bytes together.
 const IMPORT_BLOCKS: usize = 1000;
 const IMPORT_BYTES: usize = 8 << 20;
-
-/// How often a long import says where it is.
-const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// THROW of a sandboxed word: unsupported operation.
 const THROW_UNSUPPORTED: i64 = -21;
@@ -62,33 +65,86 @@ pub struct Shared {
     pub unsaved: Cell<bool>,
     /// The operator's words that run when something happens.
     pub alerts: RefCell<Alerts>,
+    /// Block hashes that answers named, the latest first.
+    seen: RefCell<VecDeque<String>>,
 }
+
+/// Block hashes that completion remembers.
+const HASHES_SEEN: usize = 50;
 
 impl Shared {
     /// Leaves the node in order; what was changed is on the disk afterwards.
     pub fn close(&self) -> Result<(), CallError> {
         self.door.take().map_or(Ok(()), |mut door| door.close())
     }
+
+    /// Addresses of the node's peers; none while no node was asked for anything.
+    pub fn peers(&self) -> Vec<String> {
+        let Ok(mut door) = self.door.try_borrow_mut() else { return Vec::new() };
+        let params = Params::ByPosition(Vec::new());
+        let request = Request { method: "getpeerinfo".to_owned(), params };
+        let answer = door.as_mut().and_then(|door| door.ask(request).ok());
+        let peers = answer.as_ref().and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let address = |peer: &Value| Some(peer.get("addr")?.as_str()?.to_owned());
+        peers.iter().filter_map(address).collect()
+    }
+
+    /// Block hashes lately seen, the latest first.
+    pub fn block_hashes(&self) -> Vec<String> {
+        self.seen.borrow().iter().cloned().collect()
+    }
+
+    /// Remembers the block hashes of an answer.
+    fn note(&self, method: &str, answer: &Value) {
+        let mut seen = self.seen.borrow_mut();
+        for hash in hashes_in(method, answer) {
+            seen.retain(|known| known != hash);
+            seen.push_front(hash.to_owned());
+        }
+        seen.truncate(HASHES_SEEN);
+    }
 }
 
 /// The host of the console's machine.
 pub struct ConsoleHost {
-    config: Config,
+    pub(super) config: Config,
     opener: Opener,
-    stdio: Stdio,
+    pub(super) stdio: Stdio,
     files: Option<Files>,
     sandbox: bool,
     started: Instant,
     shared: Rc<Shared>,
     bench: Bench,
-    desk: Desk,
+    pub(super) desk: Desk,
+}
+
+/// The block hashes that the first level of an answer names.
+fn hashes_in<'a>(method: &str, answer: &'a Value) -> Vec<&'a str> {
+    let of_block = method.starts_with("getblock") || method.starts_with("getchain");
+    let named = method == "getbestblockhash" || method == "getblockhash";
+    let made = method.starts_with("generate");
+    let whole = |value: &'a Value| value.as_str().filter(|text| text.len() == 64);
+    let in_object = |object: &'a Map<String, Value>| {
+        let keys = ["previousblockhash", "nextblockhash", "blockhash", "bestblockhash", "hash"];
+        let keys = keys.into_iter().filter(move |key| of_block || *key != "hash");
+        keys.filter_map(|key| object.get(key).and_then(whole)).collect::<Vec<_>>()
+    };
+    match answer {
+        Value::String(_) if named => whole(answer).into_iter().collect(),
+        Value::Object(object) => in_object(object),
+        Value::Array(items) if made => items.iter().filter_map(whole).collect(),
+        Value::Array(items) if of_block => {
+            items.iter().rev().filter_map(Value::as_object).flat_map(in_object).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn throw_of(error: CallError) -> Throw {
     Throw::new(error.kind.throw_code(), error.message)
 }
 
-fn file_error(what: &str, path: &str, error: &std::io::Error) -> CallError {
+pub(super) fn file_error(what: &str, path: &str, error: &std::io::Error) -> CallError {
     CallError::new(ErrorKind::File, format!("can't {what} {path:?}: {error}"))
 }
 
@@ -108,7 +164,7 @@ impl ConsoleHost {
     }
 
     /// Asks the node; the way to it opens on first use.
-    fn ask(&mut self, method: &str, params: Vec<Value>) -> Result<Value, CallError> {
+    pub(super) fn ask(&mut self, method: &str, params: Vec<Value>) -> Result<Value, CallError> {
         self.ask_with(method, Params::ByPosition(params))
     }
 
@@ -125,7 +181,9 @@ impl ConsoleHost {
                 closed.insert((self.opener)()?)
             }
         };
-        door.ask(Request { method: method.to_owned(), params })
+        let answer = door.ask(Request { method: method.to_owned(), params })?;
+        self.shared.note(method, &answer);
+        Ok(answer)
     }
 
     /// Asks what `ask-node` was given.
@@ -141,14 +199,33 @@ impl ConsoleHost {
         self.ask_with(&String::from_utf8_lossy(method), params)
     }
 
+    /// The way to the node is open.
+    pub(super) fn is_open(&self) -> bool {
+        self.shared.door.borrow().is_some()
+    }
+
     /// Shows whole lines; what stands before them on the line is ended first.
-    fn show(&mut self, text: &str, context: &mut HostContext<'_>) -> Result<(), Throw> {
+    pub(super) fn show(&mut self, text: &str, context: &mut HostContext<'_>) -> Result<(), Throw> {
         let pending = context.take_output();
         self.type_out(&pending)?;
         if !self.stdio.at_line_start {
             self.type_out(b"\n")?;
         }
         self.type_out(text.as_bytes())
+    }
+
+    /// Shows JSON from the stack by a picture of its own, or as it is under --json.
+    fn show_by(
+        &mut self,
+        picture: fn(&Value) -> String,
+        context: &mut HostContext<'_>,
+    ) -> Result<(), Throw> {
+        let text = context.pop_string()?;
+        let shown = match serde_json::from_slice(&text) {
+            Ok(value) if !self.config.json => picture(&value),
+            _ => String::from_utf8_lossy(&text).into_owned() + "\n",
+        };
+        self.show(&shown, context)
     }
 
     fn call_entry(&mut self, entry: &Entry, context: &mut HostContext<'_>) -> Result<(), Throw> {
@@ -170,6 +247,19 @@ impl ConsoleHost {
                 let height = self.ask("getblockcount", Vec::new()).map_err(throw_of)?;
                 self.shared.height.set(height.as_u64());
                 Ok(())
+            }
+            Own::IsAddress => {
+                let text = context.pop_string()?;
+                let text = String::from_utf8_lossy(&text);
+                let known = Address::from_text(&text, self.config.params).is_ok();
+                context.push_flag(known)
+            }
+            Own::MineN => {
+                let blocks = u64::try_from(context.pop()?).unwrap_or(0);
+                let shown = self.stdio.output_is_terminal && !self.config.json;
+                let mut ask = |method: &str, params| self.ask(method, params);
+                let mined = Mine { blocks, shown }.run(&mut ask, &context.interrupt());
+                context.push_string(mined.map_err(throw_of)?.to_string().as_bytes())
             }
             Own::NetworkName => context.push_string(self.config.params.name.as_bytes()),
             Own::DataFolder => {
@@ -257,14 +347,7 @@ impl ConsoleHost {
                 let trace = self.bench.trace().map_err(bench_throw)?;
                 context.push_string(trace.to_string().as_bytes())
             }
-            Own::ShowScript => {
-                let text = context.pop_string()?;
-                let shown = match serde_json::from_slice(&text) {
-                    Ok(value) if !self.config.json => bench::picture(&value),
-                    _ => String::from_utf8_lossy(&text).into_owned() + "\n",
-                };
-                self.show(&shown, context)
-            }
+            Own::ShowScript => self.show_by(bench::picture, context),
             Own::ImportBlocksFrom => {
                 let name = pop_path(context)?;
                 self.import_blocks(&name, context).map_err(throw_of)
@@ -278,6 +361,45 @@ impl ConsoleHost {
                 let what = String::from_utf8_lossy(&what).into_owned();
                 self.reindex(&what, context).map_err(throw_of)
             }
+            Own::BackUpTo => {
+                let name = pop_path(context)?;
+                self.back_up(&name, context).map_err(throw_of)
+            }
+            Own::VerifyBackupAt => {
+                let name = pop_path(context)?;
+                self.verify_backup(&name, context).map_err(throw_of)
+            }
+            Own::RestoreFrom => {
+                let name = pop_path(context)?;
+                self.restore(&name, context).map_err(throw_of)
+            }
+            Own::Migrate => self.migrate(context).map_err(throw_of),
+            Own::Health => self.health(context).map_err(throw_of),
+            Own::AuditTail => {
+                let count = usize::try_from(context.pop()?).unwrap_or(0);
+                self.audit_tail(count, context).map_err(throw_of)
+            }
+            Own::AuditVerify => self.audit_verify(context).map_err(throw_of),
+            Own::AuditAnchor => self.audit_anchor(context).map_err(throw_of),
+            Own::ShowPeers => self.show_by(net_picture::peers, context),
+            Own::ShowSync => self.show_by(net_picture::sync, context),
+            Own::SimulateWith => {
+                let options = context.pop_string()?;
+                let options = String::from_utf8_lossy(&options).into_owned();
+                let progress = self.stdio.output_is_terminal && !self.config.json;
+                let interrupt = context.interrupt();
+                let text = simulate::simulate(&options, self.config.json, progress, &interrupt);
+                self.show(&text.map_err(throw_of)?, context)
+            }
+            Own::ExportChainTo => {
+                let name = pop_path(context)?;
+                self.export_chain(&name, context).map_err(throw_of)
+            }
+            Own::ExportAddressesTo => {
+                let name = pop_path(context)?;
+                self.export_addresses(&name, context).map_err(throw_of)
+            }
+            Own::Compact => self.compact(context).map_err(throw_of),
             Own::Help => {
                 let name = context.parse_name();
                 let text = help::help(context.machine(), name.as_deref());
@@ -317,7 +439,8 @@ impl ConsoleHost {
         let size = file.metadata().map_err(|e| file_error("read", name, &e))?.len();
         let mut blocks = BlockFile::new(file, self.config.params);
         let interrupt = context.interrupt();
-        let mut progress = Progress::new(self.stdio.output_is_terminal && !self.config.json);
+        let mut progress =
+            Progress::new(self.stdio.output_is_terminal && !self.config.json, "blocks");
         let (mut accepted, mut known) = (0, 0);
         let ended = loop {
             if interrupt.load(Ordering::Relaxed) {
@@ -371,7 +494,8 @@ impl ConsoleHost {
     /// goes on with "continue" or at the node's next start.
     fn reindex(&mut self, what: &str, context: &mut HostContext<'_>) -> Result<(), CallError> {
         let interrupt = context.interrupt();
-        let mut progress = Progress::new(self.stdio.output_is_terminal && !self.config.json);
+        let mut progress =
+            Progress::new(self.stdio.output_is_terminal && !self.config.json, "blocks");
         let mut step = self.ask("reindex", vec![json!(what)])?;
         while step.get("finished") == Some(&Value::Bool(false)) {
             if interrupt.load(Ordering::Relaxed) {
@@ -392,17 +516,26 @@ impl ConsoleHost {
         shown.map_err(|_| CallError::new(ErrorKind::Internal, "the output is closed"))
     }
 
-    /// Writes the best chain to a new file.
+    /// Writes the best chain to a new file; one that is there is never written over.
     fn export_blocks(
         &mut self,
         name: &str,
         context: &mut HostContext<'_>,
     ) -> Result<(), CallError> {
+        let free = || match fs::symlink_metadata(name) {
+            Ok(_) => Err(CallError::new(
+                ErrorKind::File,
+                format!("{name:?} is there already: give another name, or delete it first"),
+            )),
+            Err(_) => Ok(()),
+        };
+        free()?;
         let last = self.ask("getblockcount", Vec::new())?.as_u64().unwrap_or(0);
         let unfinished = format!("{name}.part");
         let failed = |e: std::io::Error| file_error("write", name, &e);
         let mut out = BufWriter::new(fs::File::create(&unfinished).map_err(failed)?);
-        let mut progress = Progress::new(self.stdio.output_is_terminal && !self.config.json);
+        let mut progress =
+            Progress::new(self.stdio.output_is_terminal && !self.config.json, "blocks");
         let interrupt = context.interrupt();
         for height in 1..=last {
             if interrupt.load(Ordering::Relaxed) {
@@ -420,6 +553,7 @@ impl ConsoleHost {
         }
         let file = out.into_inner().map_err(|e| failed(e.into_error()))?;
         file.sync_all().map_err(failed)?;
+        free()?;
         fs::rename(&unfinished, name).map_err(failed)?;
         progress.done();
         let line = if self.config.json {
@@ -457,38 +591,6 @@ fn next_batch(file: &mut BlockFile<fs::File>) -> Batch {
         }
     }
     (batch, None)
-}
-
-/// A progress line on a terminal.
-struct Progress {
-    on: bool,
-    started: Instant,
-    shown: Option<Instant>,
-}
-
-impl Progress {
-    fn new(on: bool) -> Progress {
-        Progress { on, started: Instant::now(), shown: None }
-    }
-
-    fn show(&mut self, blocks: u64, part: u64, whole: u64) {
-        const WIDTH: u64 = 30;
-        if !self.on || self.shown.is_some_and(|at| at.elapsed() < PROGRESS_EVERY) {
-            return;
-        }
-        self.shown = Some(Instant::now());
-        let done = (part * WIDTH / whole.max(1)).min(WIDTH) as usize;
-        let rate = blocks as f64 / self.started.elapsed().as_secs_f64().max(0.001);
-        let bar = "#".repeat(done) + &"-".repeat(WIDTH as usize - done);
-        let percent = (part * 100 / whole.max(1)).min(100);
-        eprint!("\r[{bar}] {percent:3} %  {blocks} blocks, {rate:.0}/s ");
-    }
-
-    fn done(&mut self) {
-        if self.shown.take().is_some() {
-            eprint!("\r\x1b[K");
-        }
-    }
 }
 
 fn bench_throw(error: BenchError) -> Throw {
@@ -592,6 +694,10 @@ impl Host for ConsoleHost {
 
     fn key_ready(&mut self) -> bool {
         !self.stdio.input_is_terminal
+    }
+
+    fn is_watched(&self) -> bool {
+        self.stdio.input_is_terminal && self.stdio.output_is_terminal
     }
 
     fn accept(&mut self, max: usize) -> Result<Option<Vec<u8>>, Throw> {

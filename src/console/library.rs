@@ -2,6 +2,11 @@
 //!
 //! A definition there is `\` lines (its help; `\ > …` is an example), then `: NAME ( effect )`.
 
+use std::borrow::Cow;
+
+/// Words for which room is made; more are not refused.
+const MOST_WORDS: usize = 256;
+
 /// Sources in the order of `help`: heading and text.
 pub static SOURCES: &[(&str, &str)] = &[
     ("node", include_str!("../../words/node.fs")),
@@ -18,7 +23,7 @@ pub const PRELUDE: &str = include_str!("../../words/prelude.fs");
 pub struct LibraryWord {
     pub name: &'static str,
     pub effect: &'static str,
-    pub help: String,
+    pub help: Cow<'static, str>,
     pub example: &'static str,
     pub source: usize,
 }
@@ -31,19 +36,17 @@ pub fn library_words() -> &'static [LibraryWord] {
 }
 
 fn read_words() -> Vec<LibraryWord> {
-    let mut words = Vec::new();
+    // Read at every start: no room is made twice, and help of one line is not copied.
+    let mut words = Vec::with_capacity(MOST_WORDS);
     for (source, (_, text)) in SOURCES.iter().enumerate() {
-        let mut help = String::new();
+        let mut help = Cow::Borrowed("");
         let mut example = "";
         for line in text.lines() {
             if let Some(comment) = line.strip_prefix("\\ ") {
                 match comment.strip_prefix("> ") {
                     Some(line) => example = line,
-                    None if help.is_empty() => help.push_str(comment),
-                    None => {
-                        help.push(' ');
-                        help.push_str(comment);
-                    }
+                    None if help.is_empty() => help = Cow::Borrowed(comment),
+                    None => help = Cow::Owned(format!("{help} {comment}")),
                 }
                 continue;
             }
@@ -51,7 +54,7 @@ fn read_words() -> Vec<LibraryWord> {
                 let help = std::mem::take(&mut help);
                 words.push(LibraryWord { name, effect, help, example, source });
             }
-            help.clear();
+            help = Cow::Borrowed("");
             example = "";
         }
     }

@@ -2,17 +2,25 @@
 
 pub mod alerts;
 pub mod args;
+mod audit;
 mod bench;
+mod complete;
 pub mod eval;
+mod export;
 mod files;
 mod help;
 pub mod host;
 mod library;
+mod mine;
+mod net_picture;
 mod picture;
+mod progress;
 mod render;
 pub mod repl;
 mod secrets;
+mod simulate;
 mod stdio;
+mod upkeep;
 pub mod wallet;
 mod watch;
 mod words;

@@ -1,57 +1,63 @@
-//! The read-eval-print loop on a terminal: rustyline with history, completion, hints and colour.
+//! The read-eval-print loop on a terminal: rustyline, prompts, and the history.
 
-use std::borrow::Cow;
-use std::cell::RefCell;
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use colored::Colorize;
-use rustyline::completion::{Completer, FilenameCompleter, Pair};
+use rustyline::completion::FilenameCompleter;
 use rustyline::error::ReadlineError;
-use rustyline::highlight::Highlighter;
-use rustyline::hint::Hinter;
-use rustyline::history::FileHistory;
-use rustyline::validate::Validator;
-use rustyline::{Config, Context, Editor, Helper};
+use rustyline::history::MemHistory;
+use rustyline::{Config, Editor};
 
+use super::complete::{ConsoleHelper, Open, open_part};
 use super::eval::{EXIT_FINE, EXIT_THROW, Session, UNSAVED};
 use super::host::VERSION;
 use super::secrets::looks_secret;
 use crate::forth::error::Failure;
-use crate::forth::machine::Machine;
 
 /// Lines that the history keeps.
 const HISTORY_LINES: usize = 10_000;
 
-/// Words that take a file's name from the line.
-const FILE_WORDS: &[&str] = &["include", "require", "import-blocks", "export-blocks"];
+/// Bytes at the end of the history file that are read.
+const HISTORY_BYTES: u64 = 4 << 20;
+
+type Console = Editor<ConsoleHelper, MemHistory>;
 
 /// Runs until `bye` or the end of input; the exit code.
 pub fn run(session: &Session) -> u8 {
-    let mut editor = match editor(session) {
+    let in_comment = Rc::new(Cell::new(false));
+    let mut editor = match editor(session, &in_comment) {
         Ok(editor) => editor,
         Err(e) => {
             eprintln!("forthcoin: the terminal can't be used: {e}");
             return EXIT_THROW;
         }
     };
-    let history = session.arguments.config.data_root.join("history");
-    // No history yet is no fault.
-    let _ = editor.load_history(&history);
+    let mut history = History::read(session.arguments.config.data_root.join("history"));
+    history.show_to(&mut editor);
     println!(
         "{VERSION} on {}: `help` explains, `bye` leaves",
         session.arguments.config.params.name
     );
+    let mut text = String::new();
     loop {
-        match editor.readline(&prompt(session)) {
+        in_comment.set(!text.is_empty());
+        match editor.readline(&prompt(session, !text.is_empty())) {
             Ok(line) => {
-                if !line.trim().is_empty() && !looks_secret(&line) {
-                    let _ = editor.add_history_entry(&line);
-                    keep(&history, &line);
+                text.push_str(&line);
+                if open_part(&text) == Open::Comment {
+                    text.push('\n');
+                    continue;
+                }
+                let line = std::mem::take(&mut text);
+                if !line.trim().is_empty() && !line.starts_with(' ') && !looks_secret(&line) {
+                    history.add(line.replace('\n', " "), &mut editor);
                 }
                 session.interrupt.store(false, Ordering::Relaxed);
                 if let Some(code) = evaluate(session, &line) {
@@ -59,6 +65,7 @@ pub fn run(session: &Session) -> u8 {
                 }
             }
             Err(ReadlineError::Interrupted) => {
+                text.clear();
                 if session.machine.borrow().is_compiling() {
                     session.machine.borrow_mut().reset_after_error();
                     println!("definition abandoned");
@@ -106,10 +113,10 @@ fn evaluate(session: &Session, line: &str) -> Option<u8> {
     }
 }
 
-/// Network, height once known, depth; dots inside a definition.
-fn prompt(session: &Session) -> String {
+/// Network, height once known, depth; dots inside a definition or a comment.
+fn prompt(session: &Session, in_comment: bool) -> String {
     let machine = session.machine.borrow();
-    if machine.is_compiling() {
+    if in_comment || machine.is_compiling() {
         return "  ...> ".to_owned();
     }
     let mut prompt = session.arguments.config.params.name.to_owned();
@@ -122,102 +129,84 @@ fn prompt(session: &Session) -> String {
     prompt + "> "
 }
 
-fn editor(session: &Session) -> rustyline::Result<Editor<ConsoleHelper, FileHistory>> {
+fn editor(session: &Session, in_comment: &Rc<Cell<bool>>) -> rustyline::Result<Console> {
     let config = Config::builder()
         .max_history_size(HISTORY_LINES)?
-        .history_ignore_dups(true)?
-        .history_ignore_space(true)
         .completion_type(rustyline::CompletionType::List)
         .build();
-    let mut editor = Editor::with_config(config)?;
-    let machine = Rc::clone(&session.machine);
-    editor.set_helper(Some(ConsoleHelper { machine, files: FilenameCompleter::new() }));
+    let history = MemHistory::with_config(&config);
+    let mut editor = Editor::with_history(config, history)?;
+    editor.set_helper(Some(ConsoleHelper {
+        machine: Rc::clone(&session.machine),
+        shared: Rc::clone(&session.shared),
+        files: FilenameCompleter::new(),
+        in_comment: Rc::clone(in_comment),
+    }));
     Ok(editor)
 }
 
-/// Adds a line to the history file, which only its owner can read.
-fn keep(path: &Path, line: &str) {
-    let folder = path.parent().map(PathBuf::from).unwrap_or_default();
-    let written = std::fs::create_dir_all(&folder).and_then(|()| {
-        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
-        writeln!(file, "{}", line.replace('\n', " "))
-    });
-    // A history that can't be kept stops nobody.
-    drop(written);
+/// The lines typed so far, each once, in a file that only its owner can read.
+struct History {
+    path: PathBuf,
+    lines: Vec<String>,
 }
 
-/// Completion and hints from the machine's dictionary.
-struct ConsoleHelper {
-    machine: Rc<RefCell<Machine>>,
-    files: FilenameCompleter,
-}
+impl History {
+    /// No history yet is no fault.
+    fn read(path: PathBuf) -> History {
+        let read = || -> std::io::Result<Vec<u8>> {
+            let mut file = File::open(&path)?;
+            let size = file.metadata()?.len();
+            file.seek(SeekFrom::Start(size.saturating_sub(HISTORY_BYTES)))?;
+            let mut bytes = Vec::new();
+            file.take(HISTORY_BYTES).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let bytes = read().unwrap_or_default();
+        let lines = each_once(String::from_utf8_lossy(&bytes).lines());
+        History { path, lines }
+    }
 
-impl Helper for ConsoleHelper {}
-impl Validator for ConsoleHelper {}
-
-/// The blank-delimited word that ends at `position`, and where it starts.
-fn word_before(line: &str, position: usize) -> (usize, &str) {
-    let upto = &line[..position];
-    let start = upto.rfind(char::is_whitespace).map_or(0, |at| at + 1);
-    (start, &upto[start..])
-}
-
-impl Completer for ConsoleHelper {
-    type Candidate = Pair;
-
-    fn complete(
-        &self,
-        line: &str,
-        position: usize,
-        context: &Context<'_>,
-    ) -> rustyline::Result<(usize, Vec<Pair>)> {
-        let (start, word) = word_before(line, position);
-        let before = line[..start].split_whitespace().next_back().unwrap_or_default();
-        if FILE_WORDS.contains(&before.to_lowercase().as_str()) {
-            return self.files.complete(line, position, context);
+    fn show_to(&self, editor: &mut Console) {
+        let _ = editor.clear_history();
+        for line in &self.lines {
+            let _ = editor.add_history_entry(line);
         }
-        let machine = self.machine.borrow();
-        let lower = word.to_lowercase();
-        let mut names: Vec<String> = machine
-            .word_names()
-            .filter(|name| name.to_lowercase().starts_with(&lower))
-            .map(|name| name.to_lowercase())
-            .collect();
-        names.sort();
-        names.dedup();
-        let pair = |name: String| Pair { display: name.clone(), replacement: name };
-        Ok((start, names.into_iter().map(pair).collect()))
+    }
+
+    fn add(&mut self, line: String, editor: &mut Console) {
+        self.keep(&line);
+        let known = self.lines.iter().rposition(|other| *other == line);
+        if let Some(at) = known {
+            self.lines.remove(at);
+        }
+        self.lines.push(line);
+        match known {
+            Some(_) => self.show_to(editor),
+            None => drop(editor.add_history_entry(&self.lines[self.lines.len() - 1])),
+        }
+    }
+
+    fn keep(&self, line: &str) {
+        let folder = self.path.parent().map(Path::to_path_buf).unwrap_or_default();
+        let written = std::fs::create_dir_all(&folder).and_then(|()| {
+            let mut options = OpenOptions::new();
+            let mut file = options.create(true).append(true).mode(0o600).open(&self.path)?;
+            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+            writeln!(file, "{line}")
+        });
+        // A history that can't be kept stops nobody.
+        drop(written);
     }
 }
 
-impl Hinter for ConsoleHelper {
-    type Hint = String;
-
-    fn hint(&self, line: &str, position: usize, _: &Context<'_>) -> Option<String> {
-        if position < line.len() {
-            return None;
-        }
-        let (_, word) = word_before(line, position);
-        if word.is_empty() {
-            return None;
-        }
-        let info = self.machine.borrow().describe(word)?;
-        if info.effect.is_empty() && info.help.is_empty() {
-            return None;
-        }
-        Some(format!("   {} {}", info.effect, info.help))
-    }
-}
-
-impl Highlighter for ConsoleHelper {
-    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
-        Cow::Owned(hint.dimmed().to_string())
-    }
-
-    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
-        Cow::Owned(prompt.cyan().to_string())
-    }
+/// The last of each line, in order, not more than the history keeps.
+fn each_once<'a>(lines: impl DoubleEndedIterator<Item = &'a str>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let newest = lines.rev().filter(|line| !line.trim().is_empty() && seen.insert(*line));
+    let mut kept: Vec<String> = newest.take(HISTORY_LINES).map(str::to_owned).collect();
+    kept.reverse();
+    kept
 }
 
 #[cfg(test)]
@@ -225,9 +214,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_word_before_the_cursor() {
-        assert_eq!(word_before("1 get-h", 7), (2, "get-h"));
-        assert_eq!(word_before("", 0), (0, ""));
-        assert_eq!(word_before("é get", 6), (3, "get"));
+    fn a_line_stands_once_in_the_history() {
+        let kept = each_once(["1 .", "2 .", "", "1 .", "3 ."].into_iter());
+        assert_eq!(kept, ["2 .", "1 .", "3 ."]);
     }
 }

@@ -16,8 +16,17 @@ impl Session {
     /// Runs the operator's words when something happens, until one of them leaves.
     pub fn watch(&self, events: &mut dyn Watch) -> Next {
         loop {
-            let wait = self.shared.alerts.borrow().wait(Instant::now());
-            let happened = events.next(wait);
+            let (wait, listens) = {
+                let alerts = self.shared.alerts.borrow();
+                (alerts.wait(Instant::now()), alerts.listens())
+            };
+            let happened = match listens {
+                true => events.next(wait),
+                false => {
+                    events.rest(wait);
+                    None
+                }
+            };
             let mut runs: Vec<(&str, String)> = Vec::new();
             {
                 let mut alerts = self.shared.alerts.borrow_mut();

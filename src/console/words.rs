@@ -29,12 +29,28 @@ pub enum Own {
     ImportBlocksFrom,
     ExportBlocksTo,
     ReindexWhat,
+    BackUpTo,
+    VerifyBackupAt,
+    RestoreFrom,
+    Migrate,
+    Health,
+    AuditTail,
+    AuditVerify,
+    AuditAnchor,
+    SimulateWith,
+    ShowPeers,
+    ShowSync,
+    ExportChainTo,
+    ExportAddressesTo,
+    Compact,
     Help,
     WordsDoc,
     OnBlock,
     OnTx,
     OnReorg,
     Every,
+    IsAddress,
+    MineN,
 }
 
 struct Row(Own, &'static str, &'static str, &'static str, &'static str);
@@ -168,6 +184,27 @@ const OWN: &[Row] = &[
         "script( 1 ) script( 2 ADD ) open-script script-steps .script",
     ),
     Row(
+        Own::ShowPeers,
+        ".peers",
+        "( json-addr u -- )",
+        "Show what get-peer-info gave as a table, or as it is under --json.",
+        "init-storage get-peer-info .peers",
+    ),
+    Row(
+        Own::ShowSync,
+        ".sync",
+        "( json-addr u -- )",
+        "Show what get-sync-status gave as a bar, or as it is under --json.",
+        "init-storage get-sync-status .sync",
+    ),
+    Row(
+        Own::SimulateWith,
+        "simulate-with",
+        "( c-addr u -- )",
+        "Run simulated networks of whole nodes, with the options of simulate.",
+        "s\" --nodes=2 --blocks=3\" simulate-with",
+    ),
+    Row(
         Own::ImportBlocksFrom,
         "import-blocks-from",
         "( c-addr u -- )",
@@ -187,6 +224,83 @@ const OWN: &[Row] = &[
         "( c-addr u -- )",
         "Build \"indexes\" or \"coins\" again to the end, showing how far it is.",
         "init-storage s\" indexes\" reindex-what",
+    ),
+    Row(
+        Own::BackUpTo,
+        "back-up-to",
+        "( c-addr u -- )",
+        "Write all of the chain to the named new file while the node goes on, verified; the node's process writes it.",
+        "",
+    ),
+    Row(
+        Own::VerifyBackupAt,
+        "verify-backup-at",
+        "( c-addr u -- )",
+        "Read the named backup of a chain to its end, or open the named sealed wallet: what it is and whether it is whole.",
+        "",
+    ),
+    Row(
+        Own::RestoreFrom,
+        "restore-from",
+        "( c-addr u -- )",
+        "Make the chain of the named backup in the data folder, which must be empty.",
+        "",
+    ),
+    Row(
+        Own::Migrate,
+        "migrate",
+        "( -- )",
+        "Bring the folder's data up to this program's schema, showing how far it is; a cut-off run goes on where it was.",
+        "init-storage migrate",
+    ),
+    Row(
+        Own::Health,
+        "health",
+        "( -- )",
+        "Show the checks of the node and its folder; THROW -270, which ends with exit code 6, when one fails.",
+        "init-storage health",
+    ),
+    Row(
+        Own::AuditTail,
+        "audit-tail",
+        "( n -- )",
+        "Show the newest n lines of the folder's audit log: every change asked for, by whom, and how it ended.",
+        "5 audit-tail",
+    ),
+    Row(
+        Own::AuditVerify,
+        "audit-verify",
+        "( -- )",
+        "Check the hash chain of the audit log, rotated files included; THROW -270 and name what was removed, edited or moved.",
+        "audit-verify",
+    ),
+    Row(
+        Own::AuditAnchor,
+        "audit-anchor",
+        "( -- )",
+        "Put the newest hash of the audit log into an OP_RETURN, paid for by the open wallet; the transaction's id is shown.",
+        "",
+    ),
+    Row(
+        Own::ExportChainTo,
+        "export-chain-to",
+        "( c-addr u -- )",
+        "Write every block's header and ids to the named new file: JSON lines, or CSV if it is named so.",
+        "",
+    ),
+    Row(
+        Own::ExportAddressesTo,
+        "export-addresses-to",
+        "( c-addr u -- )",
+        "Write the open wallet's addresses and what they hold to the named new file; without a wallet, all of the chain's.",
+        "",
+    ),
+    Row(
+        Own::Compact,
+        "compact",
+        "( -- )",
+        "Make the chain's file as small as what it holds; in a fresh console, while no node runs on the folder.",
+        "compact",
     ),
     Row(
         Own::Help,
@@ -213,7 +327,7 @@ const OWN: &[Row] = &[
         Own::OnTx,
         "on-tx",
         "( xt -- )",
-        "Run xt ( c-addr u -- ) with the id of every transaction seen, in the pool or in a block.",
+        "Run xt ( c-addr u -- ) with the id of every transaction when it is first seen, in the pool or in a block.",
         "' type on-tx",
     ),
     Row(
@@ -229,6 +343,20 @@ const OWN: &[Row] = &[
         "( seconds xt -- )",
         "Run xt ( -- ) again and again, so many seconds apart; 0 seconds end it.",
         ": look ( -- ) get-height . ; 60 ' look every",
+    ),
+    Row(
+        Own::IsAddress,
+        "address?",
+        "( c-addr u -- flag )",
+        "Whether a text is an address of this network.",
+        "s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" address? .",
+    ),
+    Row(
+        Own::MineN,
+        "mine-n",
+        "( n -- json-addr u )",
+        "Mine so many blocks to the set address and wait for them; Ctrl-C stops. On a terminal it shows the hashrate.",
+        "init-storage s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" set-mining-address-to 2 mine-n .json",
     ),
 ];
 
@@ -252,6 +380,18 @@ impl Own {
                 | Own::AskNode
                 | Own::ImportBlocksFrom
                 | Own::ExportBlocksTo
+                | Own::MineN
+                | Own::BackUpTo
+                | Own::VerifyBackupAt
+                | Own::RestoreFrom
+                | Own::Migrate
+                | Own::Health
+                | Own::AuditTail
+                | Own::AuditVerify
+                | Own::AuditAnchor
+                | Own::ExportChainTo
+                | Own::ExportAddressesTo
+                | Own::Compact
         )
     }
 }

@@ -63,13 +63,17 @@ impl EcdsaSignature {
         !bool::from(self.s.is_high())
     }
 
-    /// The signature is `key`'s over the 32-byte `digest`; high S counts as its negation.
+    /// The signature is `key`'s over the 32-byte `digest`; S may be high.
     pub fn verify(&self, key: &PublicKey, digest: &[u8; 32]) -> bool {
+        self.verified_parity(key, digest).is_some()
+    }
+
+    /// The same; if it is, whether y of the nonce point is odd, with S as it was given.
+    pub fn verified_parity(&self, key: &PublicKey, digest: &[u8; 32]) -> Option<bool> {
         if self.is_zero() {
-            return false;
+            return None;
         }
-        let s = if self.is_low_s() { self.s } else { -self.s };
-        let Some(s_inverse) = s.invert_vartime().into_option() else { return false };
+        let s_inverse = self.s.invert_vartime().into_option()?;
         let z = <Scalar as Reduce<FieldBytes>>::reduce(&FieldBytes::from(*digest));
         let point = ProjectivePoint::mul_by_generator_and_mul_add_vartime(
             &(z * s_inverse),
@@ -77,7 +81,9 @@ impl EcdsaSignature {
             &key.0,
         );
         // The identity's x is zero here, which a non-zero R never equals.
-        <Scalar as Reduce<FieldBytes>>::reduce(&point.to_affine().x()) == self.r
+        let point = point.to_affine();
+        let valid = <Scalar as Reduce<FieldBytes>>::reduce(&point.x()) == self.r;
+        valid.then(|| point.y_is_odd().into())
     }
 }
 

@@ -1,5 +1,6 @@
-//! Signing over secp256k1: ECDSA by RFC 6979 with low S and low R, as Bitcoin Core grinds it, and
-//! Schnorr (BIP340) with taproot's tweak (BIP341). Keys are wiped when dropped and never shown.
+//! Signing over secp256k1: ECDSA by RFC 6979 with low S and low R, as Bitcoin Core grinds it, the
+//! nonce point's y even as well, and Schnorr (BIP340) with taproot's tweak (BIP341). Keys are wiped
+//! when dropped and never shown.
 
 use ecdsa::hazmat::sign_prehashed_rfc6979;
 use k256::ecdsa::{RecoveryId, Signature, SigningKey, VerifyingKey};
@@ -41,9 +42,10 @@ impl PrivateKey {
         x
     }
 
-    /// DER of an ECDSA signature over a 32-byte hash; at most 70 bytes.
+    /// DER of an ECDSA signature over a 32-byte hash; at most 70 bytes, its nonce point with even y:
+    /// so who verifies many of ours at once need not be told the parity (`crypto/batch`).
     pub fn sign_ecdsa(&self, hash: &[u8; 32]) -> Vec<u8> {
-        self.low_r(hash).0.to_der().as_bytes().to_vec()
+        self.low_even_r(hash).to_der().as_bytes().to_vec()
     }
 
     /// Recovery id (0 to 3), R and S.
@@ -52,16 +54,17 @@ impl PrivateKey {
         (id.to_byte(), signature.to_bytes().into())
     }
 
-    /// The nonce's first try has no extra data; the next ones a counter, until R is below 2^255.
-    fn low_r(&self, hash: &[u8; 32]) -> (Signature, RecoveryId) {
+    /// The nonce's first try has no extra data; the next ones a counter, until R is below 2^255 and
+    /// its point, as it is once S is low, has even y: four tries on average.
+    fn low_even_r(&self, hash: &[u8; 32]) -> Signature {
         let secret = self.0.as_nonzero_scalar();
         let mut extra = [0u8; 32];
         let mut counter = 0u32;
         loop {
             let data: &[u8] = if counter == 0 { &[] } else { &extra };
-            let signed = sign_prehashed_rfc6979::<Secp256k1, Sha256>(secret, hash, data);
-            if signed.0.split_bytes().0[0] < 0x80 {
-                return signed;
+            let (signature, id) = sign_prehashed_rfc6979::<Secp256k1, Sha256>(secret, hash, data);
+            if signature.split_bytes().0[0] < 0x80 && !id.is_y_odd() {
+                return signature;
             }
             counter += 1;
             extra[..4].copy_from_slice(&counter.to_le_bytes());
@@ -132,6 +135,8 @@ pub fn is_compressed_key(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::batch::list::{self, Check};
+    use crate::crypto::batch::lockstep::Found;
     use crate::crypto::curve::{EcdsaSignature, PublicKey, tweak_x_only, verify_schnorr};
     use crate::crypto::hash::sha256;
 
@@ -140,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn ecdsa_is_low_short_and_valid() {
+    fn ecdsa_is_low_short_even_and_valid() {
         for n in 0..50 {
             let (key, hash) = (key(n), sha256(&[n as u8, 9]));
             let der = key.sign_ecdsa(&hash);
@@ -148,6 +153,8 @@ mod tests {
             let signature = EcdsaSignature::from_lax_der(&der).expect("DER");
             let public = PublicKey::from_bytes(&key.public_key()).expect("a key");
             assert!(signature.is_low_s() && signature.verify(&public, &hash));
+            let check = Check::ecdsa(&der, &key.public_key(), &hash).expect("well formed");
+            assert_eq!(list::verify(&[check], &[None]), [Found { valid: true, odd: false }]);
             let (id, compact) = key.sign_recoverable(&hash);
             assert_eq!(recover(id, &compact, &hash), Some(key.public_key()));
         }

@@ -27,6 +27,8 @@ pub const COMPILE_ONLY: u8 = 2;
 pub const HIDDEN: u8 = 4;
 /// Fast code relies on what it does now.
 pub const BOUND: u8 = 8;
+/// Found only when written exactly like this: `.S` beside `.s`.
+pub const EXACT: u8 = 16;
 
 /// A primitive in Rust.
 pub type Prim = fn(&mut Machine) -> Res;
@@ -345,6 +347,7 @@ impl Dict {
                 && word.list == list
                 && word.flags & HIDDEN == 0
                 && self.name(at).eq_ignore_ascii_case(name.text)
+                && (word.flags & EXACT == 0 || self.name(at) == name.text)
             {
                 return Some(at);
             }

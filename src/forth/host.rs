@@ -72,6 +72,10 @@ pub trait Host {
     fn key(&mut self) -> Result<Option<u8>, Throw>;
     /// True when `key` would not wait.
     fn key_ready(&mut self) -> bool;
+    /// True when somebody sits at the keyboard and sees what is printed.
+    fn is_watched(&self) -> bool {
+        false
+    }
     /// One edited line of at most `max` bytes; `None` at the end of input.
     fn accept(&mut self, max: usize) -> Result<Option<Vec<u8>>, Throw>;
     /// Seconds, minutes, hours, day, month, year of the local time.

@@ -174,7 +174,12 @@ impl Machine {
                     };
                     token
                 }
-                None => token,
+                None => {
+                    if self.stepping && token.op != Op::Halt {
+                        super::words::step::show(self, token)?;
+                    }
+                    token
+                }
             };
             if token.op == Op::Halt {
                 return Ok(());

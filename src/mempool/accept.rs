@@ -23,7 +23,7 @@ use crate::primitives::coin::Coin;
 use crate::primitives::id::{BlockHash, Txid};
 use crate::primitives::network::NetworkParams;
 use crate::primitives::tx::{OutPoint, Transaction, TxOut};
-use crate::script::check::{TxScripts, verify_all};
+use crate::script::check::{TxScripts, verify_learning};
 use crate::script::flags::ScriptFlags;
 use crate::script::sigops;
 use crate::store::error::StoreError;
@@ -378,11 +378,11 @@ impl Pool {
             true => ScriptFlags::STANDARD | consensus,
             false => consensus,
         };
-        let list = [TxScripts { tx: &entry.tx, spent: &spends.outputs }];
-        verify_all(&list, flags, Some(&self.cache)).map_err(Reject::Script)?;
+        let checks = TxScripts { tx: &entry.tx, spent: &spends.outputs };
+        let learnt = verify_learning(checks, flags, Some(&self.cache)).map_err(Reject::Script)?;
         // Flags only ever forbid more, so what holds under more holds under fewer.
         self.cache.insert(&entry.wtxid, flags);
-        self.cache.insert(&entry.wtxid, consensus);
+        self.cache.insert_with_hints(&entry.wtxid, consensus, &learnt);
         Ok(())
     }
 }

@@ -34,10 +34,17 @@ struct Bucket {
     /// Transactions confirmed, and the sum of their rates.
     confirmed: f64,
     rates: f64,
-    /// Of those, within 1, 2, … blocks.
+    /// Of those, within 1, 2, … blocks; empty until there is one.
     within: Vec<f64>,
-    /// Left without being confirmed, after having waited that many blocks.
+    /// Left without being confirmed, after having waited that many blocks; empty until there is one.
     failed: Vec<f64>,
+}
+
+/// One more for each number of blocks among `waits`. The room is made with the first, so that a
+/// console that starts no node pays nothing for it.
+fn count(counts: &mut Vec<f64>, waits: impl std::slice::SliceIndex<[f64], Output = [f64]>) {
+    counts.resize(MAX_TARGET, 0.0);
+    counts.get_mut(waits).unwrap_or_default().iter_mut().for_each(|count| *count += 1.0);
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,9 +67,8 @@ impl Default for Estimator {
         let mut buckets = Vec::new();
         let mut up_to = MIN_RATE;
         while up_to < MAX_RATE * SPACING {
-            let zeros = vec![0.0; MAX_TARGET];
-            let failed = zeros.clone();
-            buckets.push(Bucket { up_to, confirmed: 0.0, rates: 0.0, within: zeros, failed });
+            let (within, failed) = (vec![], vec![]);
+            buckets.push(Bucket { up_to, confirmed: 0.0, rates: 0.0, within, failed });
             up_to *= SPACING;
         }
         Estimator { buckets, watched: HashMap::new(), height: Height::GENESIS }
@@ -85,8 +91,7 @@ impl Estimator {
     pub(super) fn forget(&mut self, txid: &Txid) {
         let Some(watched) = self.watched.remove(txid) else { return };
         let waited = (self.height.0.saturating_sub(watched.height.0) as usize).min(MAX_TARGET);
-        let failed = &mut self.buckets[watched.bucket].failed;
-        failed[..waited].iter_mut().for_each(|count| *count += 1.0);
+        count(&mut self.buckets[watched.bucket].failed, ..waited);
     }
 
     /// A block confirmed some of those watched. A block at a height seen before teaches nothing.
@@ -107,9 +112,7 @@ impl Estimator {
             let bucket = &mut self.buckets[watched.bucket];
             bucket.confirmed += 1.0;
             bucket.rates += watched.rate.per_kvb as f64;
-            if let Some(within) = bucket.within.get_mut(waited - 1..) {
-                within.iter_mut().for_each(|count| *count += 1.0);
-            }
+            count(&mut bucket.within, waited - 1..);
         }
     }
 
@@ -124,21 +127,22 @@ impl Estimator {
                 waiting[watched.bucket] += 1.0;
             }
         }
-        let (mut in_time, mut all, mut count, mut rates) = (0.0, 0.0, 0.0, 0.0);
+        let (mut in_time, mut all, mut confirmed, mut rates) = (0.0, 0.0, 0.0, 0.0);
         let mut answer = None;
         for (bucket, waiting) in self.buckets.iter().zip(&waiting).rev() {
-            in_time += bucket.within[at];
-            all += bucket.confirmed + bucket.failed[at] + waiting;
-            count += bucket.confirmed;
+            let told = |counts: &[f64]| counts.get(at).copied().unwrap_or(0.0);
+            in_time += told(&bucket.within);
+            all += bucket.confirmed + told(&bucket.failed) + waiting;
+            confirmed += bucket.confirmed;
             rates += bucket.rates;
-            if all < LEAST_WEIGHT || count < LEAST_WEIGHT {
+            if all < LEAST_WEIGHT || confirmed < LEAST_WEIGHT {
                 continue;
             }
             if in_time < all * ENOUGH {
                 break;
             }
-            answer = Some(FeeRate { per_kvb: (rates / count) as i64 });
-            (in_time, all, count, rates) = (0.0, 0.0, 0.0, 0.0);
+            answer = Some(FeeRate { per_kvb: (rates / confirmed) as i64 });
+            (in_time, all, confirmed, rates) = (0.0, 0.0, 0.0, 0.0);
         }
         answer
     }

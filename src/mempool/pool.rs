@@ -160,6 +160,7 @@ pub struct Pool {
     floor: Floor,
     deltas: HashMap<Txid, Amount>,
     next_sequence: u64,
+    updates: u64,
     /// Transactions of blocks taken back, oldest block first, until the tip settles.
     pub(super) returning: Vec<(Txid, Arc<Transaction>)>,
 }
@@ -182,8 +183,14 @@ impl Pool {
             floor: Floor::default(),
             deltas: HashMap::new(),
             next_sequence: 0,
+            updates: 0,
             returning: Vec::new(),
         }
+    }
+
+    /// Grows with every change that a block's choice of transactions could see.
+    pub fn updates(&self) -> u64 {
+        self.updates
     }
 
     pub fn policy(&self) -> &Policy {
@@ -288,6 +295,7 @@ impl Pool {
     /// need not be in the pool yet. False if too many have such fees already.
     pub fn prioritise(&mut self, txid: Txid, more: Amount) -> bool {
         let delta = Amount(self.delta(&txid).0.saturating_add(more.0));
+        self.updates += 1;
         if delta == Amount::ZERO {
             self.deltas.remove(&txid);
         } else if self.deltas.len() < MAX_PRIORITISED || self.deltas.contains_key(&txid) {
@@ -318,6 +326,7 @@ impl Pool {
         let txid = entry.txid;
         entry.sequence = self.next_sequence;
         self.next_sequence += 1;
+        self.updates += 1;
         let known = |input: &OutPoint| self.entries.contains_key(&input.txid);
         entry.parents =
             entry.tx.inputs.iter().map(|i| i.prevout).filter(known).map(|o| o.txid).collect();
@@ -376,6 +385,7 @@ impl Pool {
             .collect();
         order.sort_unstable_by(|a, b| b.cmp(a));
         let mut events = Vec::with_capacity(order.len());
+        self.updates += order.len() as u64;
         for (_, txid) in &order {
             let Some(entry) = self.entries.remove(txid) else { continue };
             self.by_score.remove(&(entry.score(), *txid));

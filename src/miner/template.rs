@@ -49,6 +49,8 @@ pub struct Template {
     pub min_time: u32,
     /// The time that it should have.
     pub time: u32,
+    /// The latest time under `bits`: where a late block may be easy, a later time changes them.
+    pub max_time: u32,
     pub txs: Vec<Chosen>,
     pub fees: Amount,
     /// What the coinbase pays: subsidy and fees.
@@ -96,6 +98,11 @@ impl Template {
         }
         let time = now.max(min_time);
         let bits = next_bits(branch, time, params);
+        let late = branch.time_at(tip).saturating_add(2 * params.spacing_s);
+        let may_ease = params.allow_min_difficulty
+            && !params.no_retarget
+            && !height.0.is_multiple_of(params.retarget_interval);
+        let max_time = if may_ease && time <= late { late } else { u32::MAX };
         let witness = height.0 >= params.forks.segwit;
         let cutoff = if height.0 >= params.forks.csv { median } else { time };
         let txs = choose(&Terms { limits, height, cutoff, witness });
@@ -111,6 +118,7 @@ impl Template {
             target: bits.to_target().unwrap_or(U256::ZERO),
             min_time,
             time,
+            max_time,
             fees,
             value: Amount(fees.0 + subsidy(height, params).0),
             commitment,
@@ -143,6 +151,17 @@ impl Template {
             witness,
         };
         Transaction { version: 2, inputs: vec![input], outputs, lock_time: 0 }
+    }
+
+    /// What stands before and after the extra nonce in the coinbase without its witness.
+    pub fn coinbase_parts(&self, payout: &Script) -> (Vec<u8>, Vec<u8>) {
+        let mut before = Vec::new();
+        self.coinbase(payout, 0).encode_base(&mut before);
+        // Version, count of inputs, outpoint, length of the script, height, length of the nonce.
+        let start = 4 + 1 + 36 + 1 + height_push(self.height).len() + 1;
+        let after = before.split_off(start + EXTRA_NONCE_SIZE);
+        before.truncate(start);
+        (before, after)
     }
 
     /// The header over a coinbase, with nonce zero.

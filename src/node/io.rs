@@ -3,12 +3,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::mine::io::{MineAct, MineDone};
 use super::net::io::{NetAct, NetDone, NetEvent, NetOutput};
 use crate::chain::event::ChainEvent;
 use crate::chain::reindex::{Built, Reindex};
 use crate::mempool::policy::FeeRate;
 use crate::mempool::pool::PoolEvent;
 use crate::mempool::reject::Reject;
+use crate::miner::work::{Found, Work};
 use crate::primitives::amount::Amount;
 use crate::primitives::block::Height;
 use crate::primitives::id::{BlockHash, Txid};
@@ -27,6 +29,8 @@ pub enum Act {
     Flush,
     /// Begin to build indexes or coins again if told so, then take one step of what is not finished.
     Reindex { begin: Option<Reindex> },
+    /// Throw blocks below a height away.
+    Prune { below: Height },
     /// Hold a block for invalid and leave it.
     Invalidate { hash: BlockHash },
     /// Take back that a block, what it builds on and what builds on it are invalid.
@@ -40,6 +44,8 @@ pub enum Act {
     SavePool,
     /// Make blocks that pay an address, with at most so many hashes in all.
     Generate { blocks: u32, address: String, tries: u64 },
+    /// Something about mining.
+    Mine(MineAct),
     /// Something about peers and connections.
     Net(NetAct),
 }
@@ -51,6 +57,8 @@ pub enum Done {
     /// The block is on the chain or stored beside it, or why not, in BIP22's words.
     Submitted(Option<String>),
     Flushed,
+    /// Blocks below this height are gone.
+    Pruned(Height),
     /// How far the building is; `None`: nothing is left.
     Built(Option<Built>),
     /// The block was known and its standing has changed.
@@ -63,6 +71,7 @@ pub enum Done {
     PoolSaved,
     /// The blocks made, fewer than asked if the hashes did not do.
     Generated(Vec<BlockHash>),
+    Mine(MineDone),
     Net(NetDone),
 }
 
@@ -105,6 +114,8 @@ pub enum Input {
     Tick,
     /// Something happened on the network; `ms` is in milliseconds since 1970.
     Net { ms: u64, event: NetEvent },
+    /// A miner has found a block of work that was given out.
+    Mined(Found),
     /// What `Output::SavePool` gave to an earlier run.
     LoadPool(Vec<u8>),
     /// Stop in order: flush and answer no more.
@@ -121,6 +132,8 @@ pub enum Output {
     Event(Arc<ChainEvent>),
     Pool(PoolEvent),
     Net(NetOutput),
+    /// Work for miners; all work before it of another tip is dead. `None`: there is none.
+    Work(Option<Arc<Work>>),
     /// Bytes to keep until the next start, for `Input::LoadPool`.
     SavePool(Vec<u8>),
     /// Something that the operator should read in the log.
@@ -135,6 +148,16 @@ pub enum Output {
 pub enum NodeError {
     #[error("the block is refused: {reason}")]
     Refused { reason: String },
+    #[error("{reason}")]
+    NoMining { reason: String },
+    #[error(
+        "peers have {blocks} blocks that are not here yet: mining waits until they are, see sync-status"
+    )]
+    Behind { blocks: u32 },
+    #[error("{reason}")]
+    Missing { reason: String },
+    #[error("{address:?} is no address of {network}: {reason}")]
+    NotAnAddress { address: String, network: &'static str, reason: String },
     #[error("the bytes are not a block: {reason}")]
     Undecodable { reason: String },
     /// The pool does not take the transaction.
@@ -144,6 +167,9 @@ pub enum NodeError {
         "the transaction pays {fee}, over the limit of {most}: raise maxfeerate if that is meant"
     )]
     FeeTooHigh { fee: Amount, most: Amount },
+    /// It would need blocks that were thrown away, or must not be.
+    #[error("{reason}")]
+    Pruning { reason: String },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the pool could not be saved in {reason}")]

@@ -1,7 +1,7 @@
 //! The whole node as one sans-IO state machine, and the published view that reads run on.
 
 pub mod io;
-mod mine;
+pub mod mine;
 pub mod net;
 pub mod pool;
 pub mod state;

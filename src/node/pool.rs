@@ -12,6 +12,7 @@ use crate::mempool::file::{LoadError, Loaded};
 use crate::mempool::policy::FeeRate;
 use crate::mempool::pool::{Pool, PoolEvent};
 use crate::mempool::reject::PoolError;
+use crate::primitives::amount::Amount;
 use crate::primitives::block::Height;
 use crate::primitives::coin::Coin;
 use crate::primitives::id::Txid;
@@ -30,6 +31,11 @@ impl SharedPool {
     /// The pool as it is now. Held briefly: the node waits to change it.
     pub fn read(&self) -> RwLockReadGuard<'_, Pool> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds to what a transaction's fee counts for; false if too many have such fees already.
+    pub(super) fn prioritise(&self, txid: Txid, more: Amount) -> bool {
+        self.write().prioritise(txid, more)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Pool> {

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use super::io::{Act, Done, ImportReport, Input, NodeError, Output};
-use super::mine;
+use super::mine::generate;
+use super::mine::io::{MineAct, MineDone};
+use super::mine::standing::{Around, Mining};
 use super::net::acts::allowed_readonly;
 use super::net::state::Net;
 use super::net::work::Work;
@@ -32,6 +34,7 @@ pub struct Node {
     pool_moved: bool,
     importer: Importer,
     net: Net,
+    mining: Mining,
     stopping: bool,
 }
 
@@ -45,8 +48,11 @@ impl Node {
     ) -> Result<Node, StoreError> {
         let chain = Chain::open(Arc::clone(&store), Arc::clone(&verifier))?;
         let (pool, importer) = (SharedPool::new(pool), Importer::default());
-        let net = Net::new(store.params());
-        Ok(Node { chain, store, verifier, pool, pool_moved: false, importer, net, stopping: false })
+        let mut net = Net::new(store.params());
+        net.set_pruned(store.pruned_below().0 > 0);
+        let mining = Mining::new(store.params());
+        let (pool_moved, stopping) = (false, false);
+        Ok(Node { chain, store, verifier, pool, pool_moved, importer, net, mining, stopping })
     }
 
     pub fn params(&self) -> &'static NetworkParams {
@@ -58,12 +64,18 @@ impl Node {
         let (store, verifier) = (Arc::clone(&self.store), Arc::clone(&self.verifier));
         let mut view = View::new(store, verifier, self.pool.clone());
         view.net = self.net.view();
+        view.mining = self.mining.view();
         view
     }
 
     /// The network side, for those who set it up and look at it.
     pub fn net(&mut self) -> &mut Net {
         &mut self.net
+    }
+
+    /// The standing miner, for those who set it up.
+    pub fn mining(&mut self) -> &mut Mining {
+        &mut self.mining
     }
 
     /// The chain, for those who check it.
@@ -87,20 +99,81 @@ impl Node {
         self.chain.continue_build(STEP)
     }
 
-    /// Takes one input at `now` (seconds since 1970).
-    pub fn step(&mut self, input: Input, now: u32) -> Vec<Output> {
+    /// Takes one input; `clock` is the time in seconds since 1970.
+    pub fn step(&mut self, input: Input, clock: u32) -> Vec<Output> {
         let mut outputs = Vec::new();
-        self.take(input, now, &mut outputs);
+        self.take(input, clock, &mut outputs);
         if !self.stopping {
+            let now = self.mining.now(clock);
             let (net, mut work) = self.net_and_work(now, &mut outputs);
             if let Err(error) = net.follow(0, &mut work) {
+                self.fail(error, &mut outputs);
+            }
+        }
+        if !self.stopping {
+            if self.net.is_readonly() {
+                self.mining.give_up();
+            }
+            let (mining, mut around) = self.mining_around(clock);
+            if let Err(error) = mining.follow(&mut around, &mut outputs) {
                 self.fail(error, &mut outputs);
             }
         }
         outputs
     }
 
-    fn take(&mut self, input: Input, now: u32, outputs: &mut Vec<Output>) {
+    fn mining_around(&mut self, clock: u32) -> (&mut Mining, Around<'_>) {
+        let Node { chain, pool, mining, .. } = self;
+        let now = mining.now(clock);
+        (mining, Around { chain, pool, now, clock })
+    }
+
+    /// Does what is asked of mining; `None` if the answer comes later, under the ticket.
+    fn mine(
+        &mut self,
+        ticket: u64,
+        act: MineAct,
+        clock: u32,
+        outputs: &mut Vec<Output>,
+    ) -> Option<Result<Done, NodeError>> {
+        let done = |result: Result<(), NodeError>| result.map(|()| MineDone::Done);
+        let (mining, mut around) = self.mining_around(clock);
+        let result = match act {
+            MineAct::SetAddress { address } => done(mining.set_address(address)),
+            MineAct::SetTag { tag } => done(mining.set_tag(tag)),
+            MineAct::Start { threads, blocks, patient } => {
+                mining.start(threads, blocks, patient, around.chain)
+            }
+            MineAct::Stop => {
+                mining.stop();
+                Ok(MineDone::Done)
+            }
+            MineAct::Serve { on } => done(mining.serve(on)),
+            MineAct::Template { long_poll } => {
+                return mining.block_template(ticket, long_poll.as_deref(), &mut around);
+            }
+            MineAct::Propose { block } => {
+                mining.propose(&block, &mut around).map(MineDone::Proposed)
+            }
+            MineAct::GenerateBlock { address, txs, submit } => {
+                let mut events = Vec::new();
+                let made = generate::block_of(&mut around, &address, txs, submit, &mut events);
+                let now = around.now;
+                self.hand_on(events, now, outputs).map_err(NodeError::Store).and(made)
+            }
+            MineAct::Prioritise { txid, more } => match self.pool.prioritise(txid, more) {
+                true => Ok(MineDone::Done),
+                false => Err(NodeError::NoMining {
+                    reason: "too many transactions have a fee of their own already".to_owned(),
+                }),
+            },
+            MineAct::SetMockTime { time } => done(mining.set_mock_time(time)),
+        };
+        Some(result.map(Done::Mine))
+    }
+
+    fn take(&mut self, input: Input, clock: u32, outputs: &mut Vec<Output>) {
+        let now = self.mining.now(clock);
         match input {
             Input::Act { ticket, .. } if self.stopping => {
                 outputs.push(Output::Reply { ticket, answer: Err(NodeError::Stopping) });
@@ -112,6 +185,19 @@ impl Node {
                 let (net, mut work) = self.net_and_work(now, outputs);
                 if let Some(answer) = net.act(ticket, act, &mut work) {
                     outputs.push(Output::Reply { ticket, answer });
+                }
+            }
+            Input::Act { ticket, act: Act::Mine(act) } => {
+                if let Some(answer) = self.mine(ticket, act, clock, outputs) {
+                    outputs.push(Output::Reply { ticket, answer });
+                }
+            }
+            Input::Mined(_) if self.stopping || self.net.is_readonly() => {}
+            Input::Mined(found) => {
+                let (mining, mut around) = self.mining_around(clock);
+                let taken = mining.mined(&found, &mut around, outputs);
+                if let Err(error) = taken.and_then(|events| self.hand_on(events, now, outputs)) {
+                    self.fail(error, outputs);
                 }
             }
             Input::Net { .. } if self.stopping => {}
@@ -191,11 +277,35 @@ impl Node {
                 self.chain.flush().map_err(NodeError::Store)?;
                 Ok(Done::Flushed)
             }
+            Act::Prune { below } => match self.chain.prune(below)? {
+                Ok(()) => {
+                    let below = self.store.pruned_below();
+                    self.net.set_pruned(below.0 > 0);
+                    let (net, mut work) = self.net_and_work(now, outputs);
+                    net.publish(&mut work)?;
+                    Ok(Done::Pruned(below))
+                }
+                Err(reason) => Err(NodeError::Pruning { reason }),
+            },
+            Act::Reindex { begin: Some(_) } if self.store.pruned_below().0 > 0 => {
+                let reason = format!(
+                    "blocks below {} were pruned, so nothing can be built from them: restore a backup, or sync an empty folder",
+                    self.store.pruned_below()
+                );
+                Err(NodeError::Pruning { reason })
+            }
             Act::Reindex { begin } => {
                 if let Some(what) = begin {
                     self.chain.begin_reindex(what)?;
                 }
                 Ok(Done::Built(self.chain.continue_build(STEP)?))
+            }
+            Act::Invalidate { hash } if self.chain.is_pinned(&hash)? => {
+                let reason = format!(
+                    "blocks below {} were pruned, so the chain can't go back behind them",
+                    self.store.pruned_below()
+                );
+                Err(NodeError::Pruning { reason })
             }
             Act::Invalidate { hash } => {
                 let (known, events) = self.chain.invalidate(&hash)?;
@@ -208,6 +318,12 @@ impl Node {
                 Ok(Done::Judged(known))
             }
             Act::SubmitTransaction { tx, most_rate } => {
+                // As in Core's BroadcastTransaction: what the pool has is told to the peers again.
+                let txid = tx.txid();
+                if self.pool.read().get(&txid).is_some() {
+                    self.net.own_transaction(txid);
+                    return Ok(Done::Accepted { txid });
+                }
                 let mut events = Vec::new();
                 let taken = self.pool.submit(&mut self.chain, tx, most_rate, now, &mut events);
                 self.publish_pool(events, outputs);
@@ -225,7 +341,7 @@ impl Node {
                 for extra_nonce in 0..u64::from(blocks) {
                     let mut events = Vec::new();
                     let pool = self.pool.read();
-                    let hash = mine::generate(
+                    let hash = generate::generate(
                         &mut self.chain,
                         &pool,
                         &address,
@@ -249,7 +365,7 @@ impl Node {
                 Ok(Done::PoolSaved)
             }
             // Taken before.
-            Act::Net(_) => Err(NodeError::Stopping),
+            Act::Net(_) | Act::Mine(_) => Err(NodeError::Stopping),
         }
     }
 

@@ -150,7 +150,7 @@ fn generated_blocks_take_what_the_pool_has() {
     assert!(matches!(lab.act(generate(ours, 0)), Ok(Done::Generated(none)) if none.is_empty()));
     let foreign = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4";
     let error = lab.act(generate(foreign, 1000)).expect_err("of another network");
-    assert!(matches!(error, NodeError::Undecodable { .. }), "{error}");
+    assert!(matches!(error, NodeError::NotAnAddress { .. }), "{error}");
 }
 
 #[test]
@@ -167,8 +167,18 @@ fn refusals_name_the_reason_and_change_nothing() {
     assert!(matches!(error, NodeError::FeeTooHigh { .. }), "{error}");
     assert!(lab.node.view().pool.read().is_empty() && lab.pool_events().is_empty());
     lab.submit(&tx).expect("good");
-    let error = lab.submit(&tx).expect_err("twice");
+    // Sent again it is named again, as Core does; the test of it says where it is.
+    let txs = vec![Arc::new(tx.clone())];
+    assert_eq!(lab.submit(&tx).expect("known"), tx.txid());
+    assert!(lab.pool_events().is_empty());
+    let Ok(Done::Tested(reports)) = lab.act(Act::TestTransactions { txs, most_rate: None }) else {
+        panic!("no reports");
+    };
+    let error = reports[0].verdict.as_ref().expect_err("it is here");
     assert!(error.to_string().starts_with("txn-already-in-mempool: "), "{error}");
+    lab.mine(vec![tx.clone()]);
+    let error = lab.submit(&tx).expect_err("confirmed");
+    assert!(error.to_string().starts_with("txn-already-known: "), "{error}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::mine::io::MiningView;
 use super::net::view::NetView;
 use super::pool::SharedPool;
 use crate::consensus::scripts::ScriptVerifier;
@@ -23,12 +24,14 @@ pub struct View {
     pub pool: SharedPool,
     /// Peers and connections as of a moment.
     pub net: Arc<NetView>,
+    /// Mining as of now.
+    pub mining: Arc<MiningView>,
 }
 
 impl View {
     pub fn new(store: Arc<Store>, verifier: Arc<dyn ScriptVerifier>, pool: SharedPool) -> View {
         let params = store.params();
-        View { store, verifier, params, pool, net: Arc::default() }
+        View { store, verifier, params, pool, net: Arc::default(), mining: Arc::default() }
     }
 
     /// The store itself, for checks that read all of it.

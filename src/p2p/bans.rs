@@ -27,6 +27,11 @@ impl Subnet {
         (bits <= most.bits).then(|| Subnet { ip: masked(most.ip, bits), bits })
     }
 
+    /// The address, if it is just one.
+    pub fn single_ip(&self) -> Option<IpAddr> {
+        (*self == Subnet::single(self.ip)).then_some(self.ip)
+    }
+
     pub fn contains(&self, ip: &IpAddr) -> bool {
         let ip = ip.to_canonical();
         ip.is_ipv4() == self.ip.is_ipv4() && masked(ip, self.bits) == self.ip

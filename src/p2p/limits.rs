@@ -28,6 +28,9 @@ pub const PING_TIMEOUT_S: u64 = 20 * 60;
 pub const SLOW_S: u64 = 60;
 pub const SLOW_BYTES: usize = 1024;
 
+/// Messages to a peer are written together until they have so many bytes.
+pub const WRITE_BYTES: usize = 64 << 10;
+
 /// Headers in one `headers`.
 pub const MAX_HEADERS: usize = 2000;
 /// Hashes in a locator.
@@ -42,6 +45,9 @@ pub const MAX_BLOCKS_INV: usize = 500;
 pub const MAX_USER_AGENT: usize = 256;
 /// Bytes of any message: Core's `MAX_PROTOCOL_MESSAGE_LENGTH`.
 pub const MAX_MESSAGE_BYTES: usize = 4_000_000;
+/// The version of packed hints that we give and take, and the bytes that a block's may have.
+pub const HINTS_VERSION: u32 = 1;
+pub const MAX_HINTS_BYTES: usize = 1 << 16;
 /// Filters, filter headers and check points in one answer (BIP157).
 pub const MAX_CFILTERS: u32 = 1000;
 pub const MAX_CFHEADERS: u32 = 2000;

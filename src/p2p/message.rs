@@ -9,7 +9,7 @@ use core::net::SocketAddr;
 use super::address::{self, PeerAddress};
 use super::compact::{BlockTxns, CompactBlock, TxnRequest};
 use super::limits::{
-    MAX_ADDR, MAX_HEADERS, MAX_INV, MAX_LOCATOR, MAX_MESSAGE_BYTES, MAX_USER_AGENT,
+    MAX_ADDR, MAX_HEADERS, MAX_HINTS_BYTES, MAX_INV, MAX_LOCATOR, MAX_MESSAGE_BYTES, MAX_USER_AGENT,
 };
 use crate::primitives::block::{HEADER_SIZE, Header};
 use crate::primitives::codec::{
@@ -46,6 +46,9 @@ impl InvKind {
     pub const COMPACT_BLOCK: InvKind = InvKind(4);
     /// A transaction by wtxid (BIP339).
     pub const WTX: InvKind = InvKind(5);
+    /// What was learnt of a block's signatures: asked for only among ourselves, just before the
+    /// block, so that it is there first.
+    pub const HINTS: InvKind = InvKind(0x0046_4301);
     const WITNESS: u32 = 1 << 30;
     pub const WITNESS_TX: InvKind = InvKind(1 | InvKind::WITNESS);
     pub const WITNESS_BLOCK: InvKind = InvKind(2 | InvKind::WITNESS);
@@ -141,6 +144,13 @@ pub enum Message {
         stop: BlockHash,
         headers: Vec<[u8; 32]>,
     },
+    /// Ours alone: hints of this version are given and taken.
+    SendHints(u32),
+    /// Ours alone: what was learnt of a block's signatures, packed, and not to be believed.
+    Hints {
+        block: BlockHash,
+        packed: Vec<u8>,
+    },
     /// Bloom filters (BIP37), which we do not serve.
     Bloom,
     /// Something that we do not know, or no longer listen to.
@@ -220,6 +230,10 @@ const TABLE: &[Row] = &[
     Row("cfcheckpt", MAX_MESSAGE_BYTES, |r| {
         let (kind, stop) = (r.u8()?, BlockHash::decode(r)?);
         Ok(Message::CFCheckpt { kind, stop, headers: r.list(32, |r| r.array())? })
+    }),
+    Row("sendhints", 64, |r| Ok(Message::SendHints(r.u32()?))),
+    Row("hints", 32 + COUNT + MAX_HINTS_BYTES, |r| {
+        Ok(Message::Hints { block: BlockHash::decode(r)?, packed: r.var_bytes()?.to_vec() })
     }),
     Row("filterload", 40_000, |_| Ok(Message::Bloom)),
     Row("filteradd", 600, |_| Ok(Message::Bloom)),
@@ -343,6 +357,8 @@ impl Message {
             Message::CFHeaders { .. } => "cfheaders",
             Message::GetCFCheckpt { .. } => "getcfcheckpt",
             Message::CFCheckpt { .. } => "cfcheckpt",
+            Message::SendHints(_) => "sendhints",
+            Message::Hints { .. } => "hints",
             Message::Bloom | Message::Unknown => "",
         }
     }
@@ -395,6 +411,11 @@ impl Message {
                 out.push(range.kind);
                 out.extend_from_slice(&range.start.to_le_bytes());
                 range.stop.encode(out);
+            }
+            Message::SendHints(version) => out.extend_from_slice(&version.to_le_bytes()),
+            Message::Hints { block, packed } => {
+                block.encode(out);
+                put_var_bytes(out, packed);
             }
             Message::CFilter { kind, block, filter } => {
                 out.push(*kind);
@@ -496,6 +517,8 @@ mod tests {
             Message::CFHeaders { kind: 0, stop: hash, previous: [0; 32], hashes: vec![[4; 32]; 2] },
             Message::GetCFCheckpt { kind: 0, stop: hash },
             Message::CFCheckpt { kind: 0, stop: hash, headers: vec![[4; 32]; 2] },
+            Message::SendHints(1),
+            Message::Hints { block: hash, packed: vec![5; 40] },
         ]
     }
 

@@ -38,6 +38,9 @@ pub struct TxRequests {
     asked: BTreeMap<PeerId, usize>,
     /// Ids by when something may be due for them.
     due: BTreeSet<(u64, [u8; 32])>,
+    /// Ids that are due while the peer has too many questions open, by peer: looked at again when
+    /// one is free, so that a flood of offers costs nothing while it waits.
+    waiting: BTreeMap<PeerId, BTreeSet<[u8; 32]>>,
 }
 
 impl TxRequests {
@@ -70,52 +73,77 @@ impl TxRequests {
     /// The questions that are due now, by peer.
     pub fn due(&mut self, now: u64) -> BTreeMap<PeerId, Vec<Inv>> {
         let mut questions: BTreeMap<PeerId, Vec<Inv>> = BTreeMap::new();
-        let mut later = Vec::new();
-        while let Some(&(at, hash)) = self.due.first() {
-            if at > now {
-                break;
+        loop {
+            while let Some(&(at, hash)) = self.due.first() {
+                if at > now {
+                    break;
+                }
+                self.due.pop_first();
+                if let Some((peer, inv)) = self.look(hash, now) {
+                    questions.entry(peer).or_default().push(inv);
+                }
             }
-            self.due.pop_first();
-            let Some(wanted) = self.wanted.get_mut(&hash) else { continue };
-            if let Some((peer, until)) = wanted.asked {
-                if until > now {
-                    later.push((until, hash));
-                    continue;
-                }
-                wanted.asked = None;
-                release(&mut self.asked, peer);
-                self.drop_offer(peer, &hash);
-            }
-            let Some(wanted) = self.wanted.get_mut(&hash) else { continue };
-            let asked = &self.asked;
-            let free =
-                |offer: &&Offer| asked.get(&offer.peer).copied().unwrap_or(0) < MAX_TX_IN_FLIGHT;
-            let ready = wanted.offers.iter().filter(|offer| offer.ready <= now).find(free).copied();
-            match ready {
-                Some(offer) => {
-                    let until = now + TIMEOUT_MS;
-                    wanted.asked = Some((offer.peer, until));
-                    *self.asked.entry(offer.peer).or_default() += 1;
-                    later.push((until, hash));
-                    questions.entry(offer.peer).or_default().push(Inv::new(offer.kind, hash));
-                }
-                None => {
-                    // Not ready yet, or the peer has too many questions open.
-                    let next = wanted.offers.iter().map(|offer| offer.ready).min();
-                    later.extend(next.map(|next| (next.max(now + 500), hash)));
-                }
+            if !self.wake(now) {
+                return questions;
             }
         }
-        self.due.extend(later);
-        questions
+    }
+
+    /// Whom to ask for an id now, if anybody.
+    fn look(&mut self, hash: [u8; 32], now: u64) -> Option<(PeerId, Inv)> {
+        if let Some((peer, until)) = self.wanted.get(&hash)?.asked {
+            if until > now {
+                self.due.insert((until, hash));
+                return None;
+            }
+            self.failed(peer, &hash, now);
+        }
+        let wanted = self.wanted.get_mut(&hash)?;
+        let asked = &self.asked;
+        let free = |offer: &&Offer| asked.get(&offer.peer).copied().unwrap_or(0) < MAX_TX_IN_FLIGHT;
+        let ready = wanted.offers.iter().filter(|offer| offer.ready <= now).find(free).copied();
+        if let Some(offer) = ready {
+            let until = now + TIMEOUT_MS;
+            wanted.asked = Some((offer.peer, until));
+            *self.asked.entry(offer.peer).or_default() += 1;
+            self.due.insert((until, hash));
+            return Some((offer.peer, Inv::new(offer.kind, hash)));
+        }
+        for offer in wanted.offers.iter().filter(|offer| offer.ready <= now) {
+            self.waiting.entry(offer.peer).or_default().insert(hash);
+        }
+        let next = wanted.offers.iter().map(|offer| offer.ready).filter(|ready| *ready > now).min();
+        self.due.extend(next.map(|next| (next, hash)));
+        None
+    }
+
+    /// Has as many ids looked at as their peers have free questions; false if there are none.
+    fn wake(&mut self, now: u64) -> bool {
+        let mut woken = false;
+        let TxRequests { wanted, asked, due, waiting, .. } = self;
+        waiting.retain(|peer, hashes| {
+            let mut free = MAX_TX_IN_FLIGHT - asked.get(peer).copied().unwrap_or(0);
+            while free > 0
+                && let Some(hash) = hashes.pop_first()
+            {
+                // If somebody else is asked, the end of that question leads here again.
+                if wanted.get(&hash).is_some_and(|wanted| wanted.asked.is_none()) {
+                    due.insert((now, hash));
+                    free -= 1;
+                    woken = true;
+                }
+            }
+            !hashes.is_empty()
+        });
+        woken
     }
 
     fn drop_offer(&mut self, peer: PeerId, hash: &[u8; 32]) {
         let Some(wanted) = self.wanted.get_mut(hash) else { return };
-        let before = wanted.offers.len();
-        wanted.offers.retain(|offer| offer.peer != peer);
-        if wanted.offers.len() < before {
+        if let Some(at) = wanted.offers.iter().position(|offer| offer.peer == peer) {
+            wanted.offers.remove(at);
             release(&mut self.offered, peer);
+            forget(&mut self.waiting, peer, hash);
         }
         if wanted.offers.is_empty() && wanted.asked.is_none() {
             self.wanted.remove(hash);
@@ -127,6 +155,7 @@ impl TxRequests {
         let Some(wanted) = self.wanted.remove(hash) else { return };
         for offer in &wanted.offers {
             release(&mut self.offered, offer.peer);
+            forget(&mut self.waiting, offer.peer, hash);
         }
         if let Some((peer, _)) = wanted.asked {
             release(&mut self.asked, peer);
@@ -152,13 +181,16 @@ impl TxRequests {
 
     /// A connection is gone.
     pub fn gone(&mut self, peer: PeerId, now: u64) {
-        let touched = self.wanted.iter().filter(|(_, wanted)| {
-            wanted.offers.iter().any(|offer| offer.peer == peer)
-                || wanted.asked.is_some_and(|(asked, _)| asked == peer)
-        });
-        let hashes: Vec<[u8; 32]> = touched.map(|(hash, _)| *hash).collect();
-        for hash in hashes {
-            self.failed(peer, &hash, now);
+        let some = |counts: &BTreeMap<PeerId, usize>| counts.get(&peer).is_some_and(|n| *n > 0);
+        if some(&self.offered) || some(&self.asked) {
+            let touched = self.wanted.iter().filter(|(_, wanted)| {
+                wanted.offers.iter().any(|offer| offer.peer == peer)
+                    || wanted.asked.is_some_and(|(asked, _)| asked == peer)
+            });
+            let hashes: Vec<[u8; 32]> = touched.map(|(hash, _)| *hash).collect();
+            for hash in hashes {
+                self.failed(peer, &hash, now);
+            }
         }
         self.offered.remove(&peer);
         self.asked.remove(&peer);
@@ -171,6 +203,20 @@ impl TxRequests {
         let asked = self.wanted.values().filter(|wanted| wanted.asked.is_some()).count();
         assert_eq!(asked, self.asked.values().sum::<usize>());
         assert!(self.offered.values().all(|count| *count <= MAX_ANNOUNCED_BY_PEER));
+        assert!(self.asked.values().all(|count| *count <= MAX_TX_IN_FLIGHT));
+        let offers = |peer: PeerId, hash| {
+            let wanted: Option<&Wanted> = self.wanted.get(hash);
+            wanted.is_some_and(|wanted| wanted.offers.iter().any(|offer| offer.peer == peer))
+        };
+        let mut waiting = self.waiting.iter();
+        assert!(waiting.all(|(peer, hashes)| hashes.iter().all(|hash| offers(*peer, hash))));
+    }
+}
+
+/// An offer that waited, if it did, is gone.
+fn forget(waiting: &mut BTreeMap<PeerId, BTreeSet<[u8; 32]>>, peer: PeerId, hash: &[u8; 32]) {
+    if let Some(hashes) = waiting.get_mut(&peer) {
+        hashes.remove(hash);
     }
 }
 
@@ -228,9 +274,31 @@ mod tests {
             requests.offered(1, Inv::new(InvKind::WTX, hash), true, 0);
         }
         assert_eq!(requests.len(), MAX_ANNOUNCED_BY_PEER);
-        assert_eq!(requests.due(0)[&1].len(), MAX_TX_IN_FLIGHT);
+        let asked = requests.due(0).remove(&1).expect("questions");
+        assert_eq!(asked.len(), MAX_TX_IN_FLIGHT);
+        requests.assert_sound();
+        // All others wait without being looked at; each answer lets one of them go at once.
+        assert_eq!(requests.due.len(), MAX_TX_IN_FLIGHT);
+        assert!(requests.due(0).is_empty());
+        for inv in &asked[..10] {
+            requests.settled(&inv.hash);
+        }
+        assert_eq!(requests.due(0)[&1].len(), 10);
+        requests.assert_sound();
+        // Another peer has them, too: it is asked for those that wait.
+        let more: Vec<[u8; 32]> = requests.waiting[&1].iter().take(150).copied().collect();
+        for hash in &more {
+            requests.offered(2, Inv::new(InvKind::WTX, *hash), true, 1);
+        }
+        assert_eq!(requests.due(1)[&2].len(), MAX_TX_IN_FLIGHT);
+        requests.assert_sound();
+        // Nobody answers: the time is up, and both are asked for others.
+        let late = requests.due(1 + TIMEOUT_MS);
+        assert_eq!((late[&1].len(), late[&2].len()), (MAX_TX_IN_FLIGHT, 50));
         requests.assert_sound();
         requests.gone(1, 5);
+        requests.assert_sound();
+        requests.gone(2, 5);
         assert!(requests.is_empty());
         requests.assert_sound();
     }

@@ -94,11 +94,10 @@ impl Address {
             network: params.name,
             hrp: params.address.hrp,
         };
-        let hrp = text.rsplit_once('1').map(|(hrp, _)| hrp.to_ascii_lowercase());
-        let known = ["bc", "tb", "bcrt", "fc", "tfc"];
-        if hrp.as_deref().is_some_and(|hrp| known.contains(&hrp)) {
+        // What starts as a bech32 address is meant to be one, also where a `1` is the wrong character.
+        if let Some(data_at) = bech32_data_at(text) {
             let (found, version, program) = bech32::segwit::decode(text).map_err(|e| {
-                invalid(match wrong_characters(text) {
+                invalid(match wrong_characters(text, data_at) {
                     Some(places) => format!("{e}; {places}"),
                     None => e.to_string(),
                 })
@@ -108,7 +107,8 @@ impl Address {
             }
             return Ok(Address::Witness { version: version.to_u8(), program });
         }
-        let payload = base58ck::decode_check(text).map_err(|e| invalid(e.to_string()))?;
+        let payload = base58ck::decode_check(text)
+            .map_err(|e| invalid(format!("it is neither bech32 nor base58check ({e})")))?;
         let (&version, hash) =
             payload.split_first().ok_or_else(|| invalid("it is empty".to_owned()))?;
         let got = hash.len();
@@ -125,17 +125,25 @@ impl Address {
     }
 }
 
+/// Where the data of a text begins that starts with a prefix which bech32 addresses have somewhere.
+fn bech32_data_at(text: &str) -> Option<usize> {
+    const PREFIXES: [&str; 5] = ["bc1", "tb1", "bcrt1", "fc1", "tfc1"];
+    let starts = |prefix: &&&str| {
+        text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    PREFIXES.iter().find(starts).map(|prefix| prefix.len())
+}
+
 /// Where a bech32 text is wrong, if it is in one character: all places at which another one would
 /// make the checksum fit (BIP173's code has one such place for a text of up to 90 characters).
-fn wrong_characters(text: &str) -> Option<String> {
+fn wrong_characters(text: &str, data_at: usize) -> Option<String> {
     const ALPHABET: &[u8] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
     if text.len() > 90 || !text.is_ascii() {
         return None;
     }
     let upper = text.bytes().any(|b| b.is_ascii_uppercase());
     let mut bytes = text.as_bytes().to_vec();
-    let start = text.rfind('1')? + 1;
-    for at in start..bytes.len() {
+    for at in data_at..bytes.len() {
         let kept = bytes[at];
         for letter in ALPHABET {
             bytes[at] = if upper { letter.to_ascii_uppercase() } else { *letter };
@@ -198,6 +206,12 @@ mod tests {
             let text = String::from_utf8(bytes).expect("ASCII");
             let error = Address::from_text(&text, &REGTEST).expect_err(&text).to_string();
             assert!(error.contains(&format!("character {},", at + 1)), "{error}");
+            // A 1 is none of bech32's characters, and what ends its prefix.
+            bytes = good.as_bytes().to_vec();
+            bytes[at] = b'1';
+            let text = String::from_utf8(bytes).expect("ASCII");
+            let error = Address::from_text(&text, &REGTEST).expect_err(&text).to_string();
+            assert!(error.contains(&format!("character {}, '1'", at + 1)), "{error}");
         }
     }
 

@@ -3,14 +3,15 @@
 //! The verdict and the failure reported (the first input in list order) don't depend on how many
 //! threads work on it.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 
 use super::checker::{CheckNow, SignatureCheck, TxChecker};
 use super::error::ScriptError;
 use super::flags::ScriptFlags;
+use super::hints::{self, Hint, Hints, Learning};
 use super::sighash::TxMidstate;
 use super::verify::verify_script;
 use crate::crypto::hash::sha256;
@@ -59,28 +60,35 @@ pub fn verify_all(
     flags: ScriptFlags,
     cache: Option<&ScriptCache>,
 ) -> Result<(), ScriptFailure> {
-    let known = |checks: &TxScripts<'_>| {
-        cache.is_some_and(|cache| cache.contains(&checks.tx.wtxid(), flags))
-    };
-    let midstates: Vec<Option<TxMidstate<'_>>> = list
-        .par_iter()
-        .with_min_len(16)
-        .map(|checks| {
-            assert_eq!(checks.tx.inputs.len(), checks.spent.len(), "an output for each input");
-            (!known(checks)).then(|| TxMidstate::new(checks.tx, checks.spent))
-        })
-        .collect();
-    let jobs: Vec<(usize, usize)> = midstates
-        .iter()
-        .enumerate()
-        .filter_map(|(tx_index, midstate)| Some((tx_index, midstate.as_ref()?)))
-        .flat_map(|(tx_index, midstate)| {
-            (0..midstate.tx().inputs.len()).map(move |input_index| (tx_index, input_index))
-        })
-        .collect();
-    let run = |&(tx_index, input_index): &(usize, usize)| {
-        let midstate = midstates[tx_index].as_ref()?;
-        let error = verify_input(midstate, input_index, flags, &CheckNow).err()?;
+    verify_each(&Prepared::new(list, flags, cache), |midstate, input_index| {
+        verify_input(midstate, input_index, flags, &CheckNow)
+    })
+}
+
+/// The same for one transaction, with what was learnt of its signatures; nothing is learnt of one
+/// that `cache` knows.
+pub fn verify_learning(
+    checks: TxScripts<'_>,
+    flags: ScriptFlags,
+    cache: Option<&ScriptCache>,
+) -> Result<Hints, ScriptFailure> {
+    let learnt: Vec<OnceLock<Box<[Hint]>>> = checks.spent.iter().map(|_| OnceLock::new()).collect();
+    verify_each(&Prepared::new(&[checks], flags, cache), |midstate, input_index| {
+        let learning = Learning::default();
+        verify_input(midstate, input_index, flags, &learning)?;
+        learnt[input_index].get_or_init(|| learning.hints());
+        Ok(())
+    })?;
+    Ok(learnt.into_iter().map(|hints| hints.into_inner().unwrap_or_default()).collect())
+}
+
+fn verify_each(
+    prepared: &Prepared<'_>,
+    verify: impl Fn(&TxMidstate<'_>, usize) -> Result<(), ScriptError> + Sync,
+) -> Result<(), ScriptFailure> {
+    let jobs: Vec<_> = prepared.inputs().collect();
+    let run = |&(tx_index, input_index, midstate): &(usize, usize, &TxMidstate<'_>)| {
+        let error = verify(midstate, input_index).err()?;
         Some(ScriptFailure { tx_index, input_index, error })
     };
     let failure = if jobs.len() < PARALLEL_INPUTS {
@@ -89,6 +97,42 @@ pub fn verify_all(
         jobs.par_iter().find_map_first(run)
     };
     failure.map_or(Ok(()), Err)
+}
+
+/// What the inputs of a list share; nothing for transactions that are known.
+pub(super) struct Prepared<'a>(Vec<Option<TxMidstate<'a>>>);
+
+impl<'a> Prepared<'a> {
+    pub(super) fn new(
+        list: &[TxScripts<'a>],
+        flags: ScriptFlags,
+        cache: Option<&ScriptCache>,
+    ) -> Prepared<'a> {
+        let known = |checks: &TxScripts<'_>| {
+            cache.is_some_and(|cache| cache.contains(&checks.tx.wtxid(), flags))
+        };
+        let midstate = |checks: &TxScripts<'a>| {
+            assert_eq!(checks.tx.inputs.len(), checks.spent.len(), "an output for each input");
+            (!known(checks)).then(|| TxMidstate::new(checks.tx, checks.spent))
+        };
+        Prepared(list.par_iter().with_min_len(16).map(midstate).collect())
+    }
+
+    /// The places of the transactions that the cache knows.
+    pub(super) fn known(&self) -> impl Iterator<Item = usize> {
+        let all = self.0.iter().enumerate();
+        all.filter(|(_, midstate)| midstate.is_none()).map(|(at, _)| at)
+    }
+
+    /// The inputs to verify, in list order: transaction, input, what it shares.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = (usize, usize, &TxMidstate<'a>)> {
+        let known = self.0.iter().enumerate();
+        known.filter_map(|(at, midstate)| Some((at, midstate.as_ref()?))).flat_map(
+            |(at, midstate)| {
+                (0..midstate.tx().inputs.len()).map(move |input| (at, input, midstate))
+            },
+        )
+    }
 }
 
 /// Verifies one input; `midstate` holds an output for each.
@@ -123,9 +167,12 @@ pub struct ScriptCache {
 
 #[derive(Debug, Default)]
 struct Generations {
-    young: HashSet<[u8; 16]>,
-    old: HashSet<[u8; 16]>,
+    young: Known,
+    old: Known,
 }
+
+/// Transactions, with the packed hints of their signatures where there are any.
+type Known = HashMap<[u8; 16], Option<Box<[u8]>>>;
 
 impl ScriptCache {
     /// Holds at most `capacity` entries (2 at least); `salt` is random, so that no one can choose
@@ -138,17 +185,36 @@ impl ScriptCache {
     pub fn contains(&self, wtxid: &Wtxid, flags: ScriptFlags) -> bool {
         let key = self.key(wtxid, flags);
         let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        generations.young.contains(&key) || generations.old.contains(&key)
+        generations.young.contains_key(&key) || generations.old.contains_key(&key)
+    }
+
+    /// What is known of the signatures of a transaction that was verified under `flags`.
+    pub fn hints(&self, wtxid: &Wtxid, flags: ScriptFlags) -> Option<Hints> {
+        let key = self.key(wtxid, flags);
+        let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = generations.young.get(&key).or_else(|| generations.old.get(&key));
+        found.and_then(|packed| hints::unpack(packed.as_deref()?))
     }
 
     /// Every script of the transaction has been verified under `flags`.
     pub fn insert(&self, wtxid: &Wtxid, flags: ScriptFlags) {
+        self.insert_with_hints(wtxid, flags, &Hints::new());
+    }
+
+    /// The same, and this is what was learnt of its signatures.
+    pub fn insert_with_hints(&self, wtxid: &Wtxid, flags: ScriptFlags, hints: &Hints) {
         let key = self.key(wtxid, flags);
+        let mut packed = hints::pack(hints).map(Vec::into_boxed_slice);
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        if packed.is_none() {
+            // Who passed over the scripts because they were known has learnt nothing.
+            let known = generations.young.get(&key).or_else(|| generations.old.get(&key));
+            packed = known.cloned().flatten();
+        }
         if generations.young.len() >= self.generation_size {
             generations.old = std::mem::take(&mut generations.young);
         }
-        generations.young.insert(key);
+        generations.young.insert(key, packed);
     }
 
     fn key(&self, wtxid: &Wtxid, flags: ScriptFlags) -> [u8; 16] {

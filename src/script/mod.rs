@@ -4,15 +4,18 @@
 //!
 //! `check` is the door: a list of transactions with what they spend. Below it `verify` (one spend),
 //! `engine` (one script) and the opcode table; `checker` is what a script sees of its transaction.
+//! `collect` is the same door with signatures put off and verified as lists.
 
 pub mod asm;
 pub mod check;
 pub mod checker;
+pub mod collect;
 pub mod descriptor;
 pub mod encoding;
 pub mod engine;
 pub mod error;
 pub mod flags;
+pub mod hints;
 pub mod instruction;
 pub mod num;
 pub mod opcode;

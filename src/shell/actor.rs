@@ -4,22 +4,28 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel,
+};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use super::clock::{now_ms, now_s};
+use super::grinder::{Grinder, Taken};
 use super::keep;
+use super::logs;
 use super::net::Reactor;
 use crate::api::call::Runner;
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::table;
 use crate::api::wire::Request;
 use crate::chain::event::ChainEvent;
+use crate::mempool::pool::PoolEvent;
+use crate::miner::work::{Found, Meter, Work};
 use crate::node::io::{Act, Done, Input, NodeError, Output};
 use crate::node::net::io::{NetEvent, NetOutput};
 use crate::node::state::Node;
@@ -40,12 +46,16 @@ const PEERS_FILE: &str = "peers.txt";
 
 /// Events that wait for whoever listens; a listener that is slower misses the oldest. Each may
 /// hold a block, so there are few.
-const EVENT_LIMIT: usize = 64;
+pub const EVENT_LIMIT: usize = 64;
+
+/// The same for events of the pool, which are small.
+pub const POOL_EVENT_LIMIT: usize = 4096;
 
 enum Message {
     /// Something from the network, and the permit that it holds until it is done.
     Net(NetEvent, tokio::sync::OwnedSemaphorePermit),
     Act(Act, Sender<Result<Done, NodeError>>),
+    Mined(Found),
     Stop,
 }
 
@@ -55,7 +65,9 @@ pub struct Handle {
     inbox: SyncSender<Message>,
     view: Arc<ArcSwap<View>>,
     events: broadcast::Sender<Arc<ChainEvent>>,
+    pool_events: broadcast::Sender<PoolEvent>,
     beat: Arc<AtomicU32>,
+    works: watch::Sender<Option<Arc<Work>>>,
 }
 
 /// The node thread itself; joined once.
@@ -75,7 +87,10 @@ impl Actor {
         let view = Arc::new(ArcSwap::from_pointee(node.view()));
         let (inbox, messages) = sync_channel(INBOX_LIMIT);
         let (events, _) = broadcast::channel(EVENT_LIMIT);
-        let handle = Handle { inbox, view, events, beat: Arc::new(AtomicU32::new(now_s())) };
+        let (pool_events, _) = broadcast::channel(POOL_EVENT_LIMIT);
+        let beat = Arc::new(AtomicU32::new(now_s()));
+        let (works, _) = watch::channel(None);
+        let handle = Handle { inbox, view, events, pool_events, beat, works };
         let out = handle.out();
         let thread = std::thread::Builder::new().name("node".to_owned()).spawn({
             let inbox = handle.inbox.clone();
@@ -98,8 +113,10 @@ impl Actor {
 struct Out {
     view: Arc<ArcSwap<View>>,
     events: broadcast::Sender<Arc<ChainEvent>>,
+    pool_events: broadcast::Sender<PoolEvent>,
     /// When the node's loop last came round.
     beat: Arc<AtomicU32>,
+    works: watch::Sender<Option<Arc<Work>>>,
 }
 
 impl Handle {
@@ -107,13 +124,35 @@ impl Handle {
         Out {
             view: Arc::clone(&self.view),
             events: self.events.clone(),
+            pool_events: self.pool_events.clone(),
             beat: Arc::clone(&self.beat),
+            works: self.works.clone(),
         }
     }
 
     /// What happens from now on, oldest first.
     pub fn events(&self) -> broadcast::Receiver<Arc<ChainEvent>> {
         self.events.subscribe()
+    }
+
+    /// What happens to the pool from now on. The events of a step come after the chain's.
+    pub fn pool_events(&self) -> broadcast::Receiver<PoolEvent> {
+        self.pool_events.subscribe()
+    }
+
+    /// The work that is out, and what comes after it.
+    pub fn works(&self) -> watch::Receiver<Option<Arc<Work>>> {
+        self.works.subscribe()
+    }
+
+    /// The counters of mining.
+    pub fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.view.load().mining.meter)
+    }
+
+    /// Hands over what a miner found, without waiting.
+    pub fn mined(&self, found: Found) -> Taken {
+        taken(self.inbox.try_send(Message::Mined(found)))
     }
 
     /// When the node's loop last came round, in seconds since 1970.
@@ -151,6 +190,14 @@ impl Handle {
     }
 }
 
+fn taken(sent: Result<(), TrySendError<Message>>) -> Taken {
+    match sent {
+        Ok(()) => Taken::Yes,
+        Err(TrySendError::Full(_)) => Taken::Busy,
+        Err(TrySendError::Disconnected(_)) => Taken::Gone,
+    }
+}
+
 /// Who waits for the answer to which act.
 type Waiting = HashMap<u64, Sender<Result<Done, NodeError>>>;
 
@@ -163,6 +210,11 @@ fn run(
     on_fatal: impl FnOnce(String),
 ) {
     let mut waiting = Waiting::new();
+    let mut grinder = {
+        let inbox = inbox.clone();
+        let sink = move |found| taken(inbox.try_send(Message::Mined(found)));
+        Grinder::new(Arc::new(sink), node.mining().meter())
+    };
     let mut sockets = Sockets { inbox, reactor: None, opened: false };
     let mut last_tick = Instant::now();
     let peers_file = pool_file.with_file_name(PEERS_FILE);
@@ -170,10 +222,8 @@ fn run(
     let mut input = match keep::read(pool_file) {
         Ok(saved) => saved.map_or(Input::Tick, Input::LoadPool),
         Err(e) => {
-            eprintln!(
-                "forthcoin: {} can't be read: {e}; the pool starts empty",
-                pool_file.display()
-            );
+            let path = pool_file.display();
+            logs::note("pool", &format!("{path} can't be read: {e}; the pool starts empty"));
             Input::Tick
         }
     };
@@ -184,7 +234,7 @@ fn run(
         drop(held.take());
         out.view.store(Arc::new(node.view()));
         out.beat.store(now_s(), Ordering::Relaxed);
-        if let Err(error) = carry_out(outputs, &mut waiting, out, pool_file) {
+        if let Err(error) = carry_out(outputs, &mut waiting, &mut grinder, out, pool_file) {
             return on_fatal(error.to_string());
         }
         if stopping {
@@ -216,6 +266,7 @@ fn run(
                 waiting.insert(next_ticket, answer);
                 Input::Act { ticket: next_ticket, act }
             }
+            Ok(Message::Mined(found)) => Input::Mined(found),
             Err(RecvTimeoutError::Timeout) => Input::Tick,
             // All handles gone is a stop, too.
             Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => Input::Stop,
@@ -242,12 +293,13 @@ impl Sockets {
                     let sink = move |event, permit| inbox.send(Message::Net(event, permit)).is_ok();
                     match Reactor::start(Arc::new(sink)) {
                         Ok(reactor) => (self.reactor, self.opened) = (Some(reactor), true),
-                        Err(e) => eprintln!("forthcoin: the network can't start: {e}"),
+                        Err(e) => logs::note("net", &format!("the network can't start: {e}")),
                     }
                 }
                 Output::Net(NetOutput::Save(text)) => {
                     if let Err(e) = keep::replace(peers_file, text.as_bytes()) {
-                        eprintln!("forthcoin: {} can't be saved: {e}", peers_file.display());
+                        let path = peers_file.display();
+                        logs::note("net", &format!("{path} can't be saved: {e}"));
                     }
                 }
                 Output::Net(output) => {
@@ -266,6 +318,7 @@ impl Sockets {
 fn carry_out(
     outputs: Vec<Output>,
     waiting: &mut Waiting,
+    grinder: &mut Grinder,
     out: &Out,
     pool_file: &Path,
 ) -> Result<(), StoreError> {
@@ -286,15 +339,22 @@ fn carry_out(
                 // Nobody may be listening.
                 let _ = out.events.send(event);
             }
-            Output::Pool(_) | Output::Net(_) | Output::Stopped => {}
+            Output::Pool(event) => {
+                let _ = out.pool_events.send(event);
+            }
+            Output::Work(work) => {
+                grinder.set(work.clone());
+                out.works.send_replace(work);
+            }
+            Output::Net(_) | Output::Stopped => {}
             Output::SavePool(bytes) => {
                 if let Err(e) = keep::replace(pool_file, &bytes) {
                     let reason = format!("{}: {e}", pool_file.display());
-                    eprintln!("forthcoin: the pool can't be saved: {reason}");
+                    logs::note("pool", &format!("the pool can't be saved: {reason}"));
                     unsaved = Some(reason);
                 }
             }
-            Output::Note(text) => eprintln!("forthcoin: {text}"),
+            Output::Note(text) => logs::note("node", &text),
             Output::Fatal(error) => return Err(error),
         }
     }

@@ -9,15 +9,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::socket_peercred;
 use serde_json::Value;
 
 use super::desk::Desk;
+use super::upkeep::audit::Who;
 use crate::api::door::Door;
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::wire::{self, MAX_LINE, Request};
 
 /// Consoles that one node serves at once.
 const MAX_CONNECTIONS: usize = 64;
+
+/// Threads that wait for consoles while few are served.
+const SPARE_THREADS: usize = 2;
+
+/// How long a thread waits that could let nobody in: there are too many open files.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// How long a console asks a node that says it is starting, and how often.
 const WARM_FOR: Duration = Duration::from_secs(5);
@@ -42,9 +50,11 @@ impl ControlServer {
         let listener = UnixListener::bind(&early)?;
         fs::set_permissions(&early, fs::Permissions::from_mode(0o600))?;
         fs::rename(&early, path)?;
-        std::thread::Builder::new()
-            .name("control".to_owned())
-            .spawn(move || accept(&listener, &desk))?;
+        let (waiting, open) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let hall = Arc::new(Hall { listener, desk, waiting, open });
+        for _ in 0..SPARE_THREADS {
+            hall.add_thread()?;
+        }
         Ok(ControlServer { path: path.to_owned() })
     }
 }
@@ -56,33 +66,64 @@ impl Drop for ControlServer {
     }
 }
 
-fn accept(listener: &UnixListener, desk: &Arc<Desk>) {
-    let open = Arc::new(AtomicUsize::new(0));
-    for stream in listener.incoming().flatten() {
-        let desk = Arc::clone(desk);
-        let mine = Arc::clone(&open);
-        if open.fetch_add(1, Ordering::Relaxed) >= MAX_CONNECTIONS {
-            open.fetch_sub(1, Ordering::Relaxed);
-            let busy = CallError::new(ErrorKind::WarmingUp, "too many consoles hold this node");
-            let _ = write_line(&stream, &wire::write_reply(&Value::Null, &Err(busy)));
-            continue;
-        }
-        let spawned = std::thread::Builder::new().name("console".to_owned()).spawn(move || {
-            // A console that hangs up in the middle has no more to be told.
-            let _ = serve(&stream, &desk);
-            mine.fetch_sub(1, Ordering::Relaxed);
-        });
+/// What the threads share that let consoles in.
+struct Hall {
+    listener: UnixListener,
+    desk: Arc<Desk>,
+    /// Threads that wait for a console.
+    waiting: AtomicUsize,
+    /// Consoles that are served.
+    open: AtomicUsize,
+}
+
+impl Hall {
+    /// One more thread that waits. They are there before consoles come: to start one first would
+    /// be half of what a one-liner's answer takes.
+    fn add_thread(self: &Arc<Hall>) -> io::Result<()> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let hall = Arc::clone(self);
+        let spawned =
+            std::thread::Builder::new().name("control".to_owned()).spawn(move || hall.receive());
         if spawned.is_err() {
-            open.fetch_sub(1, Ordering::Relaxed);
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+        spawned.map(|_| ())
+    }
+
+    /// Serves one console after the other, as long as this thread is needed.
+    fn receive(self: &Arc<Hall>) {
+        loop {
+            let Ok((stream, _)) = self.listener.accept() else {
+                std::thread::sleep(ACCEPT_AGAIN);
+                continue;
+            };
+            if self.waiting.fetch_sub(1, Ordering::Relaxed) == 1 {
+                // Without another thread the next console waits until this one is done.
+                let _ = self.add_thread();
+            }
+            if self.open.fetch_add(1, Ordering::Relaxed) < MAX_CONNECTIONS {
+                // A console that hangs up in the middle has no more to be told.
+                let _ = serve(&stream, &self.desk);
+            } else {
+                let busy = CallError::new(ErrorKind::WarmingUp, "too many consoles hold this node");
+                let _ = write_line(&stream, &wire::write_reply(&Value::Null, &Err(busy)));
+            }
+            self.open.fetch_sub(1, Ordering::Relaxed);
+            if self.waiting.fetch_add(1, Ordering::Relaxed) >= SPARE_THREADS {
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
+                return;
+            }
         }
     }
 }
 
 fn serve(stream: &UnixStream, desk: &Desk) -> io::Result<()> {
+    let user = socket_peercred(stream).map(|peer| format!("uid {}", peer.uid.as_raw())).ok();
+    let who = Who { door: "control", user, address: None };
     let mut reader = BufReader::new(stream);
     while let Some(line) = read_line(&mut reader)? {
         let (id, reply) = match wire::read_request(&line) {
-            Ok(asked) => (asked.id, desk.answer(asked.request)),
+            Ok(asked) => (asked.id, desk.answer(&who, asked.request)),
             Err((id, error)) => (Some(id), Err(error)),
         };
         if let Some(id) = id {

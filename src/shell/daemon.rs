@@ -1,6 +1,7 @@
 //! A node without a terminal: starts on the data folder, serves the control socket and the port
 //! that was asked for, tells systemd how it is, and stops in order on SIGTERM or SIGINT.
 
+use std::collections::{HashSet, VecDeque};
 use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,18 +12,20 @@ use signal_hook::iterator::Signals;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
 
-use super::actor::Handle;
+use super::actor::{EVENT_LIMIT, Handle, POOL_EVENT_LIMIT};
 use super::clock::now_s;
 use super::embedded::Running;
-use super::folder::{self, Holding};
+use super::folder;
 use super::logs;
+use super::online;
+use super::upkeep::Upkeep;
 use crate::api::door::{Happening, Watch};
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::service::Services;
 use crate::chain::event::ChainEvent;
 use crate::config::Config;
-use crate::node::io::Act;
-use crate::node::net::io::NetAct;
+use crate::mempool::pool::PoolEvent;
+use crate::primitives::id::Txid;
 
 /// How often a waiting console looks for events.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -40,24 +43,23 @@ fn notify(state: NotifyState<'_>) {
 }
 
 impl Daemon {
-    /// Starts the node. A folder that another process holds is refused at once: two nodes never
-    /// share one.
+    /// Starts the node. A folder that another node holds is refused at once: two never share one.
     pub fn start(config: &Config) -> Result<Daemon, CallError> {
         logs::start(&config.service)?;
-        let held =
-            folder::hold(config, Holding::Starting)?.ok_or_else(|| folder::in_use(config))?;
+        let held = folder::hold_for_node(config)?;
         let failed = |e: std::io::Error| {
             CallError::new(ErrorKind::Internal, format!("signals can't be heard: {e}"))
         };
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(failed)?;
-        let running = Running::start(held)?;
+        let mut running = Running::start(held, Upkeep::new(config.clone()))?;
         let handle = running.desk.handle.clone();
         let served = match config.service.websocket {
             Some(_) => running.desk.start_server().map(|_| ()),
             None => Ok(()),
         };
         // What was asked for by name must work, or the node stops in order.
-        if let Err(error) = served.and_then(|()| go_online(&running, config)) {
+        let online = served.and_then(|()| online::whole_node(config, &handle));
+        if let Err(error) = online.and_then(|()| running.begin(config)) {
             running.stop()?;
             return Err(error);
         }
@@ -98,33 +100,19 @@ impl Daemon {
 
     /// What happens on the node from now on, for the console that waits with it.
     pub fn events(&self) -> Events {
-        Events { receiver: self.handle.events() }
+        Events {
+            queues: Some((self.handle.events(), self.handle.pool_events())),
+            handle: self.handle.clone(),
+            ready: VecDeque::new(),
+            told: HashSet::new(),
+            leaving: Vec::new(),
+        }
     }
 
     /// Stops in order: what was changed is on the disk when this returns.
     pub fn stop(&self) -> Result<(), CallError> {
         stop(&self.running)
     }
-}
-
-/// Listens and adds the nodes of the command line.
-fn go_online(running: &Running, config: &Config) -> Result<(), CallError> {
-    let ask = |act| running.desk.handle.act(Act::Net(act)).map(|_| ());
-    if config.readonly {
-        ask(NetAct::SetReadonly)?;
-    }
-    match config.listen.as_deref() {
-        Some("none") => {}
-        Some(address) => ask(NetAct::Listen { address: Some(address.to_owned()) })?,
-        None if config.params.p2p_by_default => {
-            // The usual port may be another node's: this one can still dial.
-            if let Err(e) = ask(NetAct::Listen { address: None }) {
-                eprintln!("forthcoin: {e}; others can't connect to this node");
-            }
-        }
-        None => {}
-    }
-    config.peers.iter().try_for_each(|peer| ask(NetAct::AddNode { target: peer.clone() }))
 }
 
 fn stop(running: &Mutex<Option<Running>>) -> Result<(), CallError> {
@@ -148,33 +136,103 @@ fn watchdog(handle: &Handle, limit: Duration) {
     }
 }
 
-/// Events as the console takes them.
+/// Events as the console takes them. A transaction is told of once, when it enters the pool, or by
+/// its block if that is where it was seen first.
 pub struct Events {
-    receiver: Receiver<Arc<ChainEvent>>,
+    handle: Handle,
+    /// Where the chain's and the pool's arrive; none while nobody listens.
+    queues: Option<(Receiver<Arc<ChainEvent>>, Receiver<PoolEvent>)>,
+    ready: VecDeque<Happening>,
+    /// Told of, and in the pool as far as we know.
+    told: HashSet<Txid>,
+    /// Seen to leave the pool, perhaps for a block that is not taken yet.
+    leaving: Vec<Txid>,
+}
+
+fn missed(count: u64) {
+    tracing::warn!(target: "forth", missed = count, "events came faster than their words ran");
+}
+
+impl Events {
+    /// Takes what the pool has told, at most as much as it holds for us; who left it goes to `gone`.
+    fn take_pool(&mut self, gone: &mut Vec<Txid>) {
+        let Some((_, pool)) = &mut self.queues else { return };
+        while self.ready.len() + gone.len() < POOL_EVENT_LIMIT {
+            match pool.try_recv() {
+                Ok(PoolEvent::Added { txid, .. }) => {
+                    if self.told.insert(txid) {
+                        self.ready.push_back(Happening::Transaction { txid: txid.to_string() });
+                    }
+                }
+                Ok(PoolEvent::Removed { txid, .. }) => gone.push(txid),
+                Err(TryRecvError::Lagged(count)) => {
+                    missed(count);
+                    // Among the lost may be those that say what left the pool.
+                    self.told.clear();
+                }
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+    }
+
+    fn take_chain(&mut self) -> Vec<Arc<ChainEvent>> {
+        let mut events = Vec::new();
+        let Some((chain, _)) = &mut self.queues else { return events };
+        while events.len() < EVENT_LIMIT {
+            match chain.try_recv() {
+                Ok(event) => events.push(event),
+                Err(TryRecvError::Lagged(count)) => missed(count),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        events
+    }
+
+    /// Takes all that has happened; false if nothing has.
+    ///
+    /// A step's events of the chain are sent before those of the pool: who has been seen to leave
+    /// the pool left it for a block that is in the chain's queue by then. What entered the pool
+    /// before a block is seen before it, if the pool is looked at once more.
+    fn take(&mut self) -> bool {
+        let mut gone = std::mem::take(&mut self.leaving);
+        self.take_pool(&mut gone);
+        let events = self.take_chain();
+        let mut leaving = Vec::new();
+        self.take_pool(&mut leaving);
+        self.leaving = leaving;
+        let told = &self.told;
+        self.ready.extend(events.iter().filter_map(|event| happening(event, told)));
+        for txid in gone {
+            self.told.remove(&txid);
+        }
+        !self.ready.is_empty()
+    }
 }
 
 impl Watch for Events {
     fn next(&mut self, wait: Duration) -> Option<Happening> {
         let deadline = Instant::now() + wait;
+        let handle = &self.handle;
+        self.queues.get_or_insert_with(|| (handle.events(), handle.pool_events()));
         loop {
-            match self.receiver.try_recv() {
-                Ok(event) => {
-                    if let Some(happening) = happening(&event) {
-                        return Some(happening);
-                    }
-                }
-                Err(TryRecvError::Lagged(missed)) => {
-                    tracing::warn!(target: "forth", missed, "events came faster than their words ran");
-                }
-                Err(TryRecvError::Empty | TryRecvError::Closed) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return None;
-                    }
-                    std::thread::sleep(left.min(LOOK_EVERY));
-                }
+            if !self.ready.is_empty() || self.take() {
+                return self.ready.pop_front();
             }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            std::thread::sleep(left.min(LOOK_EVERY));
         }
+    }
+
+    fn rest(&mut self, wait: Duration) {
+        // Whoever listens later hears of what happens from then on.
+        self.queues = None;
+        std::thread::sleep(wait);
+        self.ready.clear();
+        self.told.clear();
+        self.leaving.clear();
     }
 
     fn failed(&mut self, what: &str, why: &str) {
@@ -182,11 +240,11 @@ impl Watch for Events {
     }
 }
 
-fn happening(event: &ChainEvent) -> Option<Happening> {
+fn happening(event: &ChainEvent, told: &HashSet<Txid>) -> Option<Happening> {
     match event {
         ChainEvent::BlockConnected { height, txids, .. } => Some(Happening::Block {
             height: height.0,
-            txids: txids.iter().map(ToString::to_string).collect(),
+            txids: txids.iter().filter(|id| !told.contains(id)).map(ToString::to_string).collect(),
         }),
         ChainEvent::TipChanged { height, disconnected, .. } if *disconnected > 0 => {
             Some(Happening::Reorganisation { height: height.0, depth: *disconnected })

@@ -10,48 +10,59 @@ use super::actor::Handle;
 use super::http::back::Back;
 use super::http::server::Server;
 use super::logs;
-use crate::api::call::{Class, Runner};
+use super::online;
+use super::upkeep::audit::Who;
+use super::upkeep::{RowCounts, Upkeep};
+use crate::api::call::{Entry, Runner};
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::service::Services;
 use crate::api::table;
 use crate::api::wire::Request;
 use crate::chain::event::ChainEvent;
 use crate::config::Config;
+use crate::mempool::pool::PoolEvent;
 use crate::node::view::View;
 
 /// The node's handle, and the port when it is open.
 pub struct Desk {
     pub handle: Handle,
+    pub upkeep: Arc<Upkeep>,
     config: Config,
     server: Mutex<Option<Server>>,
     itself: Weak<Desk>,
 }
 
 impl Desk {
-    pub fn new(handle: Handle, config: Config) -> Arc<Desk> {
+    pub fn new(handle: Handle, upkeep: Arc<Upkeep>) -> Arc<Desk> {
         Arc::new_cyclic(|itself| Desk {
             handle,
-            config,
+            config: upkeep.config.clone(),
+            upkeep,
             server: Mutex::default(),
             itself: Weak::clone(itself),
         })
     }
 
     /// Answers a request, wherever it came in.
-    pub fn answer(&self, request: Request) -> Result<Value, CallError> {
+    pub fn answer(&self, who: &Who, request: Request) -> Result<Value, CallError> {
         let entry = table::find(&request.method)?;
-        if self.config.readonly && entry.class != Class::Read {
-            let why = format!("this node is read-only: {} is refused", entry.method);
-            return Err(CallError::new(ErrorKind::Forbidden, why));
-        }
-        match entry.runner {
-            Runner::Service(run) => run(self, &entry.arrange(request.params)?),
-            _ => self.handle.answer(request),
-        }
+        let Request { method, params } = request;
+        self.upkeep.audit.around(who, entry, params, |params| {
+            online::refusal(&self.config, entry)?;
+            match entry.runner {
+                Runner::Service(run) => run(self, &entry.arrange(params)?),
+                _ => self.handle.answer(Request { method, params }),
+            }
+        })
     }
 
-    /// Closes the port; nobody comes in by it when this returns.
+    /// Ends the process's own work and closes the port; nobody comes in by it when this returns.
     pub fn close(&self) {
+        self.upkeep.backups.stop();
+        self.close_port();
+    }
+
+    fn close_port(&self) {
         let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(server);
     }
@@ -70,7 +81,7 @@ impl Services for Desk {
     }
 
     fn stop_server(&self) -> Result<(), CallError> {
-        self.close();
+        self.close_port();
         Ok(())
     }
 
@@ -82,11 +93,35 @@ impl Services for Desk {
     fn set_log_level(&self, filter: &str) -> Result<String, CallError> {
         logs::set_level(filter)
     }
+
+    fn start_backup(&self, path: &str) -> Result<Value, CallError> {
+        self.upkeep.start_backup(&self.handle.view(), path)
+    }
+
+    fn backup_status(&self) -> Value {
+        self.upkeep.backups.status()
+    }
+
+    fn stop_backup(&self) {
+        self.upkeep.backups.stop();
+    }
+
+    fn health(&self) -> Value {
+        self.upkeep.health(&self.handle.view(), Some(&self.handle))
+    }
+
+    fn memory(&self) -> Result<Value, CallError> {
+        self.upkeep.memory(&self.handle.view(), Some(&self.handle))
+    }
 }
 
 impl Back for Desk {
-    fn answer(&self, request: Request) -> Result<Value, CallError> {
-        Desk::answer(self, request)
+    fn answer(&self, who: &Who, request: Request) -> Result<Value, CallError> {
+        Desk::answer(self, who, request)
+    }
+
+    fn refused(&self, who: &Who, entry: &Entry, error: &CallError) {
+        self.upkeep.audit.refused(who, entry, error);
     }
 
     fn view(&self) -> Arc<View> {
@@ -95,5 +130,13 @@ impl Back for Desk {
 
     fn events(&self) -> broadcast::Receiver<Arc<ChainEvent>> {
         self.handle.events()
+    }
+
+    fn pool_events(&self) -> broadcast::Receiver<PoolEvent> {
+        self.handle.pool_events()
+    }
+
+    fn rows(&self) -> Option<&RowCounts> {
+        self.config.service.postgres.is_on().then_some(&self.upkeep.rows)
     }
 }

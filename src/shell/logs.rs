@@ -48,6 +48,15 @@ pub fn start(service: &Service) -> Result<(), CallError> {
     Ok(())
 }
 
+/// Something that the operator should know: a line of the log, or of standard error in a process
+/// that keeps none.
+pub fn note(target: &'static str, text: &str) {
+    match LOGS.get() {
+        Some(_) => tracing::warn!(target: "node", room = target, "{text}"),
+        None => eprintln!("forthcoin: {text}"),
+    }
+}
+
 fn read_filter(text: &str) -> Result<Targets, CallError> {
     text.trim().parse::<Targets>().map_err(|_| {
         let text: String = text.chars().take(80).collect();

@@ -18,6 +18,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::node::net::io::{NetEvent, NetOutput};
+use crate::p2p::limits::WRITE_BYTES;
 
 /// Events that may wait for the node.
 const PERMITS: usize = 32;
@@ -176,7 +177,13 @@ impl Hub {
     }
 
     async fn adopt(&mut self, id: u64, stream: TcpStream, address: SocketAddr, inbound: bool) {
-        let Ok(place) = Arc::clone(&self.sockets).try_acquire_owned() else { return };
+        let Ok(place) = Arc::clone(&self.sockets).try_acquire_owned() else {
+            if !inbound {
+                let reason = format!("{MAX_SOCKETS} connections are open: {address} has to wait");
+                tell(&self.sink, &self.permits, NetEvent::Failed { id, reason }).await;
+            }
+            return;
+        };
         let _ = stream.set_nodelay(true);
         let (to, bytes) = unbounded_channel();
         self.open.insert(id, to);
@@ -241,10 +248,16 @@ async fn carry(
         }
     };
     let write = async {
-        while let Some(message) = bytes.recv().await {
-            match timeout(WRITE_LIMIT, writer.write_all(&message)).await {
+        while let Some(mut batch) = bytes.recv().await {
+            // Small messages that wait leave together: one write, one event.
+            while batch.len() < WRITE_BYTES
+                && let Ok(more) = bytes.try_recv()
+            {
+                batch.extend_from_slice(&more);
+            }
+            match timeout(WRITE_LIMIT, writer.write_all(&batch)).await {
                 Ok(Ok(())) => {
-                    let bytes = message.len() as u64;
+                    let bytes = batch.len() as u64;
                     tell(sink, permits, NetEvent::Written { id, bytes }).await;
                 }
                 Ok(Err(e)) => return e.to_string(),

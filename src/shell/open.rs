@@ -1,18 +1,14 @@
 //! Opens the way to a node: the one that runs on the data folder, or the folder itself.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::attach::AttachedDoor;
 use super::control::ControlDoor;
 use super::embedded::EmbeddedDoor;
-use super::folder::{Holding, hold, in_use};
+use super::folder::{HELD_FOR, Holding, RETRY_EVERY, hold, in_use};
 use crate::api::door::Door;
 use crate::api::error::{CallError, ErrorKind};
 use crate::config::Config;
-
-/// How long a folder may be held by a process that answers on no socket: it is starting or ending.
-const HELD_FOR: Duration = Duration::from_secs(5);
-const RETRY_EVERY: Duration = Duration::from_millis(10);
 
 /// A door to the node of the folder, or to the folder itself. `serve`: let other consoles in at
 /// once, not only when something is changed.
@@ -36,6 +32,7 @@ pub fn open(config: &Config, serve: bool) -> Result<Box<dyn Door>, CallError> {
             let mut door = EmbeddedDoor::new(held);
             if serve {
                 door.serve()?;
+                door.begin()?;
             }
             return Ok(Box::new(door));
         }

@@ -16,6 +16,8 @@ pub struct WriteBatch {
     pub headers: BTreeMap<u32, HeaderRow>,
     pub blocks: BTreeMap<u32, Vec<u8>>,
     pub undo: BTreeMap<u32, Vec<u8>>,
+    /// What was learnt of a block's signatures, packed.
+    pub hints: BTreeMap<u32, Vec<u8>>,
     pub chain: BTreeMap<u32, Option<u32>>,
     /// In any order; one entry for an outpoint.
     pub coins: Vec<(OutPoint, Option<Coin>)>,
@@ -36,6 +38,7 @@ impl WriteBatch {
         self.headers.is_empty()
             && self.blocks.is_empty()
             && self.undo.is_empty()
+            && self.hints.is_empty()
             && self.chain.is_empty()
             && self.coins.is_empty()
             && self.txs.is_empty()

@@ -6,6 +6,7 @@
 use std::fs::OpenOptions;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use redb::backends::FileBackend;
@@ -66,6 +67,8 @@ pub struct Store {
     tx_index: bool,
     no_script_index: bool,
     indexes: Mutex<Indexes>,
+    /// Blocks below this height are gone.
+    pruned: AtomicU32,
 }
 
 /// What is kept beside the chain, as it is after the next commit.
@@ -168,6 +171,7 @@ impl Store {
                 build: None,
                 to_write: false,
             }),
+            pruned: AtomicU32::new(0),
         };
         if !fresh {
             store.db = OnceLock::from(store.open_database()?);
@@ -257,6 +261,59 @@ impl Store {
         Ok(())
     }
 
+    /// The height below which blocks and undo data are gone, genesis excepted; 0 when all are there.
+    pub fn pruned_below(&self) -> Height {
+        Height(self.pruned.load(Ordering::Acquire))
+    }
+
+    /// Throws blocks, undo data and hints below a height away, on all branches; genesis, headers,
+    /// coins and indexes stay. One commit: a crash leaves all of them or none.
+    pub fn prune(&self, below: Height) -> Result<(), StoreError> {
+        let below = below.max(self.pruned_below());
+        let db = self.db()?;
+        self.file.release().map_err(|e| self.place.io(e))?;
+        let snapshot = self.snapshot()?;
+        let mut ids = Vec::new();
+        for row in snapshot.headers()? {
+            let (id, row) = row?;
+            if id > 0 && row.height < below {
+                ids.push(id);
+            }
+        }
+        drop(snapshot);
+        let write = || -> Result<(), redb::Error> {
+            let mut txn = db.begin_write()?;
+            txn.set_quick_repair(true);
+            {
+                let mut meta = txn.open_table(tables::META)?;
+                meta.insert(tables::META_PRUNED, below.0.to_le_bytes().as_slice())?;
+                let mut blocks = txn.open_table(tables::BLOCKS)?;
+                let mut undo = txn.open_table(tables::UNDO)?;
+                let mut hints = txn.open_table(tables::HINTS)?;
+                for id in &ids {
+                    blocks.remove(id)?;
+                    undo.remove(id)?;
+                    hints.remove(id)?;
+                }
+            }
+            Ok(txn.commit()?)
+        };
+        write().map_err(|e| self.place.sort(e))?;
+        self.pruned.store(below.0, Ordering::Release);
+        Ok(())
+    }
+
+    /// Moves what the file holds to its beginning and cuts it off behind. Nobody may read
+    /// meanwhile; what was kept is kept whenever it is cut off.
+    pub fn compact(&mut self) -> Result<(), StoreError> {
+        self.db()?;
+        self.file.release().map_err(|e| self.place.io(e))?;
+        let Some(db) = self.db.get_mut() else { return Ok(()) };
+        // Each round frees pages that the next one can use.
+        while db.compact().map_err(|e| self.place.sort(e))? {}
+        Ok(())
+    }
+
     fn indexes(&self) -> Indexes {
         *self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -264,6 +321,17 @@ impl Store {
     /// Whether the index of scripts is kept, finished or not.
     pub fn has_script_index(&self) -> bool {
         self.indexes().scripts
+    }
+
+    /// The file is of an older schema, or says something else of its indexes than is wanted: the
+    /// next commit puts it right.
+    pub fn is_behind(&self) -> bool {
+        self.indexes().to_write
+    }
+
+    /// Memory that pages of the file may take, in bytes.
+    pub fn cache_bytes(&self) -> usize {
+        self.cache_bytes
     }
 
     /// The work on the indexes that is not finished.
@@ -321,6 +389,12 @@ impl Store {
             let mut undo = txn.open_table(tables::UNDO)?;
             for (id, bytes) in &batch.undo {
                 undo.insert(id, bytes.as_slice())?;
+            }
+        }
+        if !batch.hints.is_empty() {
+            let mut hints = txn.open_table(tables::HINTS)?;
+            for (id, bytes) in &batch.hints {
+                hints.insert(id, bytes.as_slice())?;
             }
         }
         if !batch.chain.is_empty() {
@@ -397,9 +471,7 @@ impl Store {
     /// Refuses a file of a newer schema or of another network.
     fn check(&mut self) -> Result<(), StoreError> {
         let snapshot = self.snapshot()?;
-        let schema = snapshot.meta(tables::META_SCHEMA)?.unwrap_or_default();
-        let schema = <[u8; 4]>::try_from(schema.as_slice()).map_or(0, u32::from_le_bytes);
-        migrate::admit(schema, &self.place)?;
+        migrate::admit(snapshot.schema()?, &self.place)?;
         let found = snapshot.meta(tables::META_NETWORK)?.unwrap_or_default();
         let genesis = snapshot.meta(tables::META_GENESIS)?.unwrap_or_default();
         if found != self.params.name.as_bytes() || genesis != self.params.genesis.hash.0 {
@@ -409,6 +481,7 @@ impl Store {
                 wanted: self.params.name,
             });
         }
+        self.pruned = AtomicU32::new(snapshot.pruned_below()?.0);
         let tx_index = snapshot.meta(tables::META_TX_INDEX)?;
         self.tx_index = tx_index.as_deref() == Some(&[1]);
         let found = snapshot.meta(tables::META_SCRIPT_INDEX)?;

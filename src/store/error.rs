@@ -20,7 +20,7 @@ pub enum StoreError {
     )]
     NotWritable { path: PathBuf, source: Arc<io::Error> },
     #[error(
-        "the disk of {} is full: free some space and start again, the chain is kept up to the last commit",
+        "the disk of {} is full, or a limit of this user: free some space and start again, the chain is kept up to the last commit",
         path.display()
     )]
     DiskFull { path: PathBuf },
@@ -61,9 +61,9 @@ impl Place {
     pub(super) fn io(&self, source: io::Error) -> StoreError {
         let path = self.0.clone();
         match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                StoreError::DiskFull { path }
-            }
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => StoreError::DiskFull { path },
             io::ErrorKind::PermissionDenied
             | io::ErrorKind::ReadOnlyFilesystem
             | io::ErrorKind::NotADirectory

@@ -43,6 +43,17 @@ impl FaultyDisk {
         FaultyDisk::default()
     }
 
+    /// A disk that holds these bytes, all of them durable.
+    pub fn with_image(image: Vec<u8>) -> FaultyDisk {
+        let disk = Disk { durable: image.clone(), live: image, ..Disk::default() };
+        FaultyDisk(Arc::new(Mutex::new(disk)))
+    }
+
+    /// The bytes as they are if nothing fails.
+    pub fn image(&self) -> Vec<u8> {
+        self.disk().live.clone()
+    }
+
     fn disk(&self) -> MutexGuard<'_, Disk> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -60,6 +71,12 @@ impl FaultyDisk {
     /// Cuts the power at a step; it and all after it fail.
     pub fn cut_at(&self, step: u64) {
         self.disk().cut_at = Some(step);
+    }
+
+    /// The power is off.
+    pub fn is_cut(&self) -> bool {
+        let disk = self.disk();
+        disk.cut_at.is_some_and(|cut| disk.steps >= cut)
     }
 
     /// Limits what the disk can hold, in bytes; `None` lifts the limit.

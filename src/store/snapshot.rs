@@ -5,7 +5,9 @@
 use std::ops::{Bound, RangeInclusive};
 use std::sync::OnceLock;
 
-use redb::{Key, ReadOnlyTable, ReadTransaction, TableDefinition, Value};
+use redb::{
+    Key, ReadOnlyTable, ReadTransaction, ReadableTableMetadata, TableDefinition, TableError, Value,
+};
 
 use super::error::{Place, StoreError};
 use super::rows::{HeaderRow, Spent, Tip, TxPlace};
@@ -13,6 +15,7 @@ use super::script_rows::{Build, ChainPlace, HistoryEntry, ScriptId, ScriptIndex}
 use super::tables::{
     self, COIN_KEY, HEADER_ROW, HISTORY_KEY, HISTORY_ROW, SCRIPT_COIN_KEY, SCRIPT_ID, TX_ROW,
 };
+use crate::primitives::amount::Amount;
 use crate::primitives::block::{Block, Header, Height};
 use crate::primitives::codec::{Decode, Reader};
 use crate::primitives::coin::Coin;
@@ -22,6 +25,14 @@ use crate::primitives::tx::{OutPoint, Transaction};
 
 /// A coin's key and bytes.
 type StoredCoin = ([u8; COIN_KEY], Vec<u8>);
+
+/// What a script holds.
+#[derive(Debug, Clone)]
+pub struct Held {
+    pub script: Script,
+    pub coins: u64,
+    pub sum: Amount,
+}
 
 /// A table that opens at its first use.
 type Lazy<K, V> = OnceLock<ReadOnlyTable<K, V>>;
@@ -80,11 +91,37 @@ impl Snapshot {
         self.place.corrupt(what)
     }
 
+    pub(super) fn transaction(&self) -> &ReadTransaction {
+        &self.txn
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// A value of the `meta` table.
     pub(crate) fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let table = self.txn.open_table(tables::META).map_err(|e| self.place.sort(e))?;
         let value = table.get(name).map_err(|e| self.place.sort(e))?;
         Ok(value.map(|v| v.value().to_vec()))
+    }
+
+    /// The schema that the file is of.
+    pub fn schema(&self) -> Result<u32, StoreError> {
+        let bytes = self.meta(tables::META_SCHEMA)?.unwrap_or_default();
+        Ok(<[u8; 4]>::try_from(bytes.as_slice()).map_or(0, u32::from_le_bytes))
+    }
+
+    /// The height below which blocks and undo data are gone, genesis excepted; 0 when all are there.
+    pub fn pruned_below(&self) -> Result<Height, StoreError> {
+        let bytes = self.meta(tables::META_PRUNED)?.unwrap_or_default();
+        Ok(Height(<[u8; 4]>::try_from(bytes.as_slice()).map_or(0, u32::from_le_bytes)))
+    }
+
+    /// How many headers are known.
+    pub fn header_count(&self) -> Result<u64, StoreError> {
+        let table = self.table(&self.headers, tables::HEADERS)?;
+        table.len().map_err(|e| self.place.sort(e))
     }
 
     /// The end of the active chain.
@@ -180,6 +217,17 @@ impl Snapshot {
             Spent::from_bytes(bytes).map_err(|e| self.corrupt(format!("undo data {id}: {e}")))
         };
         bytes.map(|bytes| decode(bytes.value())).transpose()
+    }
+
+    /// What was learnt of a block's signatures, packed (`script/hints`).
+    pub fn hints(&self, id: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        let table = match self.txn.open_table(tables::HINTS) {
+            Ok(table) => table,
+            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+            Err(error) => return Err(self.place.sort(error)),
+        };
+        let bytes = table.get(id).map_err(|e| self.place.sort(e))?;
+        Ok(bytes.map(|bytes| bytes.value().to_vec()))
     }
 
     pub fn coin(&self, outpoint: &OutPoint) -> Result<Option<Coin>, StoreError> {
@@ -315,6 +363,44 @@ impl Snapshot {
             }
         }
         Ok(coins)
+    }
+
+    /// What scripts hold, in the order of their ids: up to `limit` scripts behind one. Ask
+    /// `script_index` first whether there is an index.
+    pub fn script_sums_after(
+        &self,
+        after: Option<&ScriptId>,
+        limit: usize,
+    ) -> Result<Vec<(ScriptId, Held)>, StoreError> {
+        let table = self.table(&self.script_coins, tables::SCRIPT_COINS)?;
+        let after = after.map(|id| tables::script_coin_key(&id.0, &[0xff; COIN_KEY]));
+        let start = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = table.range::<&[u8; SCRIPT_COIN_KEY]>((start, Bound::Unbounded));
+        let mut sums: Vec<(ScriptId, Held)> = Vec::new();
+        for row in rows.map_err(|e| self.place.sort(e))? {
+            let (key, _) = row.map_err(|e| self.place.sort(e))?;
+            let mut id = ScriptId([0; SCRIPT_ID]);
+            id.0.copy_from_slice(&key.value()[..SCRIPT_ID]);
+            let mut coin_key = [0u8; COIN_KEY];
+            coin_key.copy_from_slice(&key.value()[SCRIPT_ID..]);
+            let outpoint = tables::coin_outpoint(&coin_key);
+            let Some(coin) = self.coin(&outpoint)? else {
+                return Err(self.corrupt(format!("no coin {outpoint} for its script")));
+            };
+            let full = sums.len() == limit;
+            match sums.last_mut().filter(|(last, _)| last.0 == id.0) {
+                Some((_, held)) => {
+                    held.coins += 1;
+                    held.sum.0 = held.sum.0.saturating_add(coin.output.value.0);
+                }
+                None if full => break,
+                None => {
+                    let script = coin.output.script_pubkey;
+                    sums.push((id, Held { script, coins: 1, sum: coin.output.value }));
+                }
+            }
+        }
+        Ok(sums)
     }
 
     /// Every key and row of the script index, for comparing two.

@@ -37,6 +37,9 @@ pub const CHAIN: TableDefinition<u32, u32> = TableDefinition::new("chain");
 pub const BLOCKS: TableDefinition<u32, &[u8]> = TableDefinition::new("blocks");
 /// What connecting a block spent: id → `rows::Spent`.
 pub const UNDO: TableDefinition<u32, &[u8]> = TableDefinition::new("undo");
+/// What was learnt of a block's signatures (`script/hints`): id → packed hints. Only for blocks that
+/// have some; the table itself may be missing, as in files that an earlier version made.
+pub const HINTS: TableDefinition<u32, &[u8]> = TableDefinition::new("hints");
 /// The unspent outputs at the tip: txid and output number (big-endian) → `Coin`.
 pub const COINS: TableDefinition<&[u8; COIN_KEY], &[u8]> = TableDefinition::new("coins");
 /// The transaction index of the active chain: txid → `rows::TxPlace`.
@@ -56,6 +59,8 @@ pub const META_GENESIS: &str = "genesis";
 pub const META_TIP: &str = "tip";
 pub const META_TX_INDEX: &str = "tx-index";
 pub const META_SCRIPT_INDEX: &str = "script-index";
+/// The height below which blocks and undo data were thrown away; absent when all are there.
+pub const META_PRUNED: &str = "pruned";
 /// Work on the indexes that is not finished: `rows::Build`; absent otherwise.
 pub const META_BUILD: &str = "build";
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use data_encoding::BASE64;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -13,6 +14,7 @@ use crate::primitives::amount::Amount;
 use crate::primitives::codec::{Decode, Encode};
 use crate::primitives::hex;
 use crate::primitives::network::{self, NetworkParams};
+use crate::primitives::script::Script;
 use crate::primitives::tx::{OutPoint, Transaction, TxOut};
 
 /// Bodies are padded to a multiple of as many bytes, so that their length tells little.
@@ -66,6 +68,15 @@ impl Sent {
     }
 }
 
+/// Output scripts of one branch of an account from index 0 on, all of one length. Where there are
+/// many they are kept: each costs a point multiplication to derive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Derivations {
+    pub account: usize,
+    pub branch: usize,
+    pub scripts: Vec<Script>,
+}
+
 /// A wallet.
 #[derive(Debug)]
 pub struct Book {
@@ -74,6 +85,7 @@ pub struct Book {
     pub accounts: Vec<Account>,
     pub locked: BTreeSet<OutPoint>,
     pub sent: Vec<Sent>,
+    pub derivations: Vec<Derivations>,
     /// Secrets of hash locks, 32 bytes each.
     secrets: Vec<Zeroizing<[u8; 32]>>,
 }
@@ -133,6 +145,7 @@ impl Book {
             accounts: Vec::new(),
             locked: BTreeSet::new(),
             sent: Vec::new(),
+            derivations: Vec::new(),
             secrets: Vec::new(),
         }
     }
@@ -213,13 +226,25 @@ impl Book {
                 "change": sent.change,
             })
         };
-        let book = json!({
+        let derivations = |of: &Derivations| {
+            let bytes: Vec<u8> = of.scripts.iter().flat_map(|s| s.as_bytes()).copied().collect();
+            json!({
+                "account": of.account,
+                "branch": of.branch,
+                "count": of.scripts.len(),
+                "scripts": BASE64.encode(&bytes),
+            })
+        };
+        let mut book = json!({
             "network": self.params.name,
             "accounts": accounts,
             "locked": self.locked.iter().map(OutPoint::to_string).collect::<Vec<_>>(),
             "sent": self.sent.iter().map(sent).collect::<Vec<_>>(),
-        })
-        .to_string();
+        });
+        if !self.derivations.is_empty() {
+            book["derivations"] = self.derivations.iter().map(derivations).collect();
+        }
+        let book = book.to_string();
         let room = book.len() + 2 * PAD + 128 * (self.secrets.len() + 2);
         // Room for all from the start: growing would leave copies behind.
         let mut body = Zeroizing::new(Vec::with_capacity(room));
@@ -280,6 +305,10 @@ impl Book {
         for sent in list("sent")? {
             made.sent.push(read_sent(sent).ok_or(Malformed("a sent transaction"))?);
         }
+        for of in book["derivations"].as_array().into_iter().flatten() {
+            let of = read_derivations(of).filter(|of| of.account < made.accounts.len());
+            made.derivations.push(of.ok_or(Malformed("the derived scripts"))?);
+        }
         Ok(made)
     }
 }
@@ -293,6 +322,16 @@ fn read_sent(value: &Value) -> Option<Sent> {
     let change = value["change"].as_u64().and_then(|vout| u32::try_from(vout).ok());
     let change = change.filter(|vout| (*vout as usize) < tx.outputs.len());
     (spent.len() == tx.inputs.len()).then_some(Sent { tx, spent, change })
+}
+
+fn read_derivations(value: &Value) -> Option<Derivations> {
+    let number = |name: &str| usize::try_from(value[name].as_u64()?).ok();
+    let bytes = BASE64.decode(value["scripts"].as_str()?.as_bytes()).ok()?;
+    let count = number("count").filter(|count| *count > 0 && bytes.len().is_multiple_of(*count))?;
+    let length = (bytes.len() / count).max(1);
+    let scripts: Vec<Script> = bytes.chunks(length).map(|s| Script(s.to_vec())).collect();
+    let made = Derivations { account: number("account")?, branch: number("branch")?, scripts };
+    (made.scripts.len() == count).then_some(made)
 }
 
 /// The account's key with its origin.
@@ -343,10 +382,13 @@ mod tests {
         let mut book = Book::generate(&REGTEST, &mut entropy).expect("a wallet");
         book.add_secret([7; 32]);
         book.accounts[0].next = [3, 1];
+        let scripts = (0..300u16).map(|n| Script(n.to_le_bytes().to_vec())).collect();
+        book.derivations.push(Derivations { account: 1, branch: 0, scripts });
         let body = book.to_body();
         assert!(body.len().is_multiple_of(PAD));
         let read = Book::from_body(&body, &REGTEST).expect("our own");
         assert_eq!(read.to_body(), body);
+        assert_eq!(read.derivations, book.derivations);
         assert!(read.secret_of(&crate::crypto::hash::sha256(&[7; 32])).is_some());
         assert!(matches!(Book::from_body(&body, &MAIN), Err(BookError::OtherNetwork { .. })));
         let json: Value = serde_json::from_slice(&body).expect("JSON");

@@ -3,13 +3,16 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::crypto::seal::{HEADER_SIZE, MAX_BODY};
 
 /// Longest wallet file that is read, in bytes.
 const MAX_FILE: u64 = (MAX_BODY + HEADER_SIZE + 16) as u64;
+
+/// Times that a lock is tried whose file goes away meanwhile.
+const TRIES: usize = 16;
 
 /// Why a wallet's file is not read or written.
 #[derive(Debug, thiserror::Error)]
@@ -44,17 +47,29 @@ impl Hold {
         let lock = path.with_file_name(name);
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true).mode(0o600);
-        let file = options.open(&lock).map_err(io("lock", path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Hold { path: path.to_owned(), lock, _file: file }),
-            Err(fs::TryLockError::WouldBlock) => Err(FileError::InUse(path.to_owned())),
-            Err(fs::TryLockError::Error(error)) => Err(io("lock", path)(error)),
+        for _ in 0..TRIES {
+            let file = options.open(&lock).map_err(io("lock", path))?;
+            match file.try_lock() {
+                // Whoever held it may have removed the name between our two steps: a lock on a file
+                // without a name would keep nobody out.
+                Ok(()) if !is_named(&file, &lock) => {}
+                Ok(()) => return Ok(Hold { path: path.to_owned(), lock, _file: file }),
+                Err(fs::TryLockError::WouldBlock) => break,
+                Err(fs::TryLockError::Error(error)) => return Err(io("lock", path)(error)),
+            }
         }
+        Err(FileError::InUse(path.to_owned()))
     }
 
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// The file is the one that has this name.
+fn is_named(file: &File, name: &Path) -> bool {
+    let (ours, named) = (file.metadata(), fs::metadata(name));
+    ours.ok().zip(named.ok()).is_some_and(|(a, b)| (a.dev(), a.ino()) == (b.dev(), b.ino()))
 }
 
 impl Drop for Hold {

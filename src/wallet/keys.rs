@@ -416,6 +416,15 @@ mod tests {
             let path = parse_path(path).expect("a path");
             assert_eq!(show_xpub(&master.xpub(&path).expect("a key"), &BITCOIN), wanted);
         }
+        // The second: a longer seed, and the highest numbers.
+        let seed = "fffcf9f6f3f0edeae7e4e1dedbd8d5d2cfccc9c6c3c0bdbab7b4b1aeaba8a5a2\
+                    9f9c999693908d8a8784817e7b7875726f6c696663605d5a5754514e4b484542";
+        let master = Master::from_seed(&hex::decode(seed).expect("hex")).expect("a master");
+        let path = parse_path("m/0/2147483647h/1/2147483646h/2").expect("a path");
+        assert_eq!(
+            show_xpub(&master.xpub(&path).expect("a key"), &BITCOIN),
+            "xpub6FnCn6nSzZAw5Tw7cgR9bi15UV96gLZhjDstkXXxvCLsUXBGXPdSnLFbdpq8p9HmGsApME5hQTZ3emM2rnY5agb9rXpVGyy3bdW6EEgAtqt"
+        );
         {
             let (entropy, phrase, seed) = (
                 [0u8; 32],

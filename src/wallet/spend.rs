@@ -141,6 +141,10 @@ impl Plan {
         if self.fee > MOST_FEE {
             return Some(format!("the fee of {} is over the cap of {MOST_FEE}", self.fee));
         }
+        // Who pays nobody, as to put data on the chain, pays the fee alone.
+        if paid == Amount::ZERO {
+            return None;
+        }
         let share = i128::from(paid.0) * i128::from(MOST_PERCENT) / 100;
         (i128::from(self.fee.0) > share)
             .then(|| format!("the fee of {} is over {MOST_PERCENT} % of the {paid} paid", self.fee))

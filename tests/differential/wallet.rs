@@ -14,13 +14,14 @@ use forthcoin::primitives::codec::Encode;
 use forthcoin::primitives::id::Txid;
 use forthcoin::primitives::network::REGTEST;
 use forthcoin::primitives::script::Script;
-use forthcoin::primitives::tx::{OutPoint, Transaction, TxOut};
+use forthcoin::primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
 use forthcoin::wallet::book::Book;
 use forthcoin::wallet::descriptor::{Descriptor, KeyExpr, Wrap, multisig};
 use forthcoin::wallet::keys::{KeyOrigin, Seed, parse_path};
 use forthcoin::wallet::psbt::Psbt;
 use forthcoin::wallet::spend::{Coin, MasterSigner, Order, Plan, plan, psbt_of};
 use forthcoin::wallet::vault::{Lock, VaultScript};
+use psbt_v2::v2::Psbt as PsbtV2;
 
 fn book(n: u8) -> Book {
     Book::from_seed(Seed::from_entropy(&[n; 32]).expect("entropy"), &REGTEST).expect("a wallet")
@@ -88,7 +89,16 @@ fn finished(mut psbt: Psbt) -> Transaction {
 
 /// Signed by us, read by them; signed by them, finished by us; Core accepts both.
 fn both_ways(watch: &Book, plan: &Plan, signers: &[u8]) {
-    let made = psbt_of(watch, plan, |_| None).expect("a PSBT");
+    both_ways_with(watch, plan, signers, |_| None);
+}
+
+fn both_ways_with(
+    watch: &Book,
+    plan: &Plan,
+    signers: &[u8],
+    previous: impl FnMut(&Txid) -> Option<Transaction>,
+) {
+    let made = psbt_of(watch, plan, previous).expect("a PSBT");
     let mut ours = made.clone();
     let mut their = TheirPsbt::deserialize(&made.to_bytes()).expect("they read it");
     let secp = Secp256k1::new();
@@ -111,17 +121,81 @@ fn single_keys_and_treasuries_both_ways() {
         let owner = book(1);
         both_ways(&owner, &sweep(&owner, account, 3, Order::default()), &[1]);
     }
-    for (wrap, required, signers) in [
-        (Wrap::Wsh, 3, &[5u8, 1, 3][..]),
-        (Wrap::Wsh, 2, &[2, 4]),
-        (Wrap::ShWsh, 3, &[1, 2, 3]),
-    ] {
+    for (wrap, required, signers) in
+        [(Wrap::Wsh, 3, &[5u8, 1, 3][..]), (Wrap::Wsh, 2, &[2, 4]), (Wrap::ShWsh, 3, &[1, 2, 3])]
+    {
         let keys: Vec<KeyExpr> = (1..=5).map(|n| book(n).cosigner().expect("a key")).collect();
         let mut watch = Book::watch_only(&REGTEST);
         let descriptor = multisig(wrap, true, required, keys).expect("a multisig");
         watch.add_account("treasury", descriptor).expect("added");
         both_ways(&watch, &sweep(&watch, 0, 2, Order::default()), signers);
     }
+}
+
+/// Outputs without a witness of their own: the whole transaction before is signed for.
+#[test]
+fn older_kinds_both_ways() {
+    let keys = || -> Vec<KeyExpr> { (1..=3).map(|n| book(n).cosigner().expect("a key")).collect() };
+    for (descriptor, signers) in [
+        (Descriptor::Pkh(book(1).cosigner().expect("a key")), &[1u8][..]),
+        (Descriptor::ShWpkh(book(1).cosigner().expect("a key")), &[1]),
+        (multisig(Wrap::Sh, true, 2, keys()).expect("a multisig"), &[3, 1]),
+        (multisig(Wrap::Sh, false, 2, keys()).expect("a multisig"), &[2, 3]),
+    ] {
+        let mut watch = Book::watch_only(&REGTEST);
+        let account = watch.add_account("older", descriptor).expect("added");
+        let mut coin = coin(&watch, account, 0);
+        let before = Transaction {
+            version: 2,
+            lock_time: 0,
+            inputs: vec![TxIn {
+                prevout: OutPoint { txid: Txid([9; 32]), vout: 0 },
+                script_sig: Script::default(),
+                sequence: u32::MAX,
+                witness: Vec::new(),
+            }],
+            outputs: vec![coin.output.clone()],
+        };
+        coin.outpoint = OutPoint { txid: before.txid(), vout: 0 };
+        let script_pubkey = Script([&[0, 20][..], &[7; 20]].concat());
+        let recipients = vec![TxOut { value: Amount::ZERO, script_pubkey }];
+        let order = Order { recipients, rate: 1000, sweep: true, ..Order::default() };
+        let plan =
+            plan(&watch, &[coin], &order, &mut SeededEntropy::new([1; 32])).expect("planned");
+        both_ways_with(&watch, &plan, signers, |txid| {
+            (*txid == before.txid()).then(|| before.clone())
+        });
+    }
+}
+
+/// BIP370 as the crate `psbt-v2` has it.
+#[test]
+fn version_two_both_ways() {
+    let secp = Secp256k1::new();
+    for lock_time in [0, 500] {
+        let owner = book(1);
+        let plan = sweep(&owner, 0, 3, Order { lock_time, ..Order::default() });
+        let made = psbt_of(&owner, &plan, |_| None).expect("a PSBT").to_version(2);
+        let their = PsbtV2::deserialize(&made.to_bytes()).expect("they read it");
+        same_fields(&their, &made);
+        let signer = psbt_v2::v2::Signer::new(their).expect("its locks agree");
+        let txid = signer.unsigned_tx().compute_txid();
+        assert_eq!(txid.to_string(), made.tx.txid().to_string());
+        let (signed, _) = signer.sign(&theirs(1), &secp).expect("they sign it");
+        let back = Psbt::from_bytes(&signed.serialize()).expect("we read what they signed");
+        accepted(&finished(back), &plan);
+        let mut ours = made;
+        ours.sign(&MasterSigner(&owner.master().expect("keys")), &[5; 32]).expect("signed");
+        let read = PsbtV2::deserialize(&ours.to_bytes()).expect("they read what we signed");
+        same_fields(&read, &ours);
+    }
+}
+
+/// Theirs orders the fields otherwise and writes the flags of what may be modified out.
+fn same_fields(theirs: &PsbtV2, ours: &Psbt) {
+    let again = Psbt::from_bytes(&theirs.serialize()).expect("we read it");
+    assert_eq!(again.tx, ours.tx);
+    assert_eq!((again.inputs, again.outputs), (ours.inputs.clone(), ours.outputs.clone()));
 }
 
 #[test]

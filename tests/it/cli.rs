@@ -115,7 +115,13 @@ fn the_published_chain_imports_and_every_door_shows_the_same() {
     let lines = |path| -> Vec<String> {
         fs::read_to_string(path).expect("readable").lines().map(str::to_owned).collect()
     };
-    assert_eq!(lines(exported), lines(blocks));
+    assert_eq!(lines(exported.clone()), lines(blocks));
+    // What is there is not written over.
+    fs::write(&exported, "mine").expect("written");
+    let twice = regtest(folder.path(), &["-e", &export]);
+    assert!(twice.code == Some(1) && twice.err.contains("delete it first"), "{}", twice.err);
+    assert_eq!(fs::read(&exported).expect("readable"), b"mine");
+    assert!(!folder.path().join("out.hex.part").exists());
 }
 
 #[test]

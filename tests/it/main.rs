@@ -2,11 +2,20 @@
 
 mod cli;
 mod crash;
+mod errors;
 mod examples;
+mod folders;
+mod generated;
 mod licences;
+mod mining;
+mod network;
 mod repl;
 mod run;
 mod service;
+mod service_events;
+mod sim;
 mod tidy;
 mod transcripts;
+mod upkeep;
 mod wallet;
+mod wallet_payments;

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a node may take to open its socket before a test gives up.
-const START_LIMIT: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(90);
 
 /// The program under test, away from the environment of whoever runs the tests.
 pub fn forthcoin() -> Command {
@@ -20,6 +20,7 @@ pub fn forthcoin() -> Command {
 }
 
 /// A run with its output.
+#[derive(Debug)]
 pub struct Ran {
     pub code: Option<i32>,
     pub out: String,
@@ -71,8 +72,13 @@ pub struct NodeProcess {
 impl NodeProcess {
     /// Starts a regtest node on `folder` and waits for its socket.
     pub fn start(folder: &Path) -> NodeProcess {
+        NodeProcess::start_with(folder, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(folder: &Path, arguments: &[&str]) -> NodeProcess {
         let mut command = forthcoin();
-        command.arg("regtest").arg("--datadir").arg(folder);
+        command.arg("regtest").arg("--datadir").arg(folder).args(arguments);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().expect("the program starts");
         let node = NodeProcess { child };

@@ -8,29 +8,29 @@ use std::path::{Path, PathBuf};
 use super::run::{NodeProcess, Ran, forthcoin};
 
 const PASSPHRASE: &str = "quarrel anchor violet tunnel";
-const STRANGER: &str = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
+pub const STRANGER: &str = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
 
 /// A folder with a passphrase file, and the program in it.
-struct Place {
+pub struct Place {
     folder: tempfile::TempDir,
 }
 
 impl Place {
-    fn new() -> Place {
+    pub fn new() -> Place {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("pass"), format!("{PASSPHRASE}\n")).expect("written");
         Place { folder }
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.path().join(name)
     }
 
-    fn run_with(&self, arguments: &[&str], pass: &str, code: &str) -> Ran {
+    pub fn run_with(&self, arguments: &[&str], pass: &str, code: &str) -> Ran {
         let mut command = forthcoin();
         command.arg("regtest").arg("--datadir").arg(self.path()).args(arguments);
         command.args(["-e", code]).current_dir(self.path());
@@ -38,13 +38,13 @@ impl Place {
         command.output().expect("the program starts").into()
     }
 
-    fn fails(&self, code: &str) -> String {
+    pub fn fails(&self, code: &str) -> String {
         let ran = self.run_with(&[], "pass", code);
         assert_ne!(ran.code, Some(0), "{code}: {}", ran.out);
         ran.err
     }
 
-    fn does(&self, code: &str) -> String {
+    pub fn does(&self, code: &str) -> String {
         let ran = self.run_with(&[], "pass", code);
         assert_eq!(ran.code, Some(0), "{code}: {}", ran.err);
         ran.out.trim().to_owned()
@@ -57,7 +57,7 @@ impl Place {
         ran.out.trim().to_owned()
     }
 
-    fn mine(&self, blocks: u32, address: &str) {
+    pub fn mine(&self, blocks: u32, address: &str) {
         self.does(&format!("init-storage mine-blocks {blocks} {address} bye"));
     }
 }

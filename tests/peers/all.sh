@@ -7,7 +7,16 @@ python="$target/peers/bin/python"
 binary="$target/release/forthcoin"
 blocks="${FORTHCOIN_VECTORS:-../shared/vectors}/blocks/regtest-core-206.hex"
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
+differential=(--quiet --release --manifest-path tests/differential/Cargo.toml)
+
+# What the last tests need is built in the time that the first ones wait.
+build_the_rest() {
+    CARGO_TARGET_DIR="$target/differential" nice cargo test --no-run "${differential[@]}"
+    nice fuzz/run.sh --build
+}
+build_the_rest >"$work/builds" 2>&1 &
+builds=$!
 
 echo "-- every block hash of the published regtest chain, ours and Core's engine's"
 "$binary" regtest --datadir "$work/data" -e "init-storage import-blocks $blocks bye"
@@ -18,20 +27,60 @@ diff <(grep -oE '[0-9a-f]{64}' "$work/core" | tail -n 206) <(tail -n 206 "$work/
 echo "$(wc -l <"$work/ours" | tr -d ' ') hashes are equal"
 
 echo "-- verdicts, tips and reject reasons of random chains, ours and Core's engine's"
-FORTHCOIN_KERNEL_CASES="$work/cases" FORTHCOIN_TREES="${FORTHCOIN_TREES:-100}" \
-    cargo test --quiet --locked --lib chain:: -- --test-threads 1
+FORTHCOIN_KERNEL_CASES="$work/cases" cargo test --quiet --locked --all-features --lib chain:: -- --test-threads 1
 "$python" tests/peers/kernel_chain.py compare "$work/cases"
-
-echo "-- scripts and transactions, ours and bitcoinconsensus"
-CARGO_TARGET_DIR="$target/differential" \
-    cargo test --release --quiet --manifest-path tests/differential/Cargo.toml
+# The random ones in as many processes as there are processors: Core's engine works on one.
+trees=${FORTHCOIN_TREES:-2000}
+shards=$(nproc)
+tests=$(cargo test --locked --all-features --lib --no-run --message-format=json 2>/dev/null \
+    | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
+each=$(((trees + shards - 1) / shards))
+compare_trees() {
+    FORTHCOIN_KERNEL_CASES="$work/cases$1" FORTHCOIN_FIRST_TREE=$((1000 + each * $1)) \
+        FORTHCOIN_TREES="$each" "$tests" --quiet random_trees_end_where_the_model_ends
+    "$python" tests/peers/kernel_chain.py compare "$work/cases$1"
+    rm "$work/cases$1"
+}
+running=()
+for ((shard = 0; shard < shards; shard++)); do
+    compare_trees "$shard" &
+    running+=($!)
+done
+for process in "${running[@]}"; do wait "$process"; done
 
 echo "-- descriptors and PSBTs, ours and embit's"
 "$python" tests/peers/wallet_embit.py "$binary"
 
 echo "-- a treasury with a key in softhsm2"
-cargo build --quiet --locked --features hsm
+# The program of the tests; a plain build would make all of it anew without their dependencies.
+cargo test --quiet --locked --all-features --no-run --test it
 tests/peers/wallet_hsm.sh "$target/debug/forthcoin"
+echo "-- rows of metrics in PostgreSQL, which goes away and comes back"
+tests/peers/postgres.sh "$target/debug/forthcoin"
+
+echo "-- /metrics, read by promtool"
+tests/peers/metrics.sh "$binary"
+
+echo "-- our miner's blocks before Core's engine, miners by getblocktemplate and Stratum"
+tests/peers/mining.sh "$binary"
+
+echo "-- the port, asked by Python's clients and by a crowd"
+tests/peers/service.sh "$binary" "$python"
+
+echo "-- the network: simulated, with peers of others, ten processes, hostile sockets"
+tests/peers/net.sh "$binary"
+
+echo "-- the explorer in Chromium, on a mining node that is killed and started again"
+tests/peers/explorer.sh "$binary"
+
+echo "-- the operations kit on HAProxy, nginx, Prometheus and the rest"
+tests/peers/ops.sh "$binary" "$python"
+
+echo "-- the builds of the last tests"
+wait "$builds" || { cat "$work/builds"; exit 1; }
+
+echo "-- scripts and transactions, ours and bitcoinconsensus; Core's client, answered by the port"
+CARGO_TARGET_DIR="$target/differential" FORTHCOIN=$(realpath "$binary") cargo test "${differential[@]}"
 
 echo "-- fuzz targets of the decoders"
 fuzz/run.sh "${FORTHCOIN_FUZZ_SECONDS:-10}"

@@ -1,6 +1,7 @@
 """Bitcoin Core's engine (py-bitcoinkernel) beside ours.
 
-    kernel_chain.py import FILE FOLDER   imports a framed file of regtest blocks, prints tip and memory
+    kernel_chain.py import FILE FOLDER [THREADS]   imports a framed file of regtest blocks, prints tip and
+                                 memory; THREADS check scripts beside the one that connects
     kernel_chain.py hashes HEXFILE       processes one hex block a line, prints every hash of the chain
     kernel_chain.py compare CASES        replays cases that our tests wrote and compares verdicts
 
@@ -51,9 +52,9 @@ class Kernel:
         return chain.height, str(chain.block_tree_entries[chain.height].block_hash)
 
 
-def do_import(file, folder):
+def do_import(file, folder, threads="2"):
     os.makedirs(folder + "/blocks")
-    kernel = Kernel(folder)
+    kernel = Kernel(folder, int(threads))
     # The C call gives 0 for success.
     assert not kernel.chainman.import_blocks([file])
     height, _ = kernel.tip()

@@ -37,7 +37,7 @@ token 'hsm-sign one.psbt two.psbt bye'
 run 'load 2.wallet multisig-sign two.psbt three.psbt bye'
 txid=$(run 'init-storage multisig-broadcast three.psbt bye')
 run "init-storage mine-blocks 1 $payee bye" >/dev/null
-run "init-storage tx $txid bye" | grep -q '3.00000000'
+[[ $(run "init-storage tx $txid bye") == *3.00000000* ]]
 # A wrong PIN is refused, and the key can't be taken out.
 if echo 1 >pin && token 'bye' 2>refusal; then exit 1; fi
 grep -q 'PIN' refusal

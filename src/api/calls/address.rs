@@ -26,7 +26,7 @@ const MOST: u64 = 10_000;
 const MOST_COINS: usize = 1_000_000;
 
 /// The output script of an address, or the script given as hex.
-fn script_of(text: &str, view: &View) -> Result<Script, CallError> {
+pub(super) fn script_of(text: &str, view: &View) -> Result<Script, CallError> {
     let text = text.trim();
     match Address::from_text(text, view.params) {
         Ok(address) => Ok(address.to_script()),
@@ -87,6 +87,42 @@ fn place_of(value: &Value) -> Result<ChainPlace, CallError> {
     }
 }
 
+/// Entries of the history before a place, newest first, and the place from which to go on, if any.
+pub(super) fn history_page(
+    snapshot: &Snapshot,
+    script: &Script,
+    before: ChainPlace,
+    count: usize,
+) -> Result<(Vec<Value>, Option<Value>), CallError> {
+    let tip = snapshot.tip()?;
+    let entries = snapshot.script_history_back(script, before, count)?;
+    let shown = entries
+        .iter()
+        .map(|entry| {
+            json!({
+                "txid": entry.txid.to_string(),
+                "height": entry.place.height.0,
+                "position": entry.place.position,
+                "confirmations": tip.height.0.saturating_sub(entry.place.height.0) + 1,
+                "received": show::amount(entry.received),
+                "spent": show::amount(entry.spent),
+            })
+        })
+        .collect();
+    let next = entries
+        .last()
+        .filter(|_| entries.len() == count)
+        .map(|entry| json!({ "height": entry.place.height.0, "position": entry.place.position }));
+    Ok((shown, next))
+}
+
+/// What a script holds on the chain, and in how many outputs.
+pub(super) fn holdings(snapshot: &Snapshot, script: &Script) -> Result<(Amount, usize), CallError> {
+    let coins = snapshot.script_coins_after(script, None, MOST_COINS)?;
+    let sum = coins.iter().fold(0i64, |sum, (_, c)| sum.saturating_add(c.output.value.0));
+    Ok((Amount(sum), coins.len()))
+}
+
 impl ReadCall for GetAddressHistory {
     fn run(view: &View, (address, count, before): Self::In) -> Result<Json, CallError> {
         let script = script_of(&address, view)?;
@@ -94,24 +130,7 @@ impl ReadCall for GetAddressHistory {
         let before = before.map_or(Ok(ChainPlace::END), |Json(place)| place_of(&place))?;
         let snapshot = view.read()?;
         ready(&snapshot)?;
-        let tip = snapshot.tip()?;
-        let entries = snapshot.script_history_back(&script, before, count)?;
-        let shown: Vec<Value> = entries
-            .iter()
-            .map(|entry| {
-                json!({
-                    "txid": entry.txid.to_string(),
-                    "height": entry.place.height.0,
-                    "position": entry.place.position,
-                    "confirmations": tip.height.0.saturating_sub(entry.place.height.0) + 1,
-                    "received": show::amount(entry.received),
-                    "spent": show::amount(entry.spent),
-                })
-            })
-            .collect();
-        let next = entries.last().filter(|_| entries.len() == count).map(
-            |entry| json!({ "height": entry.place.height.0, "position": entry.place.position }),
-        );
+        let (shown, next) = history_page(&snapshot, &script, before, count)?;
         Ok(Json(json!({ "transactions": shown, "next": next })))
     }
 }
@@ -168,9 +187,8 @@ impl ReadCall for GetAddressBalance {
         let script = script_of(&address, view)?;
         let snapshot = view.read()?;
         ready(&snapshot)?;
-        let coins = snapshot.script_coins_after(&script, None, MOST_COINS)?;
-        let sum = coins.iter().fold(0i64, |sum, (_, c)| sum.saturating_add(c.output.value.0));
-        Ok(Json(json!({ "balance": show::amount(Amount(sum)), "utxos": coins.len() })))
+        let (balance, utxos) = holdings(&snapshot, &script)?;
+        Ok(Json(json!({ "balance": show::amount(balance), "utxos": utxos })))
     }
 }
 

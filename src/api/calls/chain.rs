@@ -117,7 +117,7 @@ impl ReadCall for GetBlock {
     fn run(view: &View, (block, verbosity): Self::In) -> Result<Mixed, CallError> {
         let snapshot = view.read()?;
         let (id, row) = find_block(&snapshot, block)?;
-        let missing = || CallError::not_found(format!("block {} is not stored here", row.hash));
+        let missing = || absent(&snapshot, &row);
         let detail = match verbosity.unwrap_or(Verbosity(1)).0 {
             0 => {
                 let bytes = snapshot.block_bytes(id)?.ok_or_else(missing)?;
@@ -179,7 +179,8 @@ impl ReadCall for GetChainInfo {
         let info = query::chain_info(&snapshot)?;
         let headers = tips::best_header(&snapshot)?.height;
         let tip = info.tip;
-        Ok(Json(json!({
+        let pruned = snapshot.pruned_below()?;
+        let mut shown = json!({
             "chain": view.params.name,
             "blocks": tip.height.0,
             "headers": headers.0,
@@ -193,12 +194,33 @@ impl ReadCall for GetChainInfo {
             "initialblockdownload": tip.height < headers,
             "chainwork": tip.work.to_string(),
             "size_on_disk": view.store().size_on_disk(),
-            "pruned": false,
+            "pruned": pruned.0 > 0,
             "warnings": [],
             "transactions": tip.tx_total,
             "txindex": view.has_tx_index(),
-        })))
+        });
+        if pruned.0 > 0
+            && let Some(members) = shown.as_object_mut()
+        {
+            members.insert("pruneheight".to_owned(), json!(pruned.0));
+        }
+        Ok(Json(shown))
     }
+}
+
+/// Why a block whose header is known can't be shown; Core says the first part.
+pub(super) fn absent(snapshot: &Snapshot, row: &HeaderRow) -> CallError {
+    let HeaderRow { hash, height, .. } = row;
+    CallError::not_found(match snapshot.pruned_below() {
+        Err(error) => return error.into(),
+        Ok(pruned) if *height < pruned => format!(
+            "Block not available (pruned data): block {hash} at height {height} was thrown away \
+             with all below {pruned}; ask a node that keeps them"
+        ),
+        Ok(_) => {
+            format!("Block not available (not fully downloaded): block {hash} is not stored here")
+        }
+    })
 }
 
 /// The share of the known headers whose blocks have been connected, genesis counted.

@@ -73,7 +73,7 @@ net_act!(
     StartNetwork,
     "init-network",
     "startnetwork",
-    "Start the network: peers can be dialled from now on.",
+    "Start the network; a console's own node then heeds --peer, --listen, --filters and --readonly.",
     "init-storage init-network",
     [],
     (),
@@ -126,6 +126,11 @@ net_act!(SetBan, "ban-net", "setban", "Ban an address or network (add), or end i
         Some(other) => Err(CallError::invalid_params(format!("{other:?} is not add or remove"))),
     }
 });
+net_act!(Unban, "unban-net", "unban", "End the ban of an address or network.",
+"init-storage s\" 192.0.2.1\" ban-net s\" 192.0.2.1\" unban-net", ["subnet"], (net: String), {
+    let bad = || CallError::invalid_params(format!("{net:?} is no address and no network like 1.2.3.0/24"));
+    net.parse().map(|net| NetAct::Unban { net }).map_err(|()| bad())
+});
 net_act!(
     ClearBans,
     "clear-bans",
@@ -138,6 +143,16 @@ net_act!(
 );
 net_act!(SetActive, "set-network-active", "setnetworkactive", "Switch the whole network on or off.",
     "init-storage true set-network-active", ["state"], (on: bool), Ok(NetAct::SetActive(on)));
+net_act!(
+    ServeFilters,
+    "serve-filters",
+    "servefilters",
+    "Serve block filters to light wallets that connect from now on (BIP157).",
+    "init-storage serve-filters",
+    [],
+    (),
+    Ok(NetAct::ServeFilters)
+);
 net_act!(
     Ping,
     "ping-peers",
@@ -160,7 +175,7 @@ net_read!(
     "Peers whose handshake is done.",
     "init-storage peer-count .",
     Count,
-    |view| Count(view.net.peers.iter().filter(|peer| peer.ready).count() as u64)
+    |view| Count(view.net.ready_peers().count() as u64)
 );
 net_read!(
     IsSynced,

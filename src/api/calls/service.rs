@@ -15,6 +15,7 @@ impl Call for StartServer {
     const EXAMPLE: &'static str =
         "init-storage : try ['] open-ws-server catch 0= if type then ; try";
     const CLASS: Class = Class::Admin;
+    const NEEDS_NODE: bool = true;
     type In = ();
     type Out = Json;
 }
@@ -33,6 +34,7 @@ impl Call for StopServer {
     const HELP: &'static str = "Close the WebSocket and HTTP port and every connection on it.";
     const EXAMPLE: &'static str = "init-storage stop-ws-server";
     const CLASS: Class = Class::Admin;
+    const NEEDS_NODE: bool = true;
     type In = ();
     type Out = ();
 }
@@ -51,6 +53,7 @@ impl Call for ServerStatus {
     const HELP: &'static str = "The WebSocket and HTTP port: address, connections, requests.";
     const EXAMPLE: &'static str = "init-storage get-ws-status .json";
     const CLASS: Class = Class::Read;
+    const NEEDS_NODE: bool = true;
     type In = ();
     type Out = Json;
 }
@@ -71,6 +74,7 @@ impl Call for SetLogLevel {
     const EXAMPLE: &'static str =
         "init-storage : try s\" info\" set-log-level type ; ' try catch drop";
     const CLASS: Class = Class::Operate;
+    const NEEDS_NODE: bool = true;
     const PARAMS: &'static [&'static str] = &["filter"];
     type In = (String,);
     type Out = String;

@@ -46,7 +46,7 @@ impl ReadCall for GetStatus {
             "best": tip.hash.to_string(),
             "tip_time": info.time,
             "transactions": tip.tx_total,
-            "peers": view.net.peers.iter().filter(|peer| peer.ready).count(),
+            "peers": view.net.ready_peers().count(),
             "readonly": view.net.readonly,
         })))
     }

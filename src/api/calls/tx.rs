@@ -32,7 +32,7 @@ impl Call for GetTx {
 impl ReadCall for GetTx {
     fn run(view: &View, (txid,): (Txid,)) -> Result<Json, CallError> {
         let snapshot = view.read()?;
-        let found = query::transaction(&snapshot, &txid)?.or_else(|| genesis_tx(view, &txid));
+        let found = on_chain(&snapshot, &txid)?.or_else(|| genesis_tx(view, &txid));
         let found = found.ok_or_else(|| {
             CallError::not_found(if view.has_tx_index() {
                 format!("no transaction {txid} is on the chain")
@@ -50,6 +50,18 @@ impl ReadCall for GetTx {
         put("blocktime", json!(found.header.time));
         Ok(Json(shown.into()))
     }
+}
+
+/// A transaction of the best chain; an error if it is there and its block was pruned.
+fn on_chain(snapshot: &Snapshot, txid: &Txid) -> Result<Option<TxInfo>, CallError> {
+    let found = query::transaction(snapshot, txid)?;
+    if found.is_none()
+        && let Some(place) = snapshot.tx_place(txid)?
+    {
+        let (_, row) = super::chain::find_block(snapshot, BlockId::Height(place.height))?;
+        return Err(super::chain::absent(snapshot, &row));
+    }
+    Ok(found)
 }
 
 /// The genesis coinbase, which no index holds because its coins can't be spent.
@@ -83,10 +95,7 @@ pub(super) fn find(
     }
     if let Some(block) = block {
         let (id, row) = super::chain::find_block(snapshot, block)?;
-        let stored = snapshot.block(id)?;
-        let stored = stored.ok_or_else(|| {
-            CallError::new(ErrorKind::Unwanted, format!("block {} is not stored here", row.hash))
-        })?;
+        let stored = snapshot.block(id)?.ok_or_else(|| super::chain::absent(snapshot, &row))?;
         let tx = stored.txs.into_iter().find(|tx| tx.txid() == *txid);
         let tx = tx.ok_or_else(|| {
             let why = "No such transaction found in the provided block. Use gettransaction for wallet transactions.";
@@ -97,7 +106,7 @@ pub(super) fn find(
     if let Some(tx) = view.unconfirmed(txid) {
         return Ok(Found { tx, block: None });
     }
-    match query::transaction(snapshot, txid)? {
+    match on_chain(snapshot, txid)? {
         Some(found) => {
             let place = super::chain::find_block(snapshot, BlockId::Hash(found.block))?;
             Ok(Found { tx: found.tx, block: Some(place) })

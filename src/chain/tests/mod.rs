@@ -1,7 +1,10 @@
 //! The chain against published data, against a naive model of itself, and on disks that fail.
 
+mod backup;
 mod crash;
+mod faults;
 mod files;
+mod prune;
 mod reorg;
 mod rules;
 mod scripts;

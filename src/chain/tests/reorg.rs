@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::faults::{FAULTS, Place};
 use super::{CaseLog, Lab, NOW, chain, totals};
 use crate::chain::error::{BlockError, Standing};
 use crate::chain::event::ChainEvent;
@@ -95,6 +96,35 @@ impl Model {
         block
     }
 
+    /// A block on the best tip that breaks one rule, and the reason. It would be the best, so the
+    /// fault shows at once; nothing is built on it.
+    fn spoilt(&mut self, heavy: bool) -> Option<(Block, &'static str)> {
+        let fault = loop {
+            let fault = &FAULTS[self.random.below(FAULTS.len())];
+            if heavy || !fault.heavy {
+                break fault;
+            }
+        };
+        let best = self.best()?;
+        let height = best.height + 1;
+        let ripe: Vec<(OutPoint, i64)> = best
+            .coins
+            .iter()
+            .filter(|(_, (_, made))| made.is_none_or(|made| height - made >= 100))
+            .filter(|(_, (value, _))| *value > 0)
+            .map(|(outpoint, (value, _))| (*outpoint, *value))
+            .collect();
+        let parent = Parent::of(&best.block, Height(best.height));
+        if ripe.is_empty() {
+            return None;
+        }
+        let (outpoint, value) = ripe[self.random.below(ripe.len())];
+        let salt = self.random.word() as u32;
+        let mut block = maker::block(parent, salt, vec![maker::spend(&[outpoint], &[value])]);
+        (fault.spoil)(&mut block, &Place { height: Height(height), value });
+        Some((block, fault.reason))
+    }
+
     /// The best tip by the model: highest valid, first seen.
     fn best(&self) -> Option<&Made> {
         self.made
@@ -140,6 +170,16 @@ fn run(seed: u64, blocks: usize) {
     }
     assert!(chain.accept_blocks(main, NOW, true).error.is_none());
     for step in 0..blocks {
+        if model.random.below(5) == 0
+            && let Some((block, reason)) = model.spoilt(seed.is_multiple_of(100))
+        {
+            let result = chain.accept_block(block.to_bytes(), NOW);
+            log.took(&block.to_bytes(), result.as_ref().err(), chain.tip().hash);
+            match result {
+                Err(BlockError::Rule(error)) => assert_eq!(error.reason(), reason, "seed {seed}"),
+                other => panic!("seed {seed} step {step}, {reason}: {other:?}"),
+            }
+        }
         // Mostly on the tip, sometimes on one of the last blocks of any branch.
         let recent = model.order.len() - 1 - model.random.below(12.min(model.order.len()));
         let on = match model.random.below(3) {
@@ -174,8 +214,11 @@ fn run(seed: u64, blocks: usize) {
 
 #[test]
 fn random_trees_end_where_the_model_ends() {
-    let trees = std::env::var("FORTHCOIN_TREES").ok().and_then(|n| n.parse().ok()).unwrap_or(12);
-    for seed in 0..trees {
+    let from_env = |name: &str, otherwise| {
+        std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise)
+    };
+    let first = from_env("FORTHCOIN_FIRST_TREE", 0);
+    for seed in first..first + from_env("FORTHCOIN_TREES", 12) {
         run(seed, 60);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::faults::{FAULTS, Fault, Place};
 use super::{Lab, NOW};
 use crate::chain::error::BlockError;
 use crate::consensus::connect::subsidy;
@@ -12,42 +13,16 @@ use crate::crypto::hash::sha256;
 use crate::primitives::amount::Amount;
 use crate::primitives::block::{Block, Height};
 use crate::primitives::codec::Encode;
-use crate::primitives::id::{BlockHash, MerkleRoot};
 use crate::primitives::network::REGTEST;
 use crate::primitives::script::Script;
-use crate::primitives::target::{CompactTarget, meets};
-use crate::primitives::tx::Transaction;
 
-/// A good block on a chain of 110 with one transaction that spends the first coinbase, after an
-/// edit that breaks it.
-fn edited(edit: impl FnOnce(&mut Block)) -> RuleError {
+/// A good block on a chain of 110, spoilt.
+fn spoilt(fault: &Fault) -> RuleError {
     let mut lab = Lab::of_height(110);
     let tx = maker::spend(&[lab.coinbases[1]], &[1000]);
     let mut block = lab.next(vec![tx]);
-    edit(&mut block);
+    (fault.spoil)(&mut block, &Place { height: Height(111), value: 5_000_000_000 });
     lab.broken(&block)
-}
-
-/// The same with an edit of the block's transaction.
-fn edited_tx(edit: impl FnOnce(&mut Transaction)) -> RuleError {
-    edited(|block| {
-        edit(&mut block.txs[1]);
-        maker::seal(block);
-    })
-}
-
-fn edited_coinbase(edit: impl FnOnce(&mut Transaction)) -> RuleError {
-    edited(|block| {
-        edit(&mut block.txs[0]);
-        maker::seal(block);
-    })
-}
-
-fn edited_header(edit: impl FnOnce(&mut Block)) -> RuleError {
-    edited(|block| {
-        edit(block);
-        maker::grind(block);
-    })
 }
 
 /// The second input of the second transaction spends OP_0, which is not true.
@@ -89,117 +64,17 @@ fn too_new() -> RuleError {
 
 fn raised_by_blocks() -> Vec<(RuleError, &'static str)> {
     let (known_invalid, invalid_parent) = on_an_invalid_parent();
-    let far = maker::outpoint(crate::primitives::id::Txid([9; 32]), 0);
-    vec![
-        (edited_header(|b| b.header.bits = CompactTarget(0x207f_fffe)), "bad-diffbits"),
-        (
-            edited(|b| {
-                let target = b.header.bits.to_target().unwrap();
-                while meets(&b.hash(), target) {
-                    b.header.nonce += 1;
-                }
-            }),
-            "high-hash",
-        ),
-        (edited_header(|b| b.header.time = REGTEST.genesis.time), "time-too-old"),
+    let mut raised = vec![
         (too_new(), "time-too-new"),
-        (edited_header(|b| b.header.version = 3), "bad-version(0x00000003)"),
-        (edited_header(|b| b.header.version = -1), "bad-version(0xffffffff)"),
-        (edited_header(|b| b.header.prev = BlockHash([1; 32])), "prev-blk-not-found"),
         (known_invalid, "duplicate-invalid"),
         (invalid_parent, "bad-prevblk"),
-        (edited_header(|b| b.header.merkle_root = MerkleRoot([1; 32])), "bad-txnmrklroot"),
-        (
-            edited(|b| {
-                let tx = maker::spend(&[far], &[1]);
-                b.txs.push(tx.clone());
-                maker::seal(b);
-                b.txs.push(tx);
-            }),
-            "bad-txns-duplicate",
-        ),
-        (
-            edited(|b| {
-                b.txs.clear();
-                maker::seal(b);
-            }),
-            "bad-blk-length",
-        ),
-        (
-            edited(|b| {
-                b.txs.remove(0);
-                maker::seal(b);
-            }),
-            "bad-cb-missing",
-        ),
-        (
-            edited(|b| {
-                b.txs.push(maker::coinbase(Height(111), 9, Amount(1)));
-                maker::seal(b);
-            }),
-            "bad-cb-multiple",
-        ),
-        (edited_tx(|tx| tx.outputs.clear()), "bad-txns-vout-empty"),
-        (
-            edited_tx(|tx| tx.outputs[0].script_pubkey = Script(vec![0xac; 20_001])),
-            "bad-blk-sigops",
-        ),
-        (
-            edited_tx(|tx| {
-                tx.inputs[0].sequence = 0;
-                tx.lock_time = 111;
-            }),
-            "bad-txns-nonfinal",
-        ),
-        (edited_coinbase(|tx| tx.inputs[0].script_sig = Script(vec![1, 112])), "bad-cb-height"),
-        (
-            edited(|b| {
-                maker::commit(b);
-                b.txs[0].inputs[0].witness = vec![vec![0; 31]];
-            }),
-            "bad-witness-nonce-size",
-        ),
-        (
-            edited(|b| {
-                maker::commit(b);
-                b.txs[0].inputs[0].witness = vec![vec![1; 32]];
-            }),
-            "bad-witness-merkle-match",
-        ),
-        (edited(|b| b.txs[1].inputs[0].witness = vec![vec![1]]), "unexpected-witness"),
-        (
-            edited(|b| {
-                b.txs[1].inputs[0].witness = vec![vec![0; 4_000_000]];
-                maker::commit(b);
-            }),
-            "bad-blk-weight",
-        ),
-        (edited_tx(|tx| tx.inputs[0].prevout = far), "bad-txns-inputs-missingorspent"),
-        (
-            edited(|b| {
-                let again = maker::spend(&[b.txs[1].inputs[0].prevout], &[7]);
-                b.txs.push(again);
-                maker::seal(b);
-            }),
-            "bad-txns-inputs-missingorspent",
-        ),
-        (
-            edited(|b| {
-                let coinbase = maker::outpoint(b.txs[0].txid(), 0);
-                b.txs[1] = maker::spend(&[coinbase], &[7]);
-                maker::seal(b);
-            }),
-            "bad-txns-premature-spend-of-coinbase",
-        ),
-        (edited_tx(|tx| tx.outputs[0].value = Amount(5_000_000_001)), "bad-txns-in-belowout"),
-        (edited_tx(|tx| tx.inputs[0].sequence = 111), "bad-txns-nonfinal"),
-        (edited_tx(|tx| tx.inputs[0].sequence = 1 << 22 | 200), "bad-txns-nonfinal"),
-        (edited_coinbase(|tx| tx.outputs[0].value = Amount(10_000_000_000)), "bad-cb-amount"),
         (
             refused_script(),
             "block-script-verify-flag-failed (Script evaluated without error but finished with a false/empty top stack element)",
         ),
-    ]
+    ];
+    raised.extend(FAULTS.iter().map(|fault| (spoilt(fault), fault.reason)));
+    raised
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What the wallet has: its scripts are asked for in one question, with as many unused ones behind
 //! the last used one as BIP44 wants.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::desk::address_text;
@@ -102,6 +104,11 @@ impl Desk {
                 scan.coins.push(Coin { account, branch, index, ..coin });
             }
         }
+        // The next session of a large wallet shall not derive all again; where the file can't be
+        // written now, it will.
+        if open.file.is_some() && open.known.outgrew(&open.book) {
+            let _ = self.save(around);
+        }
         Ok(scan)
     }
 
@@ -169,6 +176,38 @@ impl Desk {
             }));
         }
         Ok(Value::Array(list))
+    }
+
+    /// Every address that was given out or paid to, with what it holds.
+    pub fn addresses(&mut self, around: &mut dyn Around) -> Result<Vec<Value>, CallError> {
+        let scan = self.scan(around)?;
+        let mut held: BTreeMap<(usize, usize, u32), (i64, u64)> = BTreeMap::new();
+        for coin in &scan.coins {
+            let sum = held.entry((coin.account, coin.branch, coin.index)).or_default();
+            *sum = (sum.0 + coin.output.value.0, sum.1 + 1);
+        }
+        let open = self.wallet()?;
+        let mut list = Vec::new();
+        for (at, account) in open.book.accounts.iter().enumerate() {
+            let count = if account.descriptor.has_change() { 2 } else { 1 };
+            for branch in 0..count {
+                let until = account.next[branch] as usize;
+                let scripts = open.known.extend(&open.book, at, branch, until).map_err(refused)?;
+                for (index, script) in scripts.iter().take(until).enumerate() {
+                    let place = (at, branch, index as u32);
+                    let (sum, coins) = held.get(&place).copied().unwrap_or_default();
+                    list.push(json!({
+                        "account": account.name,
+                        "branch": if branch == 0 { "receive" } else { "change" },
+                        "index": index,
+                        "address": address_text(&open.book, script),
+                        "balance": Amount(sum).to_string(),
+                        "coins": coins,
+                    }));
+                }
+            }
+        }
+        Ok(list)
     }
 
     /// Every transaction, newest first.

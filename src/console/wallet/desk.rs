@@ -80,6 +80,10 @@ impl Desk {
         Desk { secrets: Secrets::new(secrets), ..Desk::default() }
     }
 
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
     pub fn wallet(&mut self) -> Result<&mut Open, CallError> {
         let why = "no wallet is open: `new`, `load-encrypted FILE` or `restore-phrase` opens one";
         self.open.as_mut().ok_or_else(|| CallError::not_found(why))
@@ -93,7 +97,8 @@ impl Desk {
             let why = "the open wallet was never saved: `save-encrypted FILE` it first";
             return Err(refused(why));
         }
-        self.open = Some(Open { book, file: None, known: Known::default(), account: 0 });
+        let known = Known::kept(&book);
+        self.open = Some(Open { book, file: None, known, account: 0 });
         self.set_unsaved(true, around);
         Ok(())
     }
@@ -188,6 +193,7 @@ impl Desk {
             let why = "the wallet has no file yet: `save-encrypted FILE` gives it one";
             return Err(refused(why));
         };
+        open.book.derivations = open.known.to_keep();
         let sealed = key.seal(&open.book.to_body(), &mut SystemEntropy).map_err(refused)?;
         file::write(hold.path(), &sealed, true).map_err(file_failed)?;
         self.set_unsaved(false, around);
@@ -208,6 +214,7 @@ impl Desk {
         let passphrase = self.secrets.ask_new(around.is_terminal())?;
         let key = new_key(&passphrase)?;
         let open = self.wallet()?;
+        open.book.derivations = open.known.to_keep();
         let sealed = key.seal(&open.book.to_body(), &mut SystemEntropy).map_err(refused)?;
         file::write(path, &sealed, over).map_err(file_failed)?;
         open.file = Some((key, hold));

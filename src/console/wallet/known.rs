@@ -5,8 +5,14 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use crate::primitives::script::Script;
-use crate::wallet::book::Book;
+use crate::wallet::book::{Book, Derivations};
 use crate::wallet::keys::KeyError;
+
+/// A branch with as many scripts is kept in the wallet's file.
+const WORTH_KEEPING: usize = 256;
+
+/// Most scripts that are kept, under 2 MB of a file.
+const MOST_KEPT: usize = 32_768;
 
 /// Account, branch and index of a script.
 pub type Place = (usize, usize, u32);
@@ -19,6 +25,49 @@ pub struct Known {
 }
 
 impl Known {
+    /// What a wallet's file has kept. Each list is held against its first and its last script; one
+    /// that is not the account's is left out.
+    pub fn kept(book: &Book) -> Known {
+        let mut known = Known::default();
+        for Derivations { account, branch, scripts } in &book.derivations {
+            let Some(of) = book.accounts.get(*account) else { continue };
+            let Some(last) = scripts.len().checked_sub(1) else { continue };
+            let Ok(prepared) = of.descriptor.prepare(*branch) else { continue };
+            let is = |index: usize| {
+                let derived = u32::try_from(index).ok().and_then(|i| prepared.at(i).ok());
+                derived.is_some_and(|derived| derived.script_pubkey == scripts[index])
+            };
+            if of.descriptor.is_ranged() && is(0) && is(last) {
+                for (index, script) in scripts.iter().enumerate() {
+                    known.places.insert(script.clone(), (*account, *branch, index as u32));
+                }
+                known.lists.insert((*account, *branch), scripts.clone());
+            }
+        }
+        known
+    }
+
+    /// What is worth keeping.
+    pub fn to_keep(&self) -> Vec<Derivations> {
+        let long = self.lists.iter().filter(|(_, list)| list.len() >= WORTH_KEEPING);
+        let mut all: Vec<_> = long.collect();
+        all.sort_unstable_by_key(|(place, _)| **place);
+        let mut room = MOST_KEPT;
+        let keep = |((account, branch), scripts): (&(usize, usize), &Vec<Script>)| {
+            let scripts = scripts[..scripts.len().min(room)].to_vec();
+            room -= scripts.len();
+            Derivations { account: *account, branch: *branch, scripts }
+        };
+        all.into_iter().map(keep).filter(|of| !of.scripts.is_empty()).collect()
+    }
+
+    /// So many scripts more than the wallet's file has that writing it pays.
+    pub fn outgrew(&self, book: &Book) -> bool {
+        let known: usize = self.lists.values().map(Vec::len).filter(|n| *n >= WORTH_KEEPING).sum();
+        let kept: usize = book.derivations.iter().map(|of| of.scripts.len()).sum();
+        known.min(MOST_KEPT) >= kept + kept / 8 + WORTH_KEEPING
+    }
+
     /// Derives the first `count` scripts of a branch; one that is not ranged has one.
     pub fn extend(
         &mut self,

@@ -8,7 +8,7 @@ mod hsm;
 #[path = "no_hsm.rs"]
 mod hsm;
 mod known;
-mod pay;
+pub mod pay;
 mod qr;
 mod secret;
 mod treasury;

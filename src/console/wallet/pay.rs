@@ -52,6 +52,10 @@ impl Desk {
         let value: Value = serde_json::from_slice(json).map_err(wrong)?;
         let why = "recipients are {\"ADDRESS\":\"AMOUNT\",…}, amounts as 1.5 or 150000sat";
         let map = value.as_object().ok_or_else(|| wrong(why))?;
+        // A name that comes twice would be paid once: the texts are counted, four quotes a payee.
+        if json.iter().filter(|byte| **byte == b'"').count() != 4 * map.len() {
+            return Err(wrong(format!("{why}, each address once")));
+        }
         map.iter()
             .map(|(address, amount)| {
                 let script_pubkey = self.script_of(address, around)?;
@@ -197,8 +201,8 @@ impl Desk {
                 question += &format!("{kind} {} {}\n", text("to"), text("amount"));
             }
             let inputs = plan.coins.len();
-            question +=
-                &format!("fee {} for {} vB, {inputs} inputs; send it?", plan.fee, plan.vsize);
+            let inputs = if inputs == 1 { "1 input".into() } else { format!("{inputs} inputs") };
+            question += &format!("fee {} for {} vB, {inputs}; send it?", plan.fee, plan.vsize);
             if !around.confirm(&question) {
                 return Err(refused("nothing was sent"));
             }

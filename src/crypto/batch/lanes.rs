@@ -3,6 +3,8 @@
 //! Two forms: `Twin`, plain Rust over `field`, and the one in the leaf `simd`. They give the same
 //! elements; which of them runs is `simd`'s choice and shows in nothing but the time.
 
+use std::sync::OnceLock;
+
 use super::field::Fe;
 
 /// Elements in one operation.
@@ -23,10 +25,22 @@ pub trait Element: Copy {
     fn sub2(&self, a: &Self, b: &Self) -> Self;
 }
 
+/// A point's coordinates at rest, and x of λ times it.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<S> {
+    pub x: S,
+    pub beta_x: S,
+    pub y: S,
+    pub z: S,
+}
+
 /// Four elements side by side.
 pub trait Lanes: Element {
     /// One element at rest.
-    type Slot: Copy + Send + Sync;
+    type Slot: Copy + Send + Sync + 'static;
+
+    /// Where these lanes keep what is made once for the process: the generator's multiples.
+    fn generator() -> &'static OnceLock<Vec<Entry<Self::Slot>>>;
 
     fn pack(value: &Fe) -> Self::Slot;
     fn unpack(slot: &Self::Slot) -> Fe;
@@ -130,6 +144,11 @@ impl Element for Twin {
 
 impl Lanes for Twin {
     type Slot = Fe;
+
+    fn generator() -> &'static OnceLock<Vec<Entry<Fe>>> {
+        static MULTIPLES: OnceLock<Vec<Entry<Fe>>> = OnceLock::new();
+        &MULTIPLES
+    }
 
     fn pack(value: &Fe) -> Fe {
         *value

@@ -27,6 +27,10 @@ const EQUATION_MOST: usize = 4096;
 const BISECT_TO: usize = 16;
 /// Parts of a failed equation that may be tried again, in multiples of its size.
 const BISECT_BUDGET: usize = 2;
+/// Checks without a hint from which on some are tried, to see whether all are of signers that make
+/// their nonce points even, as our wallet does; and how many are tried.
+const GUESS_FROM: usize = 64;
+const GUESS_BY: usize = 16;
 /// Checks for which another thread is worth asking.
 const CHECKS_PER_THREAD: usize = 16;
 
@@ -120,13 +124,15 @@ impl Job for Verify<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) -> Vec<Found> {
         let relations = relations(self.checks);
+        let mut found = vec![None; relations.len()];
+        let guess = guess::<L>(&relations, self.hints, &mut found);
         let told: Vec<(usize, Told<'_>)> = relations
             .iter()
             .zip(self.hints)
             .enumerate()
-            .filter_map(|(at, (relation, hint))| Some((at, Told::new(relation, *hint)?)))
+            .filter(|(at, _)| found[*at].is_none())
+            .filter_map(|(at, (relation, hint))| Some((at, Told::new(relation, hint.or(guess))?)))
             .collect();
-        let mut found = vec![None; relations.len()];
         if told.len() >= EQUATION_FROM {
             // Parts still to be tried, the first on top.
             let mut parts = Vec::from([(0, told.len())]);
@@ -161,6 +167,35 @@ impl Job for Verify<'_> {
         }
         found.into_iter().flatten().collect()
     }
+}
+
+/// What to take for a hint where there is none: even, if that is what a sample is. Somebody else's
+/// signatures are odd as often as not, so that a sample of theirs is even once in 2^16 times, and
+/// then the equation fails.
+#[inline(always)]
+fn guess<L: Lanes>(
+    relations: &[Relation],
+    hints: &[Option<bool>],
+    found: &mut [Option<Found>],
+) -> Option<bool> {
+    let told = relations.iter().zip(hints).map(|(one, hint)| Told::new(one, *hint).is_some());
+    let untold: Vec<usize> = told.enumerate().filter(|(_, told)| !told).map(|(at, _)| at).collect();
+    if untold.len() < GUESS_FROM {
+        return None;
+    }
+    // Four at a time; as a rule the first four say it.
+    let sample: Vec<usize> = untold.iter().step_by(untold.len() / GUESS_BY).copied().collect();
+    for four in sample[..GUESS_BY].chunks(4) {
+        let alone: Vec<Relation> = four.iter().map(|at| relations[*at]).collect();
+        let verified = lockstep::verify::<L>(&alone);
+        for (at, one) in four.iter().zip(&verified) {
+            found[*at] = Some(*one);
+        }
+        if verified.iter().any(|one| !one.valid || one.odd) {
+            return None;
+        }
+    }
+    Some(false)
 }
 
 /// What the checks say about points; the inverses of all S are found together.

@@ -3,11 +3,9 @@
 //!
 //! It finds the nonce point whole, so it knows the parity that a batch needs to be told.
 
-use std::sync::OnceLock;
-
 use super::equation::{Relation, Target};
 use super::field::Fe;
-use super::lanes::{Lanes, WIDTH};
+use super::lanes::{Entry, Lanes, WIDTH};
 use super::point::{Affine, Projective, invert, lift_all};
 use super::scalar::{self, digit_count, digits};
 
@@ -15,7 +13,7 @@ use super::scalar::{self, digit_count, digits};
 const KEY_WINDOW: u32 = 5;
 const KEY_MULTIPLES: usize = 1 << (KEY_WINDOW - 1);
 /// The same for the generator, whose multiples are made once.
-const G_WINDOW: u32 = 8;
+const G_WINDOW: u32 = 10;
 const G_MULTIPLES: usize = 1 << (G_WINDOW - 1);
 
 /// What a verification found.
@@ -26,28 +24,15 @@ pub struct Found {
     pub odd: bool,
 }
 
-/// The multiples 1 to 128 of the generator.
-fn generator_multiples() -> &'static [Affine<Fe>] {
-    static TABLE: OnceLock<Vec<Affine<Fe>>> = OnceLock::new();
-    TABLE.get_or_init(|| {
-        let mut at = Projective::<Fe>::identity();
-        let multiples = (0..G_MULTIPLES).map(|_| {
-            at = at.add_affine(&Affine::G);
-            at
-        });
-        multiples.filter_map(Projective::to_affine).collect()
-    })
-}
-
 /// Verifies each relation by itself.
 #[inline(always)]
 pub fn verify<L: Lanes>(relations: &[Relation]) -> Vec<Found> {
-    let generator = Multiples::<L>::of_generator();
+    let generator = generator_multiples::<L>();
     let keys: Vec<(Fe, bool)> = relations.iter().map(|r| (r.key.x, r.key.odd)).collect();
     let keys = lift_all::<L>(&keys);
     let mut nonces = Vec::with_capacity(relations.len());
     for (relations, keys) in relations.chunks(WIDTH).zip(keys.chunks(WIDTH)) {
-        nonces.extend(nonce_points(relations, keys, &generator));
+        nonces.extend(nonce_points::<L>(relations, keys, generator));
     }
     let nonces = to_affine_all(&nonces);
     let found = relations.iter().zip(keys).zip(nonces).map(|((relation, key), nonce)| {
@@ -67,94 +52,79 @@ pub fn verify<L: Lanes>(relations: &[Relation]) -> Vec<Found> {
 }
 
 /// Multiples of up to four points, one in each lane, for each digit, negative ones first.
-struct Multiples<L: Lanes> {
-    entries: Vec<[Entry<L>; WIDTH]>,
-    most: i32,
+#[inline(always)]
+fn key_multiples<L: Lanes>(keys: &Affine<L>) -> Vec<[Entry<L::Slot>; WIDTH]> {
+    entries(&multiples(keys, KEY_MULTIPLES))
 }
 
-/// Coordinates of a multiple, and x of λ times it.
-#[derive(Clone, Copy)]
-struct Entry<L: Lanes> {
-    x: L::Slot,
-    beta_x: L::Slot,
-    y: L::Slot,
-    z: L::Slot,
+/// The same of the generator, made once for the process.
+#[inline(always)]
+fn generator_multiples<L: Lanes>() -> &'static [Entry<L::Slot>] {
+    L::generator().get_or_init(|| {
+        let generator = Affine { x: L::splat(&Affine::G.x), y: L::splat(&Affine::G.y) };
+        entries(&multiples(&generator, G_MULTIPLES)).iter().map(|lanes| lanes[0]).collect()
+    })
 }
 
-impl<L: Lanes> Multiples<L> {
-    #[inline(always)]
-    fn new(multiples: &[Projective<L>]) -> Multiples<L> {
-        let zero = L::splat(&Fe::ZERO);
-        let beta = L::splat(&Fe::BETA);
-        let mut entries = Vec::with_capacity(2 * multiples.len() + 1);
-        let mut put = |x: &L, y: &L, z: &L| {
-            let (beta_x, x, y, z) = (x.mul(&beta).store(), x.store(), y.store(), z.store());
-            entries.push(std::array::from_fn(|lane| Entry {
-                x: x[lane],
-                beta_x: beta_x[lane],
-                y: y[lane],
-                z: z[lane],
-            }));
+/// 1 to `most` times some points.
+#[inline(always)]
+fn multiples<L: Lanes>(points: &Affine<L>, most: usize) -> Vec<Projective<L>> {
+    let mut multiples = Vec::with_capacity(most);
+    multiples.push(points.to_projective());
+    for at in 1..most {
+        let next = match at & 1 {
+            1 => multiples[at / 2].double(),
+            _ => multiples[at - 1].add_affine(points),
         };
-        for multiple in multiples.iter().rev() {
-            put(&multiple.x, &zero.sub(&multiple.y), &multiple.z);
-        }
-        let identity = Projective::<L>::identity();
-        put(&identity.x, &identity.y, &identity.z);
-        for multiple in multiples {
-            put(&multiple.x, &multiple.y, &multiple.z);
-        }
-        Multiples { entries, most: multiples.len() as i32 }
+        multiples.push(next);
     }
+    multiples
+}
 
-    #[inline(always)]
-    fn of_generator() -> Multiples<L> {
-        let multiples: Vec<Projective<L>> = generator_multiples()
-            .iter()
-            .map(|p| Affine { x: L::splat(&p.x), y: L::splat(&p.y) }.to_projective())
-            .collect();
-        Multiples::new(&multiples)
+/// For each digit from -most to most what it stands for, in each lane.
+#[inline(always)]
+fn entries<L: Lanes>(multiples: &[Projective<L>]) -> Vec<[Entry<L::Slot>; WIDTH]> {
+    let zero = L::splat(&Fe::ZERO);
+    let beta = L::splat(&Fe::BETA);
+    let mut entries = Vec::with_capacity(2 * multiples.len() + 1);
+    let mut put = |x: &L, y: &L, z: &L| {
+        let (beta_x, x, y, z) = (x.mul(&beta).store(), x.store(), y.store(), z.store());
+        entries.push(std::array::from_fn(|lane| Entry {
+            x: x[lane],
+            beta_x: beta_x[lane],
+            y: y[lane],
+            z: z[lane],
+        }));
+    };
+    for multiple in multiples.iter().rev() {
+        put(&multiple.x, &zero.sub(&multiple.y), &multiple.z);
     }
+    let identity = Projective::<L>::identity();
+    put(&identity.x, &identity.y, &identity.z);
+    for multiple in multiples {
+        put(&multiple.x, &multiple.y, &multiple.z);
+    }
+    entries
+}
 
-    #[inline(always)]
-    fn of_keys(keys: &Affine<L>) -> Multiples<L> {
-        let mut multiples = Vec::with_capacity(KEY_MULTIPLES);
-        multiples.push(keys.to_projective());
-        for at in 1..KEY_MULTIPLES {
-            let next = match at & 1 {
-                1 => multiples[at / 2].double(),
-                _ => multiples[at - 1].add_affine(keys),
-            };
-            multiples.push(next);
-        }
-        Multiples::new(&multiples)
-    }
-
-    /// Adds to `sum` the multiples that four digits name, and λ times those of four others.
-    #[inline(always)]
-    fn add_to(
-        &self,
-        sum: &Projective<L>,
-        plain: [i32; WIDTH],
-        lambda: [i32; WIDTH],
-    ) -> Projective<L> {
-        let entry = |digits: &[i32; WIDTH], lane: usize| {
-            &self.entries[(digits[lane] + self.most) as usize][lane]
-        };
-        let [a, b, c, d] = [0, 1, 2, 3].map(|lane| entry(&plain, lane));
-        let first = Projective {
-            x: L::load([&a.x, &b.x, &c.x, &d.x]),
-            y: L::load([&a.y, &b.y, &c.y, &d.y]),
-            z: L::load([&a.z, &b.z, &c.z, &d.z]),
-        };
-        let [a, b, c, d] = [0, 1, 2, 3].map(|lane| entry(&lambda, lane));
-        let second = Projective {
-            x: L::load([&a.beta_x, &b.beta_x, &c.beta_x, &d.beta_x]),
-            y: L::load([&a.y, &b.y, &c.y, &d.y]),
-            z: L::load([&a.z, &b.z, &c.z, &d.z]),
-        };
-        sum.add(&first).add(&second)
-    }
+/// Adds to `sum` one point in each lane, and λ times one more.
+#[inline(always)]
+fn add_entries<L: Lanes>(
+    sum: &Projective<L>,
+    plain: [&Entry<L::Slot>; WIDTH],
+    lambda: [&Entry<L::Slot>; WIDTH],
+) -> Projective<L> {
+    let first = Projective {
+        x: L::load(plain.map(|entry| &entry.x)),
+        y: L::load(plain.map(|entry| &entry.y)),
+        z: L::load(plain.map(|entry| &entry.z)),
+    };
+    let second = Projective {
+        x: L::load(lambda.map(|entry| &entry.beta_x)),
+        y: L::load(lambda.map(|entry| &entry.y)),
+        z: L::load(lambda.map(|entry| &entry.z)),
+    };
+    sum.add(&first).add(&second)
 }
 
 const KEY_DIGITS: usize = digit_count(KEY_WINDOW);
@@ -165,7 +135,7 @@ const G_DIGITS: usize = digit_count(G_WINDOW);
 fn nonce_points<L: Lanes>(
     relations: &[Relation],
     keys: &[Option<Affine<Fe>>],
-    generator: &Multiples<L>,
+    generator: &[Entry<L::Slot>],
 ) -> impl Iterator<Item = Projective<Fe>> {
     let count = relations.len();
     let mut key_digits = [[[0i32; WIDTH]; 2]; KEY_DIGITS];
@@ -184,7 +154,7 @@ fn nonce_points<L: Lanes>(
         Affine { x: L::pack(&key.x), y: L::pack(&key.y) }
     });
     let keys = Affine::<L>::load([&slots[0], &slots[1], &slots[2], &slots[3]]);
-    let multiples = Multiples::of_keys(&keys);
+    let multiples = key_multiples(&keys);
     let mut sum = Projective::<L>::identity();
     let top = ((KEY_DIGITS - 1) as u32 * KEY_WINDOW).max((G_DIGITS - 1) as u32 * G_WINDOW);
     for bit in (0..=top).rev() {
@@ -192,12 +162,20 @@ fn nonce_points<L: Lanes>(
         if bit % KEY_WINDOW == 0
             && let Some([plain, lambda]) = key_digits.get((bit / KEY_WINDOW) as usize)
         {
-            sum = multiples.add_to(&sum, *plain, *lambda);
+            let of_keys = |digits: &[i32; WIDTH]| -> [&Entry<L::Slot>; WIDTH] {
+                std::array::from_fn(|lane| {
+                    &multiples[(digits[lane] + KEY_MULTIPLES as i32) as usize][lane]
+                })
+            };
+            sum = add_entries(&sum, of_keys(plain), of_keys(lambda));
         }
         if bit % G_WINDOW == 0
             && let Some([plain, lambda]) = g_digits.get((bit / G_WINDOW) as usize)
         {
-            sum = generator.add_to(&sum, *plain, *lambda);
+            let of_g = |digits: &[i32; WIDTH]| {
+                digits.map(|digit| &generator[(digit + G_MULTIPLES as i32) as usize])
+            };
+            sum = add_entries(&sum, of_g(plain), of_g(lambda));
         }
     }
     let (x, y, z) = (sum.x.store(), sum.y.store(), sum.z.store());

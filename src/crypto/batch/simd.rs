@@ -29,9 +29,10 @@ pub fn dispatch<J: Job>(job: J) -> J::Output {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
+    use std::sync::OnceLock;
 
     use crate::crypto::batch::field::Fe;
-    use crate::crypto::batch::lanes::{Element, Job, Lanes, WIDTH};
+    use crate::crypto::batch::lanes::{Element, Entry, Job, Lanes, WIDTH};
 
     const LIMBS: usize = 5;
     const MASK: u64 = (1 << 52) - 1;
@@ -335,6 +336,11 @@ mod x86 {
 
     impl Lanes for Avx {
         type Slot = [f64; LIMBS];
+
+        fn generator() -> &'static OnceLock<Vec<Entry<[f64; LIMBS]>>> {
+            static MULTIPLES: OnceLock<Vec<Entry<[f64; LIMBS]>>> = OnceLock::new();
+            &MULTIPLES
+        }
 
         fn pack(value: &Fe) -> [f64; LIMBS] {
             let [a, b, c, d] = value.0;

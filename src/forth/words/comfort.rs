@@ -1,6 +1,6 @@
 //! Words beyond the standard that people of the console expect: tracing, timing, small helpers.
 
-use crate::forth::dict::{Entry, WordSet, constant, dual, immediate, prim};
+use crate::forth::dict::{Code, EXACT, Entry, WordSet, constant, dual, immediate, prim};
 use crate::forth::error::Res;
 use crate::forth::limits::SPACE_BASE;
 use crate::forth::machine::Machine;
@@ -22,6 +22,14 @@ static WORDS: &[Entry] = &[
     ),
     prim("utime", "( -- ud )", "A clock in microseconds.", utime),
     prim(".stack", "( -- )", "Prints the stack, one item a line: decimal, hex and meaning.", stack),
+    // The one name here whose case tells: the standard leaves the look of .S to the system.
+    Entry {
+        name: ".S",
+        effect: "( -- )",
+        help: "Prints the stack as .stack does; `.s` in small letters prints one line.",
+        flags: EXACT,
+        code: Code::Prim(stack),
+    },
     prim("f.s", "( -- )", "Prints the floating-point stack.", float_stack),
     immediate(
         "#!",
@@ -182,6 +190,8 @@ mod tests {
     fn small_helpers() {
         let shown = run("65 ' dup .stack 2drop s\" abcd\" drop .stack");
         assert!(shown.contains("' dup") && shown.contains("'A'"), "{shown}");
+        assert_eq!(run("65 .S"), run("65 .stack"));
+        assert_eq!(run("65 .s drop : .S 7 . ; .s .S"), "<1> 65 7 7 ");
         assert_eq!(run("1e 2.5e f.s"), "<f 2> 1.0 2.5 ");
         assert_eq!(
             run("1e 2e f> . 1e f0> . pi f. 1. 2. d> . s\" a\" 2dup str= ."),

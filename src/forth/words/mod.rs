@@ -23,6 +23,7 @@ pub mod memory;
 pub mod number;
 pub mod search;
 pub mod see_code;
+pub mod step;
 pub mod string;
 pub mod string_ext;
 pub mod tools;
@@ -57,6 +58,7 @@ pub static SETS: &[WordSet] = &[
     tools_ext::SET,
     comfort::SET,
     see_code::SET,
+    step::SET,
     search::SET,
     string::SET,
     string_ext::SET,
@@ -78,6 +80,8 @@ pub struct Extra {
     pub blocks: block::Blocks,
     /// Texts of REPLACES.
     pub substitutions: string_ext::Substitutions,
+    /// What STEP walks through.
+    pub walk: Option<step::Walk>,
 }
 
 impl Default for Extra {
@@ -89,6 +93,7 @@ impl Default for Extra {
             files: file::Files::default(),
             blocks: block::Blocks::default(),
             substitutions: string_ext::Substitutions::default(),
+            walk: None,
         }
     }
 }

@@ -80,6 +80,10 @@ impl Net {
                 self.readonly = true;
                 Ok(NetDone::Done)
             }
+            NetAct::ServeFilters => {
+                self.serve_filters();
+                Ok(NetDone::Done)
+            }
             NetAct::Ping => {
                 self.peers.values_mut().for_each(|peer| peer.ping.soon());
                 Ok(NetDone::Done)

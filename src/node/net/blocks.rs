@@ -43,7 +43,7 @@ impl Net {
     /// a window, if that has as much work as ours.
     fn fetch_from(&mut self, id: PeerId, work: &mut Work<'_>) -> Result<(), StoreError> {
         let room = self.download.room(id);
-        let tip = work.chain.tip();
+        let (tip, takes_hints) = (work.chain.tip(), work.chain.takes_hints());
         let tree = work.chain.tree()?;
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
         let serves = services::NETWORK | services::NETWORK_LIMITED;
@@ -101,7 +101,13 @@ impl Net {
             (false, true) => InvKind::WITNESS_BLOCK,
             (false, false) => InvKind::BLOCK,
         };
-        let invs = wanted.iter().map(|(hash, _)| Inv::new(kind, hash.0)).collect();
+        // Hints come just before their block. Among blocks at the tip the pool knows most.
+        let with_hints = !compact && peer.hints && takes_hints;
+        let invs = wanted.iter().flat_map(|(hash, _)| {
+            let hints = with_hints.then_some(Inv::new(InvKind::HINTS, hash.0));
+            hints.into_iter().chain([Inv::new(kind, hash.0)])
+        });
+        let invs = invs.collect();
         for (hash, _) in wanted {
             self.download.ask(id, hash, self.now_ms);
         }
@@ -134,6 +140,9 @@ impl Net {
             return Ok(());
         };
         let asked = self.download.received(id, &hash, bytes.len(), self.now_ms);
+        if asked {
+            self.flow.came(self.now_ms);
+        }
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.known_blocks.insert(hash.0);
         }
@@ -144,6 +153,36 @@ impl Net {
         match self.arrived.len() >= BATCH {
             true => self.take_arrived(work),
             false => Ok(()),
+        }
+    }
+
+    /// A `hints` message: for a block that this peer was asked for.
+    pub(super) fn hints(
+        &mut self,
+        id: PeerId,
+        block: BlockHash,
+        packed: Vec<u8>,
+        work: &mut Work<'_>,
+    ) -> Result<(), StoreError> {
+        let asked = self.download.asked(&block) == Some(id);
+        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+        if asked && peer.hints {
+            return work.chain.offer_hints(block, id, packed);
+        }
+        // Late ones are nobody's fault; many are.
+        if !asked && !peer.unasked.take(1.0, self.now_ms) {
+            self.misbehaved(id, 1, "it talks too much", work);
+        }
+        Ok(())
+    }
+
+    /// Peers whose hints were wrong are not asked for hints again; their blocks are as good as any.
+    fn heed_misled(&mut self, work: &mut Work<'_>) {
+        for id in work.chain.take_misled() {
+            let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.hints) else { continue };
+            peer.hints = false;
+            let about = format!("peer {} gives wrong hints: no more are asked", peer.address.ip());
+            self.log_once(&about, work);
         }
     }
 
@@ -218,6 +257,7 @@ impl Net {
             }
             self.has(id, &hash, work)?;
         }
+        self.heed_misled(work);
         let tip = work.chain.tip();
         if tip.id != before.id {
             self.rejected.clear();

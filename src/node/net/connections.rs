@@ -60,7 +60,11 @@ impl Net {
             NetEvent::Listening(result) => self.listening_now(result, work),
             NetEvent::Tick => self.tick(work)?,
         }
-        Ok(())
+        // Who waited for it looks at once.
+        match std::mem::take(&mut self.view_due) {
+            true => self.publish(work),
+            false => Ok(()),
+        }
     }
 
     fn opened(&mut self, seed: u64, saved: &str) {
@@ -128,6 +132,7 @@ impl Net {
 
     fn listening_now(&mut self, result: Result<SocketAddr, String>, work: &mut Work<'_>) {
         self.listening = result.as_ref().ok().copied();
+        self.view_due = true;
         let answer = match result {
             Ok(address) => Ok(Done::Net(NetDone::Listening { address })),
             Err(reason) => Err(NodeError::Network { reason }),
@@ -290,6 +295,7 @@ impl Net {
         if !inbound {
             self.book.good(&address, services, now);
         }
+        self.view_due = true;
         self.answer_connect(id, Ok(()), work);
         if let Some(added) = self.added.iter_mut().find(|a| is_target(&address, &a.host, a.port)) {
             added.fails = 0;

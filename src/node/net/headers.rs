@@ -139,13 +139,19 @@ impl Net {
         work: &mut Work<'_>,
     ) -> Result<(), StoreError> {
         let full = headers.len() >= MAX_HEADERS;
+        let tree = work.chain.tree()?;
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
-        let asked = peer.headers.asked.is_some();
-        if asked && !full {
-            peer.headers.done = true;
+        // What neither connects nor continues the branch that is looked at is news, and no answer:
+        // the question stays open.
+        let answers = headers.first().is_none_or(|first| match &peer.headers.presync {
+            Some(presync) => presync.next() == first.prev,
+            None => tree.id_of(&first.prev).is_some(),
+        });
+        let mut presync = None;
+        if answers {
+            peer.headers.done |= peer.headers.asked.take().is_some() && !full;
+            presync = peer.headers.presync.take();
         }
-        peer.headers.asked = None;
-        let presync = peer.headers.presync.take();
         let (Some(first), Some(last)) = (headers.first(), headers.last()) else { return Ok(()) };
         let sum = match check_list(&headers, self.params) {
             Ok(sum) => sum,
@@ -154,7 +160,7 @@ impl Net {
                 return Ok(());
             }
         };
-        if let Some(presync) = presync.filter(|presync| presync.next() == first.prev) {
+        if let Some(presync) = presync {
             return self.look(id, presync, &headers, full, work);
         }
         let last_hash = last.hash();
@@ -188,6 +194,9 @@ impl Net {
         peer.headers.unconnecting += 1;
         if count > ANNOUNCEMENT || peer.headers.unconnecting > MAX_UNCONNECTING {
             self.misbehaved(id, 20, "headers that connect to nothing", work);
+            return Ok(());
+        }
+        if peer.headers.asked.is_some() {
             return Ok(());
         }
         self.ask_headers(id, None, work)

@@ -101,6 +101,8 @@ pub enum NetAct {
     SetActive(bool),
     /// Follow, but take and tell nothing of our own.
     SetReadonly,
+    /// Serve block filters to those who connect from now on (BIP157).
+    ServeFilters,
     /// Ping every peer now.
     Ping,
 }

@@ -1,11 +1,12 @@
 //! Bytes of a peer to messages, and each message to who answers it.
 
+use super::peer::Peer;
 use super::state::Net;
 use super::work::Work;
 use crate::p2p::download::PeerId;
 use crate::p2p::frame::FrameError;
 use crate::p2p::handshake::Step;
-use crate::p2p::limits::{FEEFILTER_VERSION, MAX_WAITING_REQUESTS};
+use crate::p2p::limits::{FEEFILTER_VERSION, HINTS_VERSION, MAX_WAITING_REQUESTS};
 use crate::p2p::message::{InvKind, Message};
 use crate::primitives::amount::Amount;
 use crate::primitives::id::BlockHash;
@@ -92,6 +93,9 @@ impl Net {
                     let rate = work.pool.read().policy().min_relay.per_kvb;
                     self.send(id, &Message::FeeFilter(rate), work);
                 }
+                if self.peers.get(&id).is_some_and(Peer::is_our_kind) {
+                    self.send(id, &Message::SendHints(HINTS_VERSION), work);
+                }
                 self.ready(id, work)
             }
             Err(error) => {
@@ -112,7 +116,11 @@ impl Net {
         // What was asked for is bounded by the asking.
         let asked = matches!(
             message,
-            Message::Block(_) | Message::Headers(_) | Message::Tx(_) | Message::BlockTxn(_)
+            Message::Block(_)
+                | Message::Headers(_)
+                | Message::Tx(_)
+                | Message::BlockTxn(_)
+                | Message::Hints { .. }
         );
         if !asked && !peer.unasked.take(1.0, now) {
             self.misbehaved(id, 1, "it talks too much", work);
@@ -133,6 +141,8 @@ impl Net {
                     peer.compact_to = high_bandwidth;
                 }
             }
+            Message::SendHints(version) => peer.hints = version == HINTS_VERSION,
+            Message::Hints { block, packed } => self.hints(id, block, packed, work)?,
             Message::Addr(entries) | Message::AddrV2(entries) => self.addresses(id, entries, work),
             Message::GetAddr => self.give_addresses(id, work),
             Message::Inv(invs) => self.told(id, invs, work)?,
@@ -193,6 +203,7 @@ impl Net {
                 _ => {}
             }
         }
+        self.ask_transactions(work);
         match last_block {
             Some(hash) => self.told_block(id, hash, work),
             None => Ok(()),

@@ -17,4 +17,6 @@ pub mod view;
 pub mod work;
 
 #[cfg(test)]
+mod hint_tests;
+#[cfg(test)]
 mod tests;

@@ -51,6 +51,9 @@ pub struct HeaderState {
     pub next_ask: u64,
 }
 
+/// What user agents of this program start with.
+const OUR_AGENTS: &str = "/ForthCoin:";
+
 /// A peer.
 #[derive(Debug)]
 pub struct Peer {
@@ -84,6 +87,8 @@ pub struct Peer {
     pub compact_to: bool,
     pub compact_from: bool,
     pub partial: Option<(BlockHash, Partial)>,
+    /// It gives hints of our version, and has not misled us yet.
+    pub hints: bool,
 
     pub requests: VecDeque<Inv>,
     /// Bytes that have not left yet.
@@ -139,6 +144,7 @@ impl Peer {
             compact_to: false,
             compact_from: false,
             partial: None,
+            hints: false,
             requests: VecDeque::new(),
             queued: 0,
             bytes_sent: 0,
@@ -165,6 +171,12 @@ impl Peer {
     /// The handshake is done and the connection is to last.
     pub fn ready(&self) -> bool {
         self.handshake.done && !self.closing
+    }
+
+    /// It says that it is a node of this program, of whatever version.
+    pub fn is_our_kind(&self) -> bool {
+        let version = self.handshake.version.as_ref();
+        version.is_some_and(|version| version.user_agent.starts_with(OUR_AGENTS))
     }
 
     pub fn services(&self) -> u64 {

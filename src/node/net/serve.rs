@@ -106,6 +106,7 @@ impl Net {
             }
             let Some(inv) = peer.requests.pop_front() else { break };
             let found = match inv.kind {
+                InvKind::HINTS => self.give_hints(id, &inv, work)?,
                 kind if kind.is_tx() => self.give_tx(id, &inv, work),
                 kind if kind.is_block() => self.give_block(id, &inv, work)?,
                 _ => false,
@@ -140,6 +141,20 @@ impl Net {
         self.untold.remove(&txid);
         self.send(id, &Message::Tx(Box::new(tx)), work);
         true
+    }
+
+    /// Hints that are not there are passed over: the block comes next anyway.
+    fn give_hints(
+        &mut self,
+        id: PeerId,
+        inv: &Inv,
+        work: &mut Work<'_>,
+    ) -> Result<bool, StoreError> {
+        let block = BlockHash(inv.hash);
+        if let Some(packed) = work.chain.hints(&block)? {
+            self.send(id, &Message::Hints { block, packed }, work);
+        }
+        Ok(true)
     }
 
     fn give_block(

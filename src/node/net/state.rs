@@ -38,6 +38,10 @@ const SAVE_EVERY_MS: u64 = 15 * 60 * 1000;
 /// Blocks by which the headers may be ahead of the chain before blocks are taken in bulk.
 pub(super) const BULK_AHEAD: u32 = 24;
 
+/// A flow of blocks: so many in one or two stretches of that many milliseconds.
+const FLOW_MS: u64 = 5_000;
+const FLOW_BLOCKS: u32 = 32;
+
 /// A connection being made.
 #[derive(Debug, Clone)]
 pub(super) struct Connecting {
@@ -55,6 +59,35 @@ pub(super) struct Added {
     pub fails: u32,
 }
 
+/// How many of the blocks that were asked for came lately.
+#[derive(Debug, Default)]
+pub(super) struct Flow {
+    since_ms: u64,
+    count: u32,
+    /// Of the stretch before.
+    before: u32,
+}
+
+impl Flow {
+    fn roll(&mut self, now_ms: u64) {
+        let passed = now_ms.saturating_sub(self.since_ms);
+        if passed >= FLOW_MS {
+            self.before = if passed < 2 * FLOW_MS { self.count } else { 0 };
+            (self.since_ms, self.count) = (now_ms, 0);
+        }
+    }
+
+    pub(super) fn came(&mut self, now_ms: u64) {
+        self.roll(now_ms);
+        self.count = self.count.saturating_add(1);
+    }
+
+    fn is_strong(&self, now_ms: u64) -> bool {
+        let passed = now_ms.saturating_sub(self.since_ms);
+        passed < 2 * FLOW_MS && self.count.saturating_add(self.before) >= FLOW_BLOCKS
+    }
+}
+
 /// The rate at which blocks come.
 #[derive(Debug, Default)]
 pub(super) struct BlockRate {
@@ -63,9 +96,26 @@ pub(super) struct BlockRate {
     per_ks: u64,
 }
 
+/// How much the network side holds; `most_` is the greatest of one peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measure {
+    pub peers: usize,
+    pub inbound: usize,
+    pub connecting: usize,
+    pub most_requests: usize,
+    pub most_unread: usize,
+    pub most_queued: u64,
+    pub orphans: usize,
+    pub addresses: usize,
+    pub wanted: usize,
+    pub arrived: usize,
+}
+
 /// The network side.
 #[derive(Debug)]
 pub struct Net {
+    /// Old blocks are not here any more.
+    pruned: bool,
     pub(super) params: &'static NetworkParams,
     pub(super) now_ms: u64,
     pub(super) random: Random,
@@ -90,6 +140,7 @@ pub struct Net {
     pub(super) own_addresses: Vec<SocketAddr>,
 
     pub(super) download: Download,
+    pub(super) flow: Flow,
     /// Blocks that came and have not been looked at.
     pub(super) arrived: VecDeque<(PeerId, BlockHash, Vec<u8>)>,
     /// Taken in bulk and not on the disk yet: since when.
@@ -117,12 +168,15 @@ pub struct Net {
     rate: BlockRate,
     view: Arc<NetView>,
     view_ms: u64,
+    /// Something happened that somebody may be waiting to see.
+    pub(super) view_due: bool,
 }
 
 impl Net {
     /// A network side that does nothing yet.
     pub fn new(params: &'static NetworkParams) -> Net {
         Net {
+            pruned: false,
             params,
             now_ms: 0,
             random: Random::new(0),
@@ -143,6 +197,7 @@ impl Net {
             next_save_ms: 0,
             own_addresses: Vec::new(),
             download: Download::default(),
+            flow: Flow::default(),
             arrived: VecDeque::new(),
             unflushed: None,
             told_tip: None,
@@ -162,6 +217,7 @@ impl Net {
             rate: BlockRate::default(),
             view: Arc::new(NetView::default()),
             view_ms: 0,
+            view_due: false,
         }
     }
 
@@ -191,10 +247,17 @@ impl Net {
         self.now_ms / 1000
     }
 
+    /// Blocks were thrown away: peers that come from now on are told.
+    pub fn set_pruned(&mut self, pruned: bool) {
+        self.pruned = pruned;
+    }
+
     /// What we offer. A replica, too, serves blocks.
     pub(super) fn services(&self) -> u64 {
         let filters = if self.filters.serves() { services::COMPACT_FILTERS } else { 0 };
-        services::NETWORK | services::WITNESS | services::NETWORK_LIMITED | filters
+        // Who has thrown blocks away gives only the newest (BIP159).
+        let whole = if self.pruned { 0 } else { services::NETWORK | filters };
+        whole | services::WITNESS | services::NETWORK_LIMITED
     }
 
     pub(super) fn send(&mut self, id: PeerId, message: &Message, work: &mut Work<'_>) {
@@ -254,10 +317,12 @@ impl Net {
         self.close(id, why, work);
     }
 
-    /// Blocks are taken in bulk: far more headers are known than blocks.
+    /// Blocks are taken in bulk: far more headers are known than blocks, and the blocks do come.
+    /// Headers alone would let whoever withholds their blocks keep transactions from us.
     pub(super) fn is_bulk(&self, work: &mut Work<'_>) -> Result<bool, StoreError> {
         let headers = best_header_height(work)?;
-        Ok(headers > work.chain.tip().height.0 + BULK_AHEAD)
+        let behind = headers > work.chain.tip().height.0 + BULK_AHEAD;
+        Ok(behind && self.flow.is_strong(self.now_ms))
     }
 
     /// Time has passed: everything that is due happens.
@@ -299,13 +364,14 @@ impl Net {
         }
         let per_ks = rate.per_ks;
         let asked = self.peers.values().any(|peer| peer.ready() && peer.headers.done);
+        let here = self.peers.values().filter(|peer| !peer.closing);
         let view = NetView {
             started: self.started,
             active: self.active,
             readonly: self.readonly,
             listening: self.listening,
             services: self.services(),
-            peers: self.peers.values().map(|peer| self.peer_view(peer, work)).collect(),
+            peers: here.map(|peer| self.peer_view(peer, work)).collect(),
             connecting: self.connecting.len(),
             added: self.added.iter().map(|added| self.added_view(added)).collect(),
             bans: self.bans.iter().map(|(net, ban)| (*net, ban.clone())).collect(),
@@ -367,6 +433,28 @@ impl Net {
             compact_to: peer.compact_to,
             compact_from: peer.compact_from,
         }
+    }
+
+    /// How much is held of what; for tests and the simulator.
+    pub fn measure(&self) -> Measure {
+        let most = |of: fn(&Peer) -> usize| self.peers.values().map(of).max().unwrap_or(0);
+        Measure {
+            peers: self.peers.len(),
+            inbound: self.peers.values().filter(|p| p.inbound() && !p.closing).count(),
+            connecting: self.connecting.len(),
+            most_requests: most(|peer| peer.requests.len()),
+            most_unread: most(|peer| peer.decoder.pending()),
+            most_queued: self.peers.values().map(|peer| peer.queued).max().unwrap_or(0),
+            orphans: self.orphans.len(),
+            addresses: self.book.len(),
+            wanted: self.requests.len(),
+            arrived: self.arrived.len(),
+        }
+    }
+
+    /// Peers that give hints and have not misled us.
+    pub fn hint_givers(&self) -> usize {
+        self.peers.values().filter(|peer| peer.hints).count()
     }
 
     /// Checks what must always hold; for tests and the simulator.

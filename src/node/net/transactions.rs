@@ -42,7 +42,6 @@ impl Net {
             return Ok(());
         }
         self.requests.offered(id, inv, chosen, self.now_ms);
-        self.ask_transactions(work);
         Ok(())
     }
 
@@ -58,7 +57,7 @@ impl Net {
         here || self.rejected.contains(&inv.hash)
     }
 
-    fn ask_transactions(&mut self, work: &mut Work<'_>) {
+    pub(super) fn ask_transactions(&mut self, work: &mut Work<'_>) {
         for (id, invs) in self.requests.due(self.now_ms) {
             let invs = invs.into_iter().map(|inv| match inv.kind {
                 InvKind::TX => Inv::new(InvKind::WITNESS_TX, inv.hash),

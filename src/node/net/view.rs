@@ -76,3 +76,10 @@ pub struct NetView {
     pub orphans: usize,
     pub now_ms: u64,
 }
+
+impl NetView {
+    /// Peers whose handshake is done.
+    pub fn ready_peers(&self) -> impl Iterator<Item = &PeerView> {
+        self.peers.iter().filter(|peer| peer.ready)
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{bytes, load_json, outpoint, pair, text};
+use super::{bytes, judge, load_json, outpoint, pair, text};
 use crate::crypto::curve::tweak_x_only;
 use crate::primitives::amount::Amount;
 use crate::primitives::codec::Decode;
@@ -12,8 +12,6 @@ use crate::primitives::hex;
 use crate::primitives::script::Script;
 use crate::primitives::tx::{OutPoint, Transaction, TxOut};
 use crate::script::asm::{assemble, disassemble};
-use crate::script::check::verify_input;
-use crate::script::checker::CheckNow;
 use crate::script::error::ScriptError;
 use crate::script::flags::{NAMES, ScriptFlags};
 use crate::script::sighash::TxMidstate;
@@ -49,7 +47,7 @@ fn verify(
     input: usize,
     flags: ScriptFlags,
 ) -> Result<(), ScriptError> {
-    verify_input(&TxMidstate::new(tx, spent), input, flags, &CheckNow)
+    judge(&TxMidstate::new(tx, spent), input, flags)
 }
 
 /// The internal key of the taproot cases, which Core's test fixes: x of the BIP341 point without
@@ -158,7 +156,7 @@ fn tx_case(case: &[Value]) -> Option<TxCase> {
 
 fn verify_tx(case: &TxCase, flags: ScriptFlags) -> Result<(), ScriptError> {
     let midstate = TxMidstate::new(&case.tx, &case.spent);
-    (0..case.tx.inputs.len()).try_for_each(|input| verify_input(&midstate, input, flags, &CheckNow))
+    (0..case.tx.inputs.len()).try_for_each(|input| judge(&midstate, input, flags))
 }
 
 /// The flags of a valid transaction are those that have to be left out for it to pass.

@@ -1,6 +1,7 @@
 //! Published vectors and hostile inputs, held against the engine.
 
 mod block;
+mod collect;
 mod core_vectors;
 mod hostile;
 mod taproot_vectors;
@@ -14,6 +15,13 @@ use crate::primitives::id::Txid;
 use crate::primitives::script::Script;
 use crate::primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
 use crate::primitives::vectors;
+use crate::script::check::verify_input;
+use crate::script::checker::CheckNow;
+use crate::script::collect::verify_one;
+use crate::script::error::ScriptError;
+use crate::script::flags::ScriptFlags;
+use crate::script::hints::Hint;
+use crate::script::sighash::TxMidstate;
 
 pub fn load_json(name: &str) -> Option<Vec<Value>> {
     let bytes = vectors::read(name)?;
@@ -50,6 +58,26 @@ pub fn pair(script_pubkey: &[u8], amount: i64) -> (Transaction, Vec<TxOut>) {
         lock_time: 0,
     };
     (tx, vec![output])
+}
+
+/// The verdict on one input: signatures one by one, and collected under hints of every kind; they
+/// must not differ.
+pub fn judge(
+    midstate: &TxMidstate<'_>,
+    input: usize,
+    flags: ScriptFlags,
+) -> Result<(), ScriptError> {
+    let alone = verify_input(midstate, input, flags, &CheckNow);
+    let learnt = verify_one(midstate, input, flags, &[]);
+    assert_eq!(learnt.clone().map(drop), alone);
+    let lies = [vec![Hint::Even; 25], vec![Hint::Odd; 3], vec![Hint::Fails; 25]];
+    for lie in &lies {
+        assert_eq!(verify_one(midstate, input, flags, lie).map(drop), alone, "{lie:?}");
+    }
+    if let Ok(learnt) = learnt {
+        assert_eq!(verify_one(midstate, input, flags, &learnt), Ok(learnt));
+    }
+    alone
 }
 
 /// An outpoint from a vector: txid as people read it, index.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{bytes, text};
+use super::{bytes, judge, text};
 use crate::crypto::curve::{tweak_x_only, verify_schnorr};
 use crate::primitives::amount::Amount;
 use crate::primitives::codec::Decode;
@@ -10,8 +10,6 @@ use crate::primitives::hex;
 use crate::primitives::script::Script;
 use crate::primitives::tx::{Transaction, TxOut};
 use crate::primitives::vectors;
-use crate::script::check::verify_input;
-use crate::script::checker::CheckNow;
 use crate::script::error::ScriptError;
 use crate::script::flags::ScriptFlags;
 use crate::script::sighash::{TaprootContext, TxMidstate};
@@ -84,11 +82,11 @@ fn bip341_wallet() {
             let hash = midstate.taproot(input, hash_type, &context).expect("a hash");
             assert_eq!(hex::encode(&hash), text(&spending["intermediary"]["sigHash"]));
             let signed_midstate = TxMidstate::new(&signed, &spent);
-            let verdict = verify_input(&signed_midstate, input, ScriptFlags::STANDARD, &CheckNow);
+            let verdict = judge(&signed_midstate, input, ScriptFlags::STANDARD);
             assert_eq!(verdict, Ok(()));
             signed.inputs[input].witness[0][5] ^= 1;
             let signed_midstate = TxMidstate::new(&signed, &spent);
-            let verdict = verify_input(&signed_midstate, input, ScriptFlags::STANDARD, &CheckNow);
+            let verdict = judge(&signed_midstate, input, ScriptFlags::STANDARD);
             assert_eq!(verdict, Err(ScriptError::SchnorrSig));
             hashes += 1;
         }
@@ -131,7 +129,7 @@ fn script_assets() {
                 offer["witness"].as_array().expect("a witness").iter().map(bytes).collect();
             let midstate = TxMidstate::new(&tx, &spent);
             for flags in flag_sets(flags, valid) {
-                let verdict = verify_input(&midstate, input, flags, &CheckNow);
+                let verdict = judge(&midstate, input, flags);
                 assert_eq!(
                     verdict.is_ok(),
                     valid,

@@ -2,21 +2,13 @@
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
-use serde_json::Value;
 
+use super::back::read;
 use super::rpc::{App, plain};
 use crate::api::error::CallError;
-use crate::api::table;
-use crate::api::wire::Params;
 use crate::node::view::View;
 use crate::primitives::network::REGTEST;
 use crate::shell::clock::now_s;
-
-/// What a read call of the table says now; `None` while there is no such call or it fails.
-pub fn read(view: &View, method: &str) -> Option<Value> {
-    let entry = table::find(method).ok()?;
-    entry.run_read(view, Params::ByPosition(Vec::new())).ok()
-}
 
 /// Where the chain is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,15 +56,23 @@ fn unready(at: Position, blocks: u32, age_s: Option<u32>) -> Option<String> {
 /// `/ready`.
 pub fn ready(app: &App) -> Response<Body> {
     let view = app.back.view();
+    match unreadiness(app, &view) {
+        Some(why) => plain(StatusCode::SERVICE_UNAVAILABLE, why),
+        None => {
+            let height = view.tip().map_or(0, |tip| tip.height.0);
+            plain(StatusCode::OK, format!("ready at height {height}"))
+        }
+    }
+}
+
+/// Why the node should get no requests from a balancer; `None` when it should.
+pub fn unreadiness(app: &App, view: &View) -> Option<String> {
     let service = &app.config.service;
     // Blocks of a regression test come when they are asked for.
     let age = (view.params.name != REGTEST.name).then_some(service.ready_age);
-    match position(&view, now_s()) {
-        Err(error) => plain(StatusCode::SERVICE_UNAVAILABLE, error.message),
-        Ok(at) => match unready(at, service.ready_blocks, age) {
-            None => plain(StatusCode::OK, format!("ready at height {}", at.height)),
-            Some(why) => plain(StatusCode::SERVICE_UNAVAILABLE, why),
-        },
+    match position(view, now_s()) {
+        Err(error) => Some(error.message),
+        Ok(at) => unready(at, service.ready_blocks, age),
     }
 }
 

@@ -15,9 +15,11 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use serde_json::Value;
 
-use super::health::{position, read};
+use super::back::{number, read};
+use super::health::{self, position};
 use super::rpc::{App, plain};
 use crate::shell::clock::now_s;
+use crate::shell::upkeep::memory::resident_bytes;
 
 struct Node(Arc<App>);
 
@@ -36,17 +38,23 @@ const FROM_CALLS: &[(&str, &str, &str, &str)] = &[
     ("getmempoolinfo", "size", "mempool_transactions", "Transactions in the pool"),
     ("getmempoolinfo", "bytes", "mempool_size_bytes", "Virtual size of the pool's transactions"),
     ("getmempoolinfo", "usage", "mempool_memory_bytes", "Memory of the pool"),
+    ("getmempoolinfo", "total_fee", "mempool_fees_coins", "Fees of the pool's transactions"),
+    ("getmempoolinfo", "mempoolminfee", "mempool_min_fee_coins", "Least fee taken per 1000 vbytes"),
     ("getconnectioncount", "", "peers", "Connected peers"),
+    ("getnetworkinfo", "connections_in", "peers_inbound", "Connections that others made"),
+    ("getnetworkinfo", "connections_out", "peers_outbound", "Connections that we made"),
+    (
+        "getsyncstatus",
+        "blocks_per_second",
+        "sync_blocks_per_second",
+        "Blocks taken a second of late",
+    ),
     ("getmininginfo", "hashrate", "hashrate", "Hashes a second of this node's own mining"),
     ("getmininginfo", "networkhashps", "network_hashrate", "Hashes a second of the network"),
 ];
 
-/// A number of a call's answer: the whole answer, or a member of it.
-fn number(answer: &Value, member: &str) -> Option<f64> {
-    match member {
-        "" => answer.as_f64(),
-        name => answer.get(name)?.as_f64(),
-    }
+fn flag(on: bool) -> f64 {
+    if on { 1.0 } else { 0.0 }
 }
 
 impl Collector for Node {
@@ -68,6 +76,17 @@ impl Collector for Node {
             gauge("headers", "Height of the best header", None, at.headers as f64)?;
             gauge("tip_age", "Age of the tip", Some(&Unit::Seconds), f64::from(at.tip_age_s))?;
         }
+        gauge("synced", "1 when no known header lacks its block", None, flag(view.net.synced))?;
+        let bans = view.net.bans.len();
+        gauge("bans", "Addresses and networks that are banned", None, bans as f64)?;
+        gauge(
+            "orphans",
+            "Transactions that wait for their parents",
+            None,
+            view.net.orphans as f64,
+        )?;
+        let ready = health::unreadiness(app, &view).is_none();
+        gauge("ready", "1 when /ready says 200", None, flag(ready))?;
         let mut asked: Option<(&str, Option<Value>)> = None;
         for (method, member, name, help) in FROM_CALLS {
             if asked.as_ref().is_none_or(|(last, _)| last != method) {
@@ -92,6 +111,14 @@ impl Collector for Node {
         )?;
         let uptime = app.started.elapsed().as_secs_f64();
         gauge("uptime", "Time since the port opened", Some(&Unit::Seconds), uptime)?;
+        if let Some(bytes) = resident_bytes() {
+            gauge("resident_memory", "Memory of the process", Some(&Unit::Bytes), bytes as f64)?;
+        }
+        let rows = app.back.rows();
+        if let Some(rows) = rows {
+            let waiting = rows.waiting.load(Ordering::Relaxed);
+            gauge("postgres_rows_waiting", "Rows that wait for PostgreSQL", None, waiting as f64)?;
+        }
 
         let mut counter = |name: &str, help: &str, value: u64| {
             let counter = ConstCounter::new(value);
@@ -103,10 +130,19 @@ impl Collector for Node {
             )?;
             counter.encode(encoder)
         };
+        counter("net_received_bytes", "Bytes from peers", view.net.bytes_received)?;
+        counter("net_sent_bytes", "Bytes to peers", view.net.bytes_sent)?;
         let dropped = app.dropped_slow.load(Ordering::Relaxed);
         counter("websocket_dropped_slow", "Subscribers dropped for being too slow", dropped)?;
         let refused = app.refused.load(Ordering::Relaxed);
         counter("http_refused", "Connections and requests refused at the door", refused)?;
+
+        if let Some(rows) = rows {
+            let written = rows.written.load(Ordering::Relaxed);
+            counter("postgres_rows_written", "Rows that PostgreSQL has taken", written)?;
+            let dropped = rows.dropped.load(Ordering::Relaxed);
+            counter("postgres_rows_dropped", "Rows given up while PostgreSQL was away", dropped)?;
+        }
 
         for (name, help, seconds) in [
             ("rpc_calls", "Calls answered", None),

@@ -4,11 +4,13 @@
 
 pub mod back;
 mod guard;
-mod health;
+pub mod health;
 mod meter;
 mod metrics;
+mod news;
 mod pages;
 mod push;
 mod rpc;
 pub mod server;
 mod socket;
+mod topic;

@@ -1,5 +1,7 @@
 //! The explorer's files, inside the program.
 
+use std::sync::OnceLock;
+
 use axum::body::Body;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH,
@@ -8,6 +10,8 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::rpc::plain;
+use crate::crypto::hash::sha256;
+use crate::primitives::hex;
 
 struct Page {
     path: &'static str,
@@ -24,7 +28,18 @@ macro_rules! page {
 const PAGES: &[Page] = &[
     page!("index.html", "text/html; charset=utf-8"),
     page!("style.css", "text/css; charset=utf-8"),
+    page!("address.js", "text/javascript; charset=utf-8"),
     page!("app.js", "text/javascript; charset=utf-8"),
+    page!("blocks.js", "text/javascript; charset=utf-8"),
+    page!("chart.js", "text/javascript; charset=utf-8"),
+    page!("dashboard.js", "text/javascript; charset=utf-8"),
+    page!("dom.js", "text/javascript; charset=utf-8"),
+    page!("format.js", "text/javascript; charset=utf-8"),
+    page!("headers.js", "text/javascript; charset=utf-8"),
+    page!("link.js", "text/javascript; charset=utf-8"),
+    page!("mempool.js", "text/javascript; charset=utf-8"),
+    page!("search.js", "text/javascript; charset=utf-8"),
+    page!("tx.js", "text/javascript; charset=utf-8"),
     page!("icon.svg", "image/svg+xml"),
 ];
 
@@ -34,9 +49,8 @@ pub fn page(path: &str, headers: &HeaderMap) -> Response<Body> {
     let Some(page) = PAGES.iter().find(|page| page.path == path) else {
         return plain(StatusCode::NOT_FOUND, "the explorer has no such page");
     };
-    let tag = concat!("\"", env!("CARGO_PKG_VERSION"), "\"");
-    let fresh =
-        !cfg!(debug_assertions) && headers.get(IF_NONE_MATCH).is_some_and(|known| known == tag);
+    let tag = tag();
+    let fresh = headers.get(IF_NONE_MATCH).is_some_and(|known| known == tag);
     let mut response = match fresh {
         true => Response::new(Body::empty()),
         false => Response::new(Body::from(page.text)),
@@ -47,12 +61,22 @@ pub fn page(path: &str, headers: &HeaderMap) -> Response<Body> {
     let out = response.headers_mut();
     out.insert(CONTENT_TYPE, HeaderValue::from_static(page.kind));
     out.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    out.insert(ETAG, HeaderValue::from_static(tag));
+    out.insert(ETAG, tag.clone());
     out.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     out.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     out.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     out.insert(CONTENT_SECURITY_POLICY, policy(headers));
     response
+}
+
+/// The same as long as no file changes: pages that were fetched before stay good.
+fn tag() -> &'static HeaderValue {
+    static TAG: OnceLock<HeaderValue> = OnceLock::new();
+    TAG.get_or_init(|| {
+        let all: Vec<u8> = PAGES.iter().flat_map(|page| page.text.bytes()).collect();
+        let text = format!("\"{}\"", hex::encode(&sha256(&all)[..8]));
+        HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("\"0\""))
+    })
 }
 
 /// Nothing but our own files, and the socket of the host that served them.
@@ -72,6 +96,27 @@ fn policy(headers: &HeaderMap) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_file_of_the_explorer_is_served() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/explorer");
+        let mut kept: Vec<String> = std::fs::read_dir(folder)
+            .expect("the folder is there")
+            .map(|file| file.expect("listed").file_name().to_string_lossy().into_owned())
+            .collect();
+        kept.sort();
+        let mut served: Vec<&str> = PAGES.iter().map(|page| page.path).collect();
+        served.sort_unstable();
+        assert_eq!(kept, served);
+        for page in PAGES.iter().filter(|page| page.path.ends_with(".js")) {
+            for line in page.text.lines().filter(|line| line.starts_with("import ")) {
+                let from = line.split("\"./").nth(1).and_then(|rest| rest.split('"').next());
+                assert!(from.is_some_and(|file| served.contains(&file)), "{}: {line}", page.path);
+            }
+        }
+        let known = page("app.js", &HeaderMap::from_iter([(IF_NONE_MATCH, tag().clone())]));
+        assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
+    }
 
     #[test]
     fn pages_ask_nobody_else() {

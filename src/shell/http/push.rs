@@ -6,67 +6,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::back::Back;
+use super::news::{
+    LOOK_EVERY, Moved, POOL_BATCH, Seen, add_moved, address_text, missed, pool_pushes,
+};
+use super::topic::{Push, TOPICS, Topic};
 use crate::api::error::CallError;
-use crate::api::show;
 use crate::chain::event::ChainEvent;
+use crate::mempool::pool::PoolEvent;
 use crate::node::view::View;
 use crate::primitives::address::Address;
 use crate::primitives::block::{Block, Height};
 use crate::primitives::id::{BlockHash, Txid};
-use crate::primitives::script::Script;
 
 /// Events that a subscriber may be behind before it is dropped.
 const QUEUE: usize = 256;
 
 /// Addresses of one connection.
 pub const MAX_ADDRESSES: usize = 100;
-
-/// A kind of event that can be subscribed to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Topic {
-    Blocks = 1,
-    Transactions = 2,
-    Reorganisations = 4,
-    Mining = 8,
-    Peers = 16,
-    Address = 32,
-}
-
-/// Names that a subscriber may use; the first of each topic is the one we answer with.
-const TOPICS: &[(Topic, &[&str])] = &[
-    (Topic::Blocks, &["blocks", "block", "newblock", "newblocks"]),
-    (Topic::Transactions, &["transactions", "transaction", "tx", "txs", "mempool"]),
-    (Topic::Reorganisations, &["reorganisations", "reorganisation", "reorgs", "reorg"]),
-    (Topic::Mining, &["mining"]),
-    (Topic::Peers, &["peers", "peer"]),
-    (Topic::Address, &["address", "addresses"]),
-];
-
-impl Topic {
-    fn by_name(name: &str) -> Option<Topic> {
-        TOPICS.iter().find(|(_, names)| names.contains(&name)).map(|(topic, _)| *topic)
-    }
-}
-
-/// One event, written.
-#[derive(Debug)]
-pub struct Push {
-    pub topic: Topic,
-    /// For everybody who has the topic.
-    pub texts: Vec<Utf8Bytes>,
-    /// For those who watch the address.
-    pub by_address: HashMap<String, Vec<Utf8Bytes>>,
-}
-
-impl Push {
-    fn of(topic: Topic, event: &Value) -> Push {
-        Push { topic, texts: vec![event.to_string().into()], by_address: HashMap::new() }
-    }
-}
 
 /// The queue to all subscribers, and what addresses they watch.
 pub struct Pushes {
@@ -99,30 +59,53 @@ impl Pushes {
         }
     }
 
-    /// Writes events for subscribers until the node ends. Nothing is written while nobody
+    /// Writes events for subscribers until the node ends. Nothing is sent while nobody
     /// listens.
     pub async fn pump(
         &self,
         back: Arc<dyn Back>,
         mut events: broadcast::Receiver<Arc<ChainEvent>>,
+        mut pool_events: broadcast::Receiver<PoolEvent>,
     ) {
+        let mut seen = Seen::default();
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let event = match events.recv().await {
-                Ok(event) => event,
-                // More at once than we hold, as in an import: say where the chain is now.
-                Err(RecvError::Lagged(_)) => match tip_event(&back.view()) {
-                    Some(push) if self.subscribers() > 0 => {
-                        let _ = self.sender.send(Arc::new(push));
+            let pushes = tokio::select! {
+                // The chain's events of a step come before the pool's.
+                biased;
+                event = events.recv() => match event {
+                    Ok(_) if self.subscribers() == 0 => continue,
+                    Ok(event) => self.written(&back.view(), &event),
+                    // More at once than we hold, as in an import: say where the chain is now.
+                    Err(RecvError::Lagged(_)) => tip_event(&back.view()).into_iter().collect(),
+                    Err(RecvError::Closed) => return,
+                },
+                event = pool_events.recv() => match event {
+                    Ok(_) if self.subscribers() == 0 => continue,
+                    Ok(event) => {
+                        let mut batch = vec![event];
+                        while batch.len() < POOL_BATCH
+                            && let Ok(event) = pool_events.try_recv()
+                        {
+                            batch.push(event);
+                        }
+                        let watched = locked(&self.watched).keys().cloned().collect();
+                        pool_pushes(&back.view(), &batch, &watched)
+                    }
+                    Err(RecvError::Lagged(count)) => vec![missed(count)],
+                    Err(RecvError::Closed) => return,
+                },
+                // Also while nobody listens, so that the first to do so hears of the next change.
+                _ = look.tick() => {
+                    let pushes = seen.look(&back.view());
+                    if self.subscribers() == 0 {
                         continue;
                     }
-                    _ => continue,
-                },
-                Err(RecvError::Closed) => return,
+                    pushes
+                }
             };
-            if self.subscribers() == 0 {
-                continue;
-            }
-            for push in self.written(&back.view(), &event) {
+            for push in pushes {
                 // The last subscriber may have just left.
                 let _ = self.sender.send(Arc::new(push));
             }
@@ -132,8 +115,19 @@ impl Pushes {
     fn written(&self, view: &View, event: &ChainEvent) -> Vec<Push> {
         match event {
             ChainEvent::BlockConnected { hash, height, block, txids } => {
-                let mut pushes =
-                    vec![block_push(*height, hash, block), confirmed_push(*height, hash, txids)];
+                let mut pushes = vec![
+                    block_push(*height, hash, block),
+                    confirmed_push(*height, hash, txids),
+                    Push::of(
+                        Topic::Mining,
+                        &json!({
+                            "type": "mining",
+                            "event": "tip",
+                            "height": height.0.saturating_add(1),
+                            "previousblockhash": hash.to_string(),
+                        }),
+                    ),
+                ];
                 if !locked(&self.watched).is_empty() {
                     pushes.push(self.address_push(view, *height, hash, block, txids));
                 }
@@ -167,6 +161,7 @@ impl Pushes {
         txids: &[Txid],
     ) -> Push {
         let watched: HashSet<String> = locked(&self.watched).keys().cloned().collect();
+        let hash_text = hash.to_string();
         let snapshot = view.read().ok();
         let spent = snapshot.as_ref().and_then(|snapshot| {
             let id = snapshot.id_of(hash).ok().flatten()?;
@@ -176,39 +171,21 @@ impl Pushes {
         let mut coins = spent.iter().flat_map(|spent| &spent.outputs);
         for (tx, txid) in block.txs.iter().zip(txids) {
             // Received and sent by address, in base units.
-            let mut moved: HashMap<String, (i64, i64)> = HashMap::new();
+            let mut moved = Moved::new();
             for output in &tx.outputs {
-                if let Some(address) = named(view, &output.script_pubkey, &watched) {
-                    moved.entry(address).or_default().0 += output.value.0;
-                }
+                add_moved(&mut moved, view, &watched, &output.script_pubkey, output.value, false);
             }
             let inputs = if tx.is_coinbase() { 0 } else { tx.inputs.len() };
             for coin in coins.by_ref().take(inputs) {
-                if let Some(address) = named(view, &coin.script_pubkey, &watched) {
-                    moved.entry(address).or_default().1 += coin.value.0;
-                }
+                add_moved(&mut moved, view, &watched, &coin.script_pubkey, coin.value, true);
             }
-            for (address, (received, sent)) in moved {
-                let text = json!({
-                    "type": "address",
-                    "address": address,
-                    "txid": txid.to_string(),
-                    "received": show::amount(crate::primitives::amount::Amount(received)),
-                    "sent": show::amount(crate::primitives::amount::Amount(sent)),
-                    "confirmed": true,
-                    "height": height.0,
-                    "blockhash": hash.to_string(),
-                });
-                by_address.entry(address).or_default().push(text.to_string().into());
+            for (address, sums) in moved {
+                let text = address_text(&address, txid, sums, Some((height.0, &hash_text)));
+                by_address.entry(address).or_default().push(text);
             }
         }
         Push { topic: Topic::Address, texts: Vec::new(), by_address }
     }
-}
-
-fn named(view: &View, script: &Script, watched: &HashSet<String>) -> Option<String> {
-    let address = Address::from_script(script)?.to_text(view.params);
-    watched.contains(&address).then_some(address)
 }
 
 fn block_push(height: Height, hash: &BlockHash, block: &Block) -> Push {
@@ -386,4 +363,39 @@ fn read_topics(view: &View, params: &[Value]) -> Result<(u8, HashSet<String>), C
         Some(_) => return Err(CallError::invalid_params("the address is a text")),
     }
     Ok((topics, addresses))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subscription(pushes: &Pushes, topics: u8) -> Subscription {
+        let mut subscription = pushes.subscription();
+        subscription.topics = topics;
+        subscription.receiver = Some(pushes.sender.subscribe());
+        subscription
+    }
+
+    fn next(subscription: &mut Subscription) -> Option<Result<Vec<Utf8Bytes>, TooSlow>> {
+        futures_util::FutureExt::now_or_never(subscription.next())
+    }
+
+    #[test]
+    fn who_is_too_slow_is_told_so_and_holds_up_nobody() {
+        let pushes = Pushes::default();
+        let mut slow = subscription(&pushes, Topic::Blocks as u8);
+        let mut quick = subscription(&pushes, Topic::Blocks as u8);
+        let mut other = subscription(&pushes, Topic::Peers as u8);
+        for n in 0..=QUEUE {
+            let push = Push::of(Topic::Blocks, &json!({ "type": "block", "height": n }));
+            assert!(pushes.sender.send(Arc::new(push)).is_ok());
+            assert!(matches!(next(&mut quick), Some(Ok(texts)) if texts.len() == 1));
+            // What is not wanted is passed over.
+            assert!(next(&mut other).is_none());
+        }
+        assert_eq!(next(&mut slow), Some(Err(TooSlow)));
+        assert_eq!(pushes.subscribers(), 3);
+        drop(slow);
+        assert_eq!(pushes.subscribers(), 2);
+    }
 }

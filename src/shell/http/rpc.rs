@@ -20,6 +20,7 @@ use crate::api::error::{CallError, ErrorKind};
 use crate::api::openrpc;
 use crate::api::wire::{self, Item, MAX_LINE, Message, Request, Version};
 use crate::config::Config;
+use crate::shell::upkeep::audit::Who;
 
 /// The longest request of whoever brings no token, in bytes: a transaction of any size fits.
 pub const MAX_OPEN_REQUEST: usize = 1 << 20;
@@ -95,7 +96,16 @@ impl App {
         if entry.class != Class::Read {
             let allowed = self.permit(caller, entry.method);
             audit(caller, entry.method, entry.class, allowed.as_ref().err());
-            allowed?;
+            if let Err(error) = allowed {
+                let who = who(caller);
+                let (back, error) = (Arc::clone(&self.back), error);
+                // Writing waits for the disk.
+                return aside(&self.acts, move || {
+                    back.refused(&who, entry, &error);
+                    Err(error)
+                })
+                .await;
+            }
         }
         let started = Instant::now();
         let reply = match entry.runner {
@@ -107,8 +117,8 @@ impl App {
                 aside(&self.slow, move || entry.run_read(&view, request.params)).await
             }
             Runner::Act(..) | Runner::Service(_) => {
-                let back = Arc::clone(&self.back);
-                aside(&self.acts, move || back.answer(request)).await
+                let (back, who) = (Arc::clone(&self.back), who(caller));
+                aside(&self.acts, move || back.answer(&who, request)).await
             }
         };
         meter.count(started.elapsed(), reply.is_err());
@@ -151,7 +161,11 @@ async fn aside<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|_| broken())?
 }
 
-/// Notes who asked for a change and whether it was let through.
+fn who(caller: &Caller) -> Who {
+    Who { door: "http", user: caller.user.clone(), address: Some(caller.address) }
+}
+
+/// Logs who asked for a change and whether it was let through.
 fn audit(caller: &Caller, method: &str, class: Class, refused: Option<&CallError>) {
     let user = caller.user.as_deref().unwrap_or("-");
     let address = caller.address;

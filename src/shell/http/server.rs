@@ -163,8 +163,8 @@ async fn serve(app: Arc<App>, listener: TcpListener, mut stopped: watch::Receive
     };
     let pump = {
         let app = Arc::clone(&app);
-        let events = app.back.events();
-        tokio::spawn(async move { app.pushes.pump(Arc::clone(&app.back), events).await })
+        let (events, pool) = (app.back.events(), app.back.pool_events());
+        tokio::spawn(async move { app.pushes.pump(Arc::clone(&app.back), events, pool).await })
     };
     let router = router(Arc::clone(&app), stopped.clone());
     loop {

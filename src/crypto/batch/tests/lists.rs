@@ -293,6 +293,35 @@ fn equal_keys_and_nonces() {
     println!("equal keys: {:?}", start.elapsed());
 }
 
+/// Signatures of our own signer are taken for even without a hint; a list that starts so and goes on
+/// otherwise, or holds bad ones, gets its verdicts all the same.
+#[test]
+fn even_nonces_are_guessed() {
+    use crate::crypto::sign::PrivateKey;
+    let mut random = Random(27);
+    let own = |random: &mut Random| {
+        let (key, digest) = (PrivateKey::from_bytes(&random.bytes()).expect("a scalar"), [9; 32]);
+        Posed::Ecdsa { der: key.sign_ecdsa(&digest), key: key.public_key().to_vec(), digest }
+    };
+    let mut posed: Vec<Posed> = (0..160).map(|_| own(&mut random)).collect();
+    assert_eq!(verdicts(&posed, |_| None), vec![true; 160]);
+    assert_eq!(learnt(&posed), vec![Some(false); 160]);
+    for bad in [0, 10, 77, 159] {
+        let before = posed[bad].clone();
+        spoil(&mut posed[bad], &mut random);
+        let wanted: Vec<bool> = (0..160).map(|at| at != bad).collect();
+        assert_eq!(verdicts(&posed, |_| None), wanted);
+        posed[bad] = before;
+    }
+    // All but the sample are odd or even as it comes.
+    for at in (0..160).filter(|at| at % 10 != 0) {
+        posed[at] = ecdsa(at as u64, &mut random);
+    }
+    assert_eq!(verdicts(&posed, |_| None), vec![true; 160]);
+    let alone = |at: usize| learnt(&posed[at..=at])[0];
+    assert_eq!(learnt(&posed), (0..160).map(alone).collect::<Vec<_>>());
+}
+
 /// Lists longer than an equation; `FORTHCOIN_BATCH_LONG` says how long (5,000).
 #[test]
 fn long_lists() {
