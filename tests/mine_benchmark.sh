@@ -48,7 +48,7 @@ address=$("$binary" main --datadir "$work" -e "init-storage s\" $script\" decode
 
 # Energy of the processor packages, in microjoules, where the system lets us read it.
 energy() {
-    cat /sys/class/powercap/intel-rapl:*/energy_uj 2>/dev/null | awk '{ sum += $1 } END { if (NR) print sum }'
+    { cat /sys/class/powercap/intel-rapl:*/energy_uj 2>/dev/null || true; } | awk '{ sum += $1 } END { if (NR) print sum }'
 }
 
 [ "$json" = yes ] || echo "mining $blocks blocks of difficulty 1/256 on $threads threads" >&2

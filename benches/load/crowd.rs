@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -17,9 +19,10 @@ const PING: &str = r#"{"jsonrpc":"2.0","id":2,"method":"getblockcount","params":
 const LARGE: &str = r#"{"jsonrpc":"2.0","id":3,"method":"rpc.discover","params":[]}"#;
 const LARGE_COUNT: usize = 2000;
 
-/// Sockets that have subscribed and say nothing.
+/// Sockets that have subscribed and say nothing of their own.
 pub struct Idle {
-    sockets: Vec<Socket>,
+    listeners: Vec<JoinHandle<bool>>,
+    ask: watch::Sender<bool>,
     /// What the node's memory grew by for each; 0 when its process was not named.
     pub bytes_each: u64,
 }
@@ -37,7 +40,8 @@ fn memory(process: Option<u32>) -> Result<u64, String> {
 impl Idle {
     pub async fn gather(address: &str, count: usize, process: Option<u32>) -> Result<Idle, String> {
         // The first ones make what all share.
-        let mut sockets = Vec::with_capacity(count);
+        let mut listeners = Vec::with_capacity(count);
+        let (ask, asked) = watch::channel(false);
         let mut before = memory(process)?;
         for at in 0..count {
             if at == 50 {
@@ -46,38 +50,46 @@ impl Idle {
             let mut socket = websocket(address).await?;
             socket.send(Message::text(SUBSCRIBE)).await.map_err(|e| e.to_string())?;
             next_text(&mut socket).await.ok_or("a subscriber was turned away")?;
-            sockets.push(socket);
+            listeners.push(tokio::spawn(listen(socket, asked.clone())));
         }
         let counted = count.saturating_sub(50).max(1) as u64;
         let bytes_each = memory(process)?.saturating_sub(before) / counted;
-        Ok(Idle { sockets, bytes_each })
+        Ok(Idle { listeners, ask, bytes_each })
     }
 
     pub fn count(&self) -> usize {
-        self.sockets.len()
+        self.listeners.len()
     }
 
     /// How many still answer.
-    pub async fn open(mut self) -> usize {
+    pub async fn open(self) -> usize {
+        let _ = self.ask.send(true);
         let mut open = 0;
-        for socket in &mut self.sockets {
-            // What was pushed meanwhile comes first.
-            while let Some(Some(Ok(_))) = socket.next().now_or_never() {}
-            let answered = async {
-                socket.send(Message::text(PING)).await.ok()?;
-                loop {
-                    if next_text(socket).await?.contains("\"id\":2") {
-                        return Some(());
-                    }
-                }
-            };
-            open += usize::from(matches!(
-                timeout(Duration::from_secs(5), answered).await,
-                Ok(Some(()))
-            ));
+        for listener in self.listeners {
+            open += usize::from(listener.await.unwrap_or(false));
         }
         open
     }
+}
+
+/// Reads what is pushed, and so answers the node's pings, until it is asked whether the socket is
+/// still served.
+async fn listen(mut socket: Socket, mut asked: watch::Receiver<bool>) -> bool {
+    loop {
+        tokio::select! {
+            frame = socket.next() => if !matches!(frame, Some(Ok(_))) { return false },
+            _ = asked.changed() => break,
+        }
+    }
+    let answered = async {
+        socket.send(Message::text(PING)).await.ok()?;
+        loop {
+            if next_text(&mut socket).await?.contains("\"id\":2") {
+                return Some(());
+            }
+        }
+    };
+    matches!(timeout(Duration::from_secs(30), answered).await, Ok(Some(())))
 }
 
 /// Sockets that ask for much and read nothing.

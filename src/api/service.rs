@@ -31,6 +31,9 @@ pub trait Services: Send + Sync {
     /// `{"healthy": …, "checks": […]}`.
     fn health(&self) -> Value;
 
+    /// Seconds since the process opened its folder.
+    fn uptime_s(&self) -> u64;
+
     /// What memory the process takes, and for what.
     fn memory(&self) -> Result<Value, CallError>;
 }

@@ -91,6 +91,7 @@ pub static CALLS: &[Entry] = &[
     serve::<service::ServerStatus>(),
     serve::<service::SetLogLevel>(),
     serve::<upkeep::GetHealth>(),
+    serve::<upkeep::Uptime>(),
     serve::<upkeep::GetMemory>(),
     read::<upkeep::GetSchema>(),
     serve::<upkeep::StartBackup>(),

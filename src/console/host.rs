@@ -204,6 +204,15 @@ impl ConsoleHost {
         self.shared.door.borrow().is_some()
     }
 
+    /// Hears the node's height anew, where there is a way to it.
+    pub(super) fn hear_height(&mut self) {
+        if self.is_open()
+            && let Ok(height) = self.ask("getblockcount", Vec::new())
+        {
+            self.shared.height.set(height.as_u64());
+        }
+    }
+
     /// Shows whole lines; what stands before them on the line is ended first.
     pub(super) fn show(&mut self, text: &str, context: &mut HostContext<'_>) -> Result<(), Throw> {
         let pending = context.take_output();

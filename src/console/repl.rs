@@ -63,6 +63,8 @@ pub fn run(session: &Session) -> u8 {
                 if let Some(code) = evaluate(session, &line) {
                     return code;
                 }
+                // The prompt shows it, and the line may have changed it.
+                session.machine.borrow_mut().host_mut().hear_height();
             }
             Err(ReadlineError::Interrupted) => {
                 text.clear();

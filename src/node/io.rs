@@ -68,7 +68,10 @@ pub enum Done {
         txid: Txid,
     },
     Tested(Vec<TestReport>),
-    PoolSaved,
+    PoolSaved {
+        /// Where it is now, once whoever runs the node has put it there.
+        file: Option<String>,
+    },
     /// The blocks made, fewer than asked if the hashes did not do.
     Generated(Vec<BlockHash>),
     Mine(MineDone),

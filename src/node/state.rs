@@ -362,7 +362,7 @@ impl Node {
             Act::SavePool => {
                 self.pool_moved = false;
                 outputs.push(Output::SavePool(self.pool.read().save()));
-                Ok(Done::PoolSaved)
+                Ok(Done::PoolSaved { file: None })
             }
             // Taken before.
             Act::Net(_) | Act::Mine(_) => Err(NodeError::Stopping),

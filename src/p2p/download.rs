@@ -84,6 +84,11 @@ impl Download {
         self.loads.get(&peer).map_or(0, |load| load.flights)
     }
 
+    /// Every block on its way, and from whom.
+    pub fn flights(&self) -> impl Iterator<Item = (&BlockHash, PeerId)> {
+        self.flights.iter().map(|(hash, flight)| (hash, flight.peer))
+    }
+
     /// Who was asked for a block.
     pub fn asked(&self, hash: &BlockHash) -> Option<PeerId> {
         self.flights.get(hash).map(|flight| flight.peer)

@@ -327,7 +327,12 @@ fn carry_out(
         match output {
             Output::Reply { ticket, answer } => {
                 let answer = match (answer, unsaved.take()) {
-                    (Ok(Done::PoolSaved), Some(reason)) => Err(NodeError::Unsaved { reason }),
+                    (Ok(Done::PoolSaved { .. }), Some(reason)) => {
+                        Err(NodeError::Unsaved { reason })
+                    }
+                    (Ok(Done::PoolSaved { .. }), None) => {
+                        Ok(Done::PoolSaved { file: Some(pool_file.display().to_string()) })
+                    }
                     (answer, _) => answer,
                 };
                 if let Some(asker) = waiting.remove(&ticket) {

@@ -110,6 +110,10 @@ impl Services for Desk {
         self.upkeep.health(&self.handle.view(), Some(&self.handle))
     }
 
+    fn uptime_s(&self) -> u64 {
+        self.upkeep.uptime_s()
+    }
+
     fn memory(&self) -> Result<Value, CallError> {
         self.upkeep.memory(&self.handle.view(), Some(&self.handle))
     }

@@ -77,6 +77,9 @@ fn a_session() {
     terminal.send_line("init-storage get-height .").expect("sent");
     expect(&mut terminal, "0  ok");
     expect(&mut terminal, "regtest 0> ");
+    let payee = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
+    terminal.send_line(format!("mine-blocks 2 {payee}")).expect("sent");
+    expect(&mut terminal, "regtest 2> ");
     terminal.send_line("bye").expect("sent");
     leave(terminal, 0);
 }

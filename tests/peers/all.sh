@@ -8,6 +8,7 @@ binary="$target/release/forthcoin"
 blocks="${FORTHCOIN_VECTORS:-../shared/vectors}/blocks/regtest-core-206.hex"
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
+say() { echo "-- $* ($SECONDS s)"; }
 differential=(--quiet --release --manifest-path tests/differential/Cargo.toml)
 
 # What the last tests need is built in the time that the first ones wait.
@@ -18,7 +19,7 @@ build_the_rest() {
 build_the_rest >"$work/builds" 2>&1 &
 builds=$!
 
-echo "-- every block hash of the published regtest chain, ours and Core's engine's"
+say "every block hash of the published regtest chain, ours and Core's engine's"
 "$binary" regtest --datadir "$work/data" -e "init-storage import-blocks $blocks bye"
 "$binary" regtest --datadir "$work/data" \
     -e ": all  get-height 1+ 0 do  i get-block-hash type cr  loop ;  init-storage all bye" >"$work/ours"
@@ -26,7 +27,7 @@ echo "-- every block hash of the published regtest chain, ours and Core's engine
 diff <(grep -oE '[0-9a-f]{64}' "$work/core" | tail -n 206) <(tail -n 206 "$work/ours")
 echo "$(wc -l <"$work/ours" | tr -d ' ') hashes are equal"
 
-echo "-- verdicts, tips and reject reasons of random chains, ours and Core's engine's"
+say "verdicts, tips and reject reasons of random chains, ours and Core's engine's"
 FORTHCOIN_KERNEL_CASES="$work/cases" cargo test --quiet --locked --all-features --lib chain:: -- --test-threads 1
 "$python" tests/peers/kernel_chain.py compare "$work/cases"
 # The random ones in as many processes as there are processors: Core's engine works on one.
@@ -48,39 +49,41 @@ for ((shard = 0; shard < shards; shard++)); do
 done
 for process in "${running[@]}"; do wait "$process"; done
 
-echo "-- descriptors and PSBTs, ours and embit's"
+say "descriptors and PSBTs, ours and embit's"
 "$python" tests/peers/wallet_embit.py "$binary"
 
-echo "-- a treasury with a key in softhsm2"
+say "a treasury with a key in softhsm2"
 # The program of the tests; a plain build would make all of it anew without their dependencies.
 cargo test --quiet --locked --all-features --no-run --test it
 tests/peers/wallet_hsm.sh "$target/debug/forthcoin"
-echo "-- rows of metrics in PostgreSQL, which goes away and comes back"
+say "rows of metrics in PostgreSQL, which goes away and comes back"
 tests/peers/postgres.sh "$target/debug/forthcoin"
 
-echo "-- /metrics, read by promtool"
+say "/metrics, read by promtool"
 tests/peers/metrics.sh "$binary"
 
-echo "-- our miner's blocks before Core's engine, miners by getblocktemplate and Stratum"
+say "our miner's blocks before Core's engine, miners by getblocktemplate and Stratum"
 tests/peers/mining.sh "$binary"
 
-echo "-- the port, asked by Python's clients and by a crowd"
+say "the port, asked by Python's clients, by Core's in Rust and by a crowd"
 tests/peers/service.sh "$binary" "$python"
+CARGO_TARGET_DIR="$target/clients" FORTHCOIN=$(realpath "$binary") \
+    cargo test --quiet --locked --manifest-path tests/clients/Cargo.toml
 
-echo "-- the network: simulated, with peers of others, ten processes, hostile sockets"
+say "the network: simulated, with peers of others, ten processes, hostile sockets"
 tests/peers/net.sh "$binary"
 
-echo "-- the explorer in Chromium, on a mining node that is killed and started again"
+say "the explorer in Chromium, on a mining node that is killed and started again"
 tests/peers/explorer.sh "$binary"
 
-echo "-- the operations kit on HAProxy, nginx, Prometheus and the rest"
+say "the operations kit on HAProxy, nginx, Prometheus and the rest"
 tests/peers/ops.sh "$binary" "$python"
 
-echo "-- the builds of the last tests"
+say "the builds of the last tests"
 wait "$builds" || { cat "$work/builds"; exit 1; }
 
-echo "-- scripts and transactions, ours and bitcoinconsensus; Core's client, answered by the port"
-CARGO_TARGET_DIR="$target/differential" FORTHCOIN=$(realpath "$binary") cargo test "${differential[@]}"
+say "scripts and transactions, ours and bitcoinconsensus"
+CARGO_TARGET_DIR="$target/differential" cargo test "${differential[@]}"
 
-echo "-- fuzz targets of the decoders"
+say "fuzz targets of the decoders"
 fuzz/run.sh "${FORTHCOIN_FUZZ_SECONDS:-10}"

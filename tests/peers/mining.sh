@@ -13,3 +13,4 @@ trap 'rm -rf "$work"' EXIT
 "$python" mining.py chain "$binary" "$work/chain" "${FORTHCOIN_MINED_BLOCKS:-10000}"
 "$python" mining.py template "$binary" "$work/template"
 "$python" mining.py stratum "$binary" "$work/stratum"
+../mine_benchmark.sh --blocks=2 --json "$binary"

@@ -2,14 +2,19 @@
 
 use serde_json::{Value, json};
 
+use super::pool::rate;
 use crate::api::call::{ActCall, Call, Class, ReadCall};
 use crate::api::error::{CallError, ErrorKind};
+use crate::api::show;
 use crate::api::value::{Count, Json};
 use crate::node::io::{Act, Done};
 use crate::node::net::io::NetAct;
+use crate::node::net::peer::Traffic;
+use crate::node::net::view::NetView;
 use crate::node::view::View;
 use crate::p2p::address::services;
 use crate::p2p::limits::{BAN_S, PROTOCOL_VERSION};
+use crate::primitives::amount::Amount;
 
 fn done(done: Done) -> Result<(), CallError> {
     match done {
@@ -164,6 +169,27 @@ net_act!(
     Ok(NetAct::Ping)
 );
 
+/// Bytes by command as Core shows them; what is no message that we know is `*other*`.
+fn traffic(bytes: &Traffic) -> Value {
+    let shown = bytes.iter().map(|(command, bytes)| {
+        let command = if command.is_empty() { "*other*" } else { command };
+        (command.to_owned(), json!(bytes))
+    });
+    Value::Object(shown.collect())
+}
+
+/// This program's version as Core writes its own: two digits each for major, minor and patch.
+fn version() -> u64 {
+    env!("CARGO_PKG_VERSION").split('.').fold(0, |sum, part| sum * 100 + part.parse().unwrap_or(0))
+}
+
+/// How far the peers' clocks are ahead of ours, in seconds: their median.
+fn median_offset(net: &NetView) -> i64 {
+    let mut offsets: Vec<i64> = net.ready_peers().map(|peer| peer.time_offset_s).collect();
+    offsets.sort_unstable();
+    offsets.get(offsets.len() / 2).copied().unwrap_or(0)
+}
+
 fn port_of(port: Count) -> Result<u16, CallError> {
     u16::try_from(port.0).map_err(|_| CallError::invalid_params(format!("{} is no port", port.0)))
 }
@@ -218,11 +244,21 @@ net_read!(
                     "version": peer.version,
                     "subver": peer.agent,
                     "inbound": peer.inbound,
+                    "network": if peer.address.is_ipv4() { "ipv4" } else { "ipv6" },
                     "bip152_hb_to": peer.compact_from,
                     "bip152_hb_from": peer.compact_to,
                     "startingheight": peer.starting_height,
                     "synced_headers": peer.synced_headers.map_or(-1, |h| i64::from(h.0)),
                     "synced_blocks": peer.synced_blocks.map_or(-1, |h| i64::from(h.0)),
+                    "inflight": peer.asked,
+                    "addr_processed": peer.addresses_taken,
+                    "addr_rate_limited": peer.addresses_refused,
+                    "permissions": [],
+                    "minfeefilter": show::amount(Amount(peer.fee_filter)),
+                    "bytessent_per_msg": traffic(&peer.sent),
+                    "bytesrecv_per_msg": traffic(&peer.received),
+                    "transport_protocol_type": "v1",
+                    "session_id": "",
                     "banscore": peer.score,
                     "connection_type": match (peer.inbound, peer.manual) {
                         (true, _) => "inbound",
@@ -245,7 +281,10 @@ net_read!(
     |view| {
         let net = &view.net;
         let inbound = net.peers.iter().filter(|peer| peer.inbound).count();
+        let pool = view.pool.read();
+        let policy = pool.policy();
         Json(json!({
+            "version": version(),
             "subversion": crate::node::net::state::USER_AGENT,
             "protocolversion": PROTOCOL_VERSION,
             "localservices": format!("{:016x}", net.services),
@@ -255,6 +294,18 @@ net_read!(
             "connections": net.peers.len(),
             "connections_in": inbound,
             "connections_out": net.peers.len() - inbound,
+            "timeoffset": median_offset(net),
+            "networks": ["ipv4", "ipv6"].map(|name| json!({
+                "name": name,
+                "limited": false,
+                "reachable": true,
+                "proxy": "",
+                "proxy_randomize_credentials": false,
+            })),
+            "relayfee": rate(policy.min_relay),
+            "incrementalfee": rate(policy.incremental),
+            "localaddresses": [],
+            "warnings": [],
             "listening": net.listening.map(|address| address.to_string()),
             "readonly": net.readonly,
             "addresses": net.addresses,
@@ -272,6 +323,15 @@ net_read!(
         "totalbytesrecv": view.net.bytes_received,
         "totalbytessent": view.net.bytes_sent,
         "timemillis": view.net.now_ms,
+        // There is no target: as Core says it.
+        "uploadtarget": {
+            "timeframe": 86_400,
+            "target": 0,
+            "target_reached": false,
+            "serve_historical_blocks": true,
+            "bytes_left_in_cycle": 0,
+            "time_left_in_cycle": 0,
+        },
         "compactblocks": view.net.compact_blocks,
         "compacthits": view.net.compact_hits,
     }))
@@ -291,6 +351,8 @@ net_read!(
                 "address": net.to_string(),
                 "ban_created": ban.created,
                 "banned_until": ban.until,
+                "ban_duration": ban.until.saturating_sub(ban.created),
+                "time_remaining": ban.until.saturating_sub(view.net.now_ms / 1000),
                 "ban_reason": ban.reason,
             }))
             .collect::<Vec<Value>>()
@@ -311,6 +373,14 @@ net_read!(
             .map(|added| json!({
                 "addednode": added.target,
                 "connected": added.connected.is_some(),
+                "addresses": added
+                    .connected
+                    .iter()
+                    .map(|(address, inbound)| json!({
+                        "address": address.to_string(),
+                        "connected": if *inbound { "inbound" } else { "outbound" },
+                    }))
+                    .collect::<Vec<Value>>(),
             }))
             .collect::<Vec<Value>>()
             .into()

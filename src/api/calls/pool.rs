@@ -13,6 +13,7 @@ use crate::mempool::estimate::MAX_TARGET;
 use crate::mempool::policy::FeeRate;
 use crate::mempool::pool::{Entry, Pool};
 use crate::node::io::{Act, Done, NodeError, TestReport};
+use crate::node::net::view::NetView;
 use crate::node::view::View;
 use crate::primitives::amount::Amount;
 use crate::primitives::id::Txid;
@@ -32,7 +33,7 @@ fn most_rate(said: Option<Coins>) -> Option<FeeRate> {
     (per_kvb != 0).then_some(FeeRate { per_kvb })
 }
 
-fn rate(rate: FeeRate) -> Value {
+pub(super) fn rate(rate: FeeRate) -> Value {
     show::amount(Amount(rate.per_kvb))
 }
 
@@ -151,13 +152,13 @@ impl ReadCall for ListPool {
         if verbose != Some(true) {
             return Ok(Json(entries.iter().map(|entry| json!(entry.txid.to_string())).collect()));
         }
-        let shown = entries.iter().map(|e| (e.txid.to_string(), entry(&pool, e)));
+        let shown = entries.iter().map(|e| (e.txid.to_string(), entry(&pool, e, &view.net)));
         Ok(Json(Value::Object(shown.collect())))
     }
 }
 
 /// An entry as Core's `entryToJSON` shows it.
-fn entry(pool: &Pool, entry: &Entry) -> Value {
+fn entry(pool: &Pool, entry: &Entry, net: &NetView) -> Value {
     let fees = |txids: &std::collections::HashSet<Txid>| -> Amount {
         Amount(txids.iter().filter_map(|txid| pool.get(txid)).map(|e| e.modified_fee().0).sum())
     };
@@ -189,6 +190,7 @@ fn entry(pool: &Pool, entry: &Entry) -> Value {
         "depends": ids(&entry.parents),
         "spentby": ids(&entry.children),
         "bip125-replaceable": replaceable,
+        "unbroadcast": net.is_untold(&entry.txid),
     })
 }
 
@@ -211,7 +213,7 @@ impl ReadCall for PoolEntry {
         let pool = view.pool.read();
         let found = pool.get(&txid);
         let found = found.ok_or_else(|| CallError::not_found("Transaction not in mempool"))?;
-        Ok(Json(entry(&pool, found)))
+        Ok(Json(entry(&pool, found, &view.net)))
     }
 }
 
@@ -242,7 +244,10 @@ impl ReadCall for PoolInfo {
             "mempoolminfee": rate(pool.floor()),
             "minrelaytxfee": rate(policy.min_relay),
             "incrementalrelayfee": rate(policy.incremental),
+            "unbroadcastcount": view.net.untold.len(),
             "fullrbf": true,
+            "permitbaremultisig": true,
+            "maxdatacarriersize": policy.max_data_bytes,
         })))
     }
 }
@@ -290,11 +295,11 @@ pub struct SavePool;
 impl Call for SavePool {
     const WORD: &'static str = "save-pool";
     const METHOD: &'static str = "savemempool";
-    const HELP: &'static str = "Put the unconfirmed transactions on the disk now.";
-    const EXAMPLE: &'static str = "init-storage save-pool";
+    const HELP: &'static str = "Put the unconfirmed transactions on the disk now; the file.";
+    const EXAMPLE: &'static str = "init-storage save-pool .json";
     const CLASS: Class = Class::Operate;
     type In = ();
-    type Out = ();
+    type Out = Json;
 }
 
 impl ActCall for SavePool {
@@ -302,9 +307,9 @@ impl ActCall for SavePool {
         Ok(Act::SavePool)
     }
 
-    fn reply(done: Done) -> Result<(), CallError> {
+    fn reply(done: Done) -> Result<Json, CallError> {
         match done {
-            Done::PoolSaved => Ok(()),
+            Done::PoolSaved { file } => Ok(Json(json!({ "filename": file }))),
             done => Err(other(&done)),
         }
     }

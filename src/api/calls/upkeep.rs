@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::api::call::{Call, Class, ReadCall, ServiceCall};
 use crate::api::error::CallError;
 use crate::api::service::Services;
-use crate::api::value::Json;
+use crate::api::value::{Count, Json};
 use crate::node::view::View;
 use crate::store::script_rows::ScriptIndex;
 use crate::store::tables::SCHEMA_VERSION;
@@ -25,6 +25,24 @@ impl Call for GetHealth {
 impl ServiceCall for GetHealth {
     fn run(services: &dyn Services, (): ()) -> Result<Json, CallError> {
         Ok(Json(services.health()))
+    }
+}
+
+pub struct Uptime;
+
+impl Call for Uptime {
+    const WORD: &'static str = "uptime";
+    const METHOD: &'static str = "uptime";
+    const HELP: &'static str = "Seconds since the node's process opened its folder.";
+    const EXAMPLE: &'static str = "init-storage uptime .";
+    const CLASS: Class = Class::Read;
+    type In = ();
+    type Out = Count;
+}
+
+impl ServiceCall for Uptime {
+    fn run(services: &dyn Services, (): ()) -> Result<Count, CallError> {
+        Ok(Count(services.uptime_s()))
     }
 }
 

@@ -67,12 +67,16 @@ impl Net {
         let (now, now_ms) = (self.now_s(), self.now_ms);
         let news = entries.len() <= NEWS;
         let Some(source) = self.peers.get(&id).map(|peer| peer.address) else { return };
+        let mut left = entries.len() as u64;
         for mut entry in entries {
             entry.address = canonical(entry.address);
             let Some(peer) = self.peers.get_mut(&id) else { return };
             if !peer.addr_limit.take(1.0, now_ms) {
+                peer.addresses_refused += left;
                 break;
             }
+            left -= 1;
+            peer.addresses_taken += 1;
             peer.addr_known.insert(key(&entry.address));
             let useful = acceptable(&entry.address, &source)
                 && !self.own_addresses.contains(&entry.address)

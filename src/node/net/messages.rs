@@ -36,7 +36,10 @@ impl Net {
         while let Some(peer) = self.peers.get_mut(&id).filter(|peer| !peer.closing) {
             match peer.decoder.next() {
                 Ok(None) => break,
-                Ok(Some((message, _))) => self.message(id, message, work)?,
+                Ok(Some((message, size))) => {
+                    *peer.received.entry(message.command()).or_default() += size as u64;
+                    self.message(id, message, work)?;
+                }
                 Err(error @ FrameError::Payload { .. }) => {
                     self.misbehaved(id, UNREADABLE, &error.to_string(), work);
                 }

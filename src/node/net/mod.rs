@@ -9,7 +9,7 @@ mod gossip;
 mod headers;
 pub mod io;
 mod messages;
-mod peer;
+pub mod peer;
 mod serve;
 pub mod state;
 mod transactions;

@@ -1,7 +1,7 @@
 //! One connection and all that is known of who is at its other end.
 
 use core::net::SocketAddr;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::p2p::address::PeerAddress;
 use crate::p2p::compact::Partial;
@@ -51,6 +51,9 @@ pub struct HeaderState {
     pub next_ask: u64,
 }
 
+/// Bytes by the command of the messages that took them.
+pub type Traffic = BTreeMap<&'static str, u64>;
+
 /// What user agents of this program start with.
 const OUR_AGENTS: &str = "/ForthCoin:";
 
@@ -95,6 +98,8 @@ pub struct Peer {
     pub queued: u64,
     pub bytes_sent: u64,
     pub bytes_received: u64,
+    pub sent: Traffic,
+    pub received: Traffic,
     pub last_send_ms: u64,
     pub last_receive_ms: u64,
     pub last_block_ms: u64,
@@ -104,6 +109,9 @@ pub struct Peer {
 
     pub unasked: RateLimit,
     pub addr_limit: RateLimit,
+    /// Addresses that were read, and those that came too fast.
+    pub addresses_taken: u64,
+    pub addresses_refused: u64,
     pub addr_known: Known,
     pub addr_queue: Vec<PeerAddress>,
     pub addr_next_ms: u64,
@@ -149,12 +157,16 @@ impl Peer {
             queued: 0,
             bytes_sent: 0,
             bytes_received: 0,
+            sent: Traffic::new(),
+            received: Traffic::new(),
             last_send_ms: 0,
             last_receive_ms: 0,
             last_block_ms: 0,
             last_tx_ms: 0,
             slow: None,
             unasked: RateLimit::new(UNASKED_PER_S, UNASKED_BURST, now_ms),
+            addresses_taken: 0,
+            addresses_refused: 0,
             addr_limit: RateLimit::new(ADDR_PER_S, MAX_ADDR as f64, now_ms),
             addr_known: Known::new(MAX_KNOWN_ADDRESSES),
             addr_queue: Vec::new(),

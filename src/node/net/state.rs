@@ -266,6 +266,7 @@ impl Net {
         let size = work.send(self.params.magic, id, message);
         peer.queued += size;
         peer.bytes_sent += size;
+        *peer.sent.entry(message.command()).or_default() += size;
         peer.last_send_ms = now;
         self.bytes_sent += size;
     }
@@ -365,13 +366,22 @@ impl Net {
         let per_ks = rate.per_ks;
         let asked = self.peers.values().any(|peer| peer.ready() && peer.headers.done);
         let here = self.peers.values().filter(|peer| !peer.closing);
+        let mut peers: Vec<PeerView> = here.map(|peer| self.peer_view(peer, work)).collect();
+        for (hash, id) in self.download.flights() {
+            let Some(found) = work.chain.tree()?.id_of(hash) else { continue };
+            let height = work.chain.tree()?.entry(found).height().0;
+            if let Some(peer) = peers.iter_mut().find(|peer| peer.id == id) {
+                peer.asked.push(height);
+            }
+        }
+        peers.iter_mut().for_each(|peer| peer.asked.sort_unstable());
         let view = NetView {
             started: self.started,
             active: self.active,
             readonly: self.readonly,
             listening: self.listening,
             services: self.services(),
-            peers: here.map(|peer| self.peer_view(peer, work)).collect(),
+            peers,
             connecting: self.connecting.len(),
             added: self.added.iter().map(|added| self.added_view(added)).collect(),
             bans: self.bans.iter().map(|(net, ban)| (*net, ban.clone())).collect(),
@@ -386,6 +396,7 @@ impl Net {
             compact_blocks: self.compact_blocks,
             compact_hits: self.compact_hits,
             orphans: self.orphans.len(),
+            untold: self.untold.keys().copied().collect(),
             now_ms: self.now_ms,
         };
         self.view = Arc::new(view);
@@ -421,13 +432,17 @@ impl Net {
             last_tx_ms: peer.last_tx_ms,
             bytes_sent: peer.bytes_sent,
             bytes_received: peer.bytes_received,
+            sent: peer.sent.clone(),
+            received: peer.received.clone(),
             time_offset_s: peer.time_offset_s,
             ping_ms: peer.ping.last_ms,
             least_ping_ms: peer.ping.least_ms,
             starting_height: version.map_or(-1, |v| v.height),
             synced_headers: peer.best_known.and_then(|id| height(id, work)),
             synced_blocks: peer.best_known.and_then(|_| height(peer.common, work)),
-            blocks_asked: self.download.load(peer.id),
+            asked: Vec::new(),
+            addresses_taken: peer.addresses_taken,
+            addresses_refused: peer.addresses_refused,
             fee_filter: peer.announcer.fee_filter,
             score: peer.score,
             compact_to: peer.compact_to,

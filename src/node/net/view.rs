@@ -2,9 +2,11 @@
 
 use core::net::SocketAddr;
 
+use super::peer::Traffic;
 use crate::p2p::bans::{Ban, Subnet};
 use crate::p2p::download::PeerId;
 use crate::primitives::block::Height;
+use crate::primitives::id::Txid;
 
 /// One peer. Times are in milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct PeerView {
     pub last_tx_ms: u64,
     pub bytes_sent: u64,
     pub bytes_received: u64,
+    pub sent: Traffic,
+    pub received: Traffic,
     pub time_offset_s: i64,
     pub ping_ms: Option<u64>,
     pub least_ping_ms: Option<u64>,
@@ -33,7 +37,11 @@ pub struct PeerView {
     /// Height of the best header and of the last block that we know it to have.
     pub synced_headers: Option<Height>,
     pub synced_blocks: Option<Height>,
-    pub blocks_asked: usize,
+    /// Heights of the blocks on their way from it.
+    pub asked: Vec<u32>,
+    /// Addresses that it told of and that were read, and those that came too fast.
+    pub addresses_taken: u64,
+    pub addresses_refused: u64,
     pub fee_filter: i64,
     pub score: u32,
     pub compact_to: bool,
@@ -74,6 +82,8 @@ pub struct NetView {
     /// Those that the pool could fill without asking.
     pub compact_hits: u64,
     pub orphans: usize,
+    /// Transactions of our own that no peer has asked for yet, in order.
+    pub untold: Vec<Txid>,
     pub now_ms: u64,
 }
 
@@ -81,5 +91,10 @@ impl NetView {
     /// Peers whose handshake is done.
     pub fn ready_peers(&self) -> impl Iterator<Item = &PeerView> {
         self.peers.iter().filter(|peer| peer.ready)
+    }
+
+    /// A transaction of our own that no peer has asked for yet.
+    pub fn is_untold(&self, txid: &Txid) -> bool {
+        self.untold.binary_search(txid).is_ok()
     }
 }

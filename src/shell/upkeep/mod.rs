@@ -7,6 +7,7 @@ pub mod memory;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -33,13 +34,14 @@ pub struct Upkeep {
     pub backups: Backups,
     pub audit: Audit,
     pub rows: RowCounts,
+    opened: Instant,
 }
 
 impl Upkeep {
     pub fn new(config: Config) -> Arc<Upkeep> {
         let audit = Audit::new(config.data_folder());
         let (backups, rows) = (Backups::default(), RowCounts::default());
-        Arc::new(Upkeep { config, backups, audit, rows })
+        Arc::new(Upkeep { config, backups, audit, rows, opened: Instant::now() })
     }
 
     pub fn start_backup(&self, view: &View, path: &str) -> Result<Value, CallError> {
@@ -49,6 +51,10 @@ impl Upkeep {
     /// `node` is the running node, if one runs in this process.
     pub fn health(&self, view: &View, node: Option<&Handle>) -> Value {
         health::report(&self.config, view, node, self.audit.fault())
+    }
+
+    pub fn uptime_s(&self) -> u64 {
+        self.opened.elapsed().as_secs()
     }
 
     pub fn memory(&self, view: &View, node: Option<&Handle>) -> Result<Value, CallError> {
@@ -97,6 +103,10 @@ impl Services for AtRest<'_> {
 
     fn health(&self) -> Value {
         self.upkeep.health(self.view, None)
+    }
+
+    fn uptime_s(&self) -> u64 {
+        self.upkeep.uptime_s()
     }
 
     fn memory(&self) -> Result<Value, CallError> {

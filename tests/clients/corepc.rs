@@ -1,11 +1,6 @@
 //! The port asked by rust-bitcoin's client of Bitcoin Core (`corepc-regtest-client`), whose types are
 //! Core's answers: each must read, and say what the others say.
 //!
-//! Not asked yet, because members that Core's types demand are still missing there:
-//! `getmempoolentry`, `getrawmempool` with details, `getmempoolinfo` (unbroadcast), `savemempool`
-//! (file name), `getnetworkinfo` (version), `getnettotals` (upload target), `listbanned`
-//! (duration), and `uptime`, which we have no call for.
-//!
 //! The program is `$FORTHCOIN`, or the release build.
 
 use std::net::TcpListener;
@@ -40,37 +35,47 @@ impl Drop for Running {
     }
 }
 
-fn node() -> Running {
+/// Starts one; with the port for its peers, where it has one.
+fn node(listens: bool) -> (Running, u16) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let binary = std::env::var_os("FORTHCOIN")
         .map_or_else(|| root.join("target/release/forthcoin"), PathBuf::from);
     let folder = tempfile::tempdir().expect("a folder");
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
+    let free = || TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
+    let (websocket, peers) = (free(), free());
     let child = Command::new(&binary)
-        .args(["regtest", "--listen=none", "--datadir"])
+        .arg("regtest")
+        .arg(if listens { format!("--listen={peers}") } else { "--listen=none".to_owned() })
+        .arg("--datadir")
         .arg(folder.path())
-        .arg(format!("--websocket={free}"))
+        .arg(format!("--websocket={websocket}"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
         .unwrap_or_else(|e| panic!("{} does not start: {e}", binary.display()));
-    Running { child, folder, port: free.port() }
+    (Running { child, folder, port: websocket.port() }, peers.port())
+}
+
+fn wait(what: &str, mut done: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !done() {
+        assert!(began.elapsed() < PATIENCE, "{what}: not yet after {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 impl Running {
     fn client(&self) -> Client {
         let cookie = self.folder.path().join("regtest/.cookie");
-        let began = Instant::now();
-        loop {
-            let url = format!("http://127.0.0.1:{}", self.port);
-            if let Ok(client) = Client::new_with_auth(&url, Auth::CookieFile(cookie.clone()))
-                && client.get_block_count().is_ok()
-            {
-                return client;
-            }
-            assert!(began.elapsed() < PATIENCE, "the node does not answer");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let url = format!("http://127.0.0.1:{}", self.port);
+        let mut found = None;
+        wait("the node answers", || {
+            found = Client::new_with_auth(&url, Auth::CookieFile(cookie.clone()))
+                .ok()
+                .filter(|client| client.get_block_count().is_ok());
+            found.is_some()
+        });
+        found.expect("it answered")
     }
 }
 
@@ -113,7 +118,7 @@ macro_rules! plain {
 
 #[test]
 fn cores_client_reads_every_answer() {
-    let node = node();
+    let (node, _) = node(false);
     let client = node.client();
     let payee = Address::p2wsh(&anyone(), KnownHrp::Regtest);
     let mined = model!(client.generate_to_address(101, &payee));
@@ -174,6 +179,15 @@ fn pool(client: &Client, coin: OutPoint) -> Txid {
     let refused = client.send_raw_transaction(&poorer).expect_err("a poorer double");
     assert!(refused.to_string().contains("insufficient fee"), "{refused}");
     assert_eq!(model!(client.get_raw_mempool()).0, [txid]);
+    let entry = plain!(client.get_mempool_entry(txid)).0;
+    assert!(entry.unbroadcast, "nobody is there to ask for it");
+    let entry = model!(client.get_mempool_entry(txid)).0;
+    assert_eq!(entry.fees.base, Amount::from_sat(1000));
+    assert_eq!(model!(client.get_raw_mempool_verbose()).0[&txid], entry);
+    let info = model!(client.get_mempool_info());
+    assert_eq!((info.size, info.unbroadcast_count), (1, Some(1)));
+    let saved = plain!(client.save_mempool()).filename;
+    assert!(Path::new(&saved).is_file(), "{saved}");
     let estimate = plain!(client.estimate_smart_fee(6));
     assert!(estimate.fee_rate.is_some() || estimate.errors.is_some());
     txid
@@ -221,11 +235,32 @@ fn transactions(client: &Client, txid: Txid) {
     assert!(nobody.to_string().contains("-5"), "{nobody}");
 }
 
+/// Nobody is there; then another node is.
 fn network(client: &Client) {
     assert!(plain!(client.get_peer_info()).0.is_empty());
     assert_eq!(plain!(client.get_connection_count()).0, 0);
     plain!(client.set_ban("192.0.2.7", SetBanCommand::Add));
+    let banned = plain!(client.list_banned()).0;
+    assert_eq!(banned.len(), 1);
+    assert_eq!(banned[0].address, "192.0.2.7/32");
+    assert_eq!(banned[0].ban_duration, banned[0].banned_until - banned[0].ban_created);
     plain!(client.clear_banned());
+    assert!(plain!(client.list_banned()).0.is_empty());
     plain!(client.add_node("192.0.2.8:18444", AddNodeCommand::Add));
     plain!(client.ping());
+
+    let (other, port) = node(true);
+    plain!(client.add_node(&format!("127.0.0.1:{port}"), AddNodeCommand::OneTry));
+    let tip = plain!(client.get_block_count());
+    let theirs = other.client();
+    wait("the other node follows", || theirs.get_block_count().is_ok_and(|height| height == tip));
+    let peer = plain!(client.get_peer_info()).0.remove(0);
+    assert_eq!((peer.inbound, peer.synced_blocks), (false, tip.0 as i64));
+    let sent: u64 = peer.bytes_sent_per_message.values().sum();
+    assert!(sent == peer.bytes_sent && peer.bytes_sent_per_message["headers"] > 0);
+    let info = model!(client.get_network_info());
+    assert_eq!((info.connections, info.connections_out), (1, Some(1)));
+    assert!(plain!(client.get_net_totals()).total_bytes_sent >= sent);
+    assert_eq!(plain!(client.get_added_node_info()).0.len(), 1);
+    assert!(plain!(client.uptime()) < 600);
 }
