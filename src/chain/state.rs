@@ -235,9 +235,29 @@ impl Chain {
         })
     }
 
-    /// Takes blocks' wire forms in order, up to the first fault. In bulk nothing is durable before
-    /// the memory for it is full or `flush` is called, and events carry tips only; a crash comes
-    /// back at a tip on the way.
+    /// Takes a block; the caller flushes, unless memory for it is full.
+    fn accept_unflushed(
+        &mut self,
+        checked: CheckedBlock,
+        now: u32,
+        events: &mut Vec<ChainEvent>,
+    ) -> Result<Standing, BlockError> {
+        let limit = self.bulk_bytes;
+        self.act(|active| {
+            let mut news = Vec::new();
+            let standing = active.accept_block(checked, now, &mut news)?;
+            if active.pending_bytes() >= limit {
+                active.flush()?;
+            }
+            events.append(&mut news);
+            Ok(standing)
+        })
+    }
+
+    /// Takes blocks' wire forms in order, up to the first fault; all that were taken are durable
+    /// when it returns, by one commit where memory allows. In bulk nothing is durable before the
+    /// memory for it is full or `flush` is called, and events carry tips only. A crash comes back
+    /// at a tip on the way.
     pub fn accept_blocks(&mut self, blocks: Vec<Vec<u8>>, now: u32, bulk: bool) -> BatchResult {
         let params = self.params();
         let checked: Vec<_> =
@@ -246,10 +266,7 @@ impl Chain {
         for (index, checked) in checked.into_iter().enumerate() {
             let taken = checked.map_err(BlockError::from).and_then(|checked| match bulk {
                 true => self.accept_in_bulk(checked, now, &mut result.events),
-                false => self.accept_checked(checked, now).map(|accepted| {
-                    result.events.extend(accepted.events);
-                    accepted.standing
-                }),
+                false => self.accept_unflushed(checked, now, &mut result.events),
             });
             match taken {
                 Ok(Standing::Known) => result.known += 1,
@@ -259,6 +276,11 @@ impl Chain {
                     break;
                 }
             }
+        }
+        if !bulk && let Err(fault) = self.flush() {
+            // What is not on the disk has not happened.
+            result.events.clear();
+            result.error = Some((0, fault.into()));
         }
         result
     }
@@ -275,23 +297,17 @@ impl Chain {
         now: u32,
         events: &mut Vec<ChainEvent>,
     ) -> Result<Standing, BlockError> {
-        let limit = self.bulk_bytes;
-        self.act(|active| {
-            let mut news = Vec::new();
-            let standing = active.accept_block(checked, now, &mut news)?;
-            if active.pending_bytes() >= limit {
-                active.flush()?;
+        let mut news = Vec::new();
+        let standing = self.accept_unflushed(checked, now, &mut news)?;
+        // Blocks would keep the whole batch in memory; who follows in bulk reads the store.
+        news.retain(|event| matches!(event, ChainEvent::TipChanged { .. }));
+        for news in news {
+            match events.last_mut() {
+                Some(last @ ChainEvent::TipChanged { .. }) => merge_tips(last, news),
+                _ => events.push(news),
             }
-            // Blocks would keep the whole batch in memory; who follows in bulk reads the store.
-            news.retain(|event| matches!(event, ChainEvent::TipChanged { .. }));
-            for news in news {
-                match events.last_mut() {
-                    Some(last @ ChainEvent::TipChanged { .. }) => merge_tips(last, news),
-                    _ => events.push(news),
-                }
-            }
-            Ok(standing)
-        })
+        }
+        Ok(standing)
     }
 
     /// Makes everything taken so far durable.

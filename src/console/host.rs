@@ -73,6 +73,17 @@ pub struct Shared {
 const HASHES_SEEN: usize = 50;
 
 impl Shared {
+    /// Hears the node's height anew, where there is a way to it.
+    pub fn hear_height(&self) {
+        let request =
+            Request { method: "getblockcount".to_owned(), params: Params::ByPosition(Vec::new()) };
+        if let Some(door) = self.door.borrow_mut().as_mut()
+            && let Ok(height) = door.ask(request)
+        {
+            self.height.set(height.as_u64());
+        }
+    }
+
     /// Leaves the node in order; what was changed is on the disk afterwards.
     pub fn close(&self) -> Result<(), CallError> {
         self.door.take().map_or(Ok(()), |mut door| door.close())
@@ -202,15 +213,6 @@ impl ConsoleHost {
     /// The way to the node is open.
     pub(super) fn is_open(&self) -> bool {
         self.shared.door.borrow().is_some()
-    }
-
-    /// Hears the node's height anew, where there is a way to it.
-    pub(super) fn hear_height(&mut self) {
-        if self.is_open()
-            && let Ok(height) = self.ask("getblockcount", Vec::new())
-        {
-            self.shared.height.set(height.as_u64());
-        }
     }
 
     /// Shows whole lines; what stands before them on the line is ended first.

@@ -64,7 +64,7 @@ pub fn run(session: &Session) -> u8 {
                     return code;
                 }
                 // The prompt shows it, and the line may have changed it.
-                session.machine.borrow_mut().host_mut().hear_height();
+                session.shared.hear_height();
             }
             Err(ReadlineError::Interrupted) => {
                 text.clear();

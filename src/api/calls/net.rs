@@ -281,6 +281,15 @@ net_read!(
     |view| {
         let net = &view.net;
         let inbound = net.peers.iter().filter(|peer| peer.inbound).count();
+        let networks = ["ipv4", "ipv6"].map(|name| {
+            json!({
+                "name": name,
+                "limited": false,
+                "reachable": true,
+                "proxy": "",
+                "proxy_randomize_credentials": false,
+            })
+        });
         let pool = view.pool.read();
         let policy = pool.policy();
         Json(json!({
@@ -295,13 +304,7 @@ net_read!(
             "connections_in": inbound,
             "connections_out": net.peers.len() - inbound,
             "timeoffset": median_offset(net),
-            "networks": ["ipv4", "ipv6"].map(|name| json!({
-                "name": name,
-                "limited": false,
-                "reachable": true,
-                "proxy": "",
-                "proxy_randomize_credentials": false,
-            })),
+            "networks": networks,
             "relayfee": rate(policy.min_relay),
             "incrementalfee": rate(policy.incremental),
             "localaddresses": [],

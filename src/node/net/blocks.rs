@@ -120,8 +120,13 @@ impl Net {
             self.close(id, "it does not send the blocks that it told of", work);
         }
         self.fetch(work)?;
-        let due = self.unflushed.is_some_and(|since| self.now_ms >= since + FLUSH_MS);
-        if due || (self.unflushed.is_some() && !self.is_bulk(work)?) {
+        self.flush_when_due(work)
+    }
+
+    /// What was taken in bulk goes to the disk after a while, and when the tip is near.
+    fn flush_when_due(&mut self, work: &mut Work<'_>) -> Result<(), StoreError> {
+        let Some(since) = self.unflushed else { return Ok(()) };
+        if self.now_ms >= since + FLUSH_MS || !self.is_bulk(work)? {
             work.chain.flush()?;
             self.unflushed = None;
         }
@@ -210,12 +215,10 @@ impl Net {
         if self.arrived.is_empty() {
             return Ok(());
         }
-        while !self.arrived.is_empty() {
-            let bulk = self.is_bulk(work)?;
-            let count = if bulk { self.arrived.len() } else { 1 };
-            let batch: Vec<_> = self.arrived.drain(..count).collect();
-            self.take_batch(batch, bulk, work)?;
-        }
+        let bulk = self.is_bulk(work)?;
+        let batch = self.arrived.drain(..).collect();
+        self.take_batch(batch, bulk, work)?;
+        self.flush_when_due(work)?;
         self.fetch(work)?;
         self.tell_tip(work)
     }
@@ -239,9 +242,7 @@ impl Net {
             // Only the rare list with a fault in it is gone through again from there.
             let again = left.clone();
             let result = work.accept_blocks(left, bulk)?;
-            if bulk {
-                self.unflushed.get_or_insert(self.now_ms);
-            }
+            self.unflushed = bulk.then(|| self.unflushed.unwrap_or(self.now_ms));
             let Some((index, error)) = result.error else { break };
             let (id, hash) = senders[at + index];
             self.refused(id, &hash, error, work)?;
