@@ -3,8 +3,7 @@
 # long), as many at once as there are processors, on the stable toolchain: the coverage
 # instrumentation is asked of LLVM directly. What was found is kept for the next run.
 #   fuzz/run.sh [SECONDS | --nightly | --build] [TARGET…]
-# --build makes the programs and runs none. The targets sighash and mempool have to be named until
-# they have run for a while.
+# --build makes the programs and runs none.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=${1:-20} longer=6
@@ -16,7 +15,7 @@ esac
 shift || true
 targets=("$@")
 [ "${#targets[@]}" -gt 0 ] ||
-    targets=(forth transaction block script wire checks)
+    targets=(forth transaction block script sighash mempool wire checks)
 base=${CARGO_TARGET_DIR:-target}
 case "$base" in /*) ;; *) base="$PWD/$base" ;; esac
 export CARGO_TARGET_DIR="$base/fuzz"

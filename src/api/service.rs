@@ -16,6 +16,9 @@ pub trait Services: Send + Sync {
     /// `{"running": …}` with address, connections, requests and limits when it runs.
     fn server_status(&self) -> Value;
 
+    /// Has the process stop in order, soon after this returns.
+    fn stop_node(&self) -> Result<(), CallError>;
+
     /// Sets what is logged: `info`, or `info,http=debug`; the filter now in force.
     fn set_log_level(&self, filter: &str) -> Result<String, CallError>;
 

@@ -88,6 +88,7 @@ pub static CALLS: &[Entry] = &[
     read::<net::SyncStatus>(),
     serve::<service::StartServer>(),
     serve::<service::StopServer>(),
+    serve::<service::StopNode>(),
     serve::<service::ServerStatus>(),
     serve::<service::SetLogLevel>(),
     serve::<upkeep::GetHealth>(),

@@ -159,6 +159,8 @@ pub struct Pool {
     fees: Amount,
     floor: Floor,
     deltas: HashMap<Txid, Amount>,
+    /// Our own that no peer has asked for yet (Core's unbroadcast set).
+    untold: HashSet<Txid>,
     next_sequence: u64,
     updates: u64,
     /// Transactions of blocks taken back, oldest block first, until the tip settles.
@@ -182,6 +184,7 @@ impl Pool {
             fees: Amount::ZERO,
             floor: Floor::default(),
             deltas: HashMap::new(),
+            untold: HashSet::new(),
             next_sequence: 0,
             updates: 0,
             returning: Vec::new(),
@@ -237,6 +240,19 @@ impl Pool {
         let mut entries: Vec<_> = self.entries.values().collect();
         entries.sort_unstable_by_key(|entry| (entry.ancestors.count, entry.sequence));
         entries
+    }
+
+    /// Marks one of our own that no peer has asked for yet, or takes the mark off.
+    pub fn set_untold(&mut self, txid: Txid, untold: bool) {
+        match untold && self.entries.contains_key(&txid) {
+            true => self.untold.insert(txid),
+            false => self.untold.remove(&txid),
+        };
+    }
+
+    /// Those that are marked.
+    pub fn untold(&self) -> &HashSet<Txid> {
+        &self.untold
     }
 
     /// The entry that spends an output.
@@ -391,6 +407,7 @@ impl Pool {
             self.by_score.remove(&(entry.score(), *txid));
             self.by_time.remove(&(entry.time, *txid));
             self.by_wtxid.remove(&entry.wtxid);
+            self.untold.remove(txid);
             self.bytes -= entry.bytes();
             self.vsize -= entry.vsize;
             self.fees.0 -= entry.fee.0;

@@ -38,6 +38,11 @@ impl SharedPool {
         self.write().prioritise(txid, more)
     }
 
+    /// Marks one of our own that no peer has asked for yet, or takes the mark off.
+    pub(super) fn set_untold(&self, txid: Txid, untold: bool) {
+        self.write().set_untold(txid, untold);
+    }
+
     fn write(&self) -> RwLockWriteGuard<'_, Pool> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }

@@ -321,14 +321,14 @@ impl Node {
                 // As in Core's BroadcastTransaction: what the pool has is told to the peers again.
                 let txid = tx.txid();
                 if self.pool.read().get(&txid).is_some() {
-                    self.net.own_transaction(txid);
+                    self.net.own_transaction(txid, &self.pool);
                     return Ok(Done::Accepted { txid });
                 }
                 let mut events = Vec::new();
                 let taken = self.pool.submit(&mut self.chain, tx, most_rate, now, &mut events);
                 self.publish_pool(events, outputs);
                 if let Ok(txid) = &taken {
-                    self.net.own_transaction(*txid);
+                    self.net.own_transaction(*txid, &self.pool);
                 }
                 taken.map(|txid| Done::Accepted { txid })
             }

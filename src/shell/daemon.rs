@@ -63,6 +63,7 @@ impl Daemon {
             running.stop()?;
             return Err(error);
         }
+        let desk = Arc::clone(&running.desk);
         let running = Arc::new(Mutex::new(Some(running)));
         let ours = Arc::clone(&running);
         std::thread::Builder::new()
@@ -84,6 +85,7 @@ impl Daemon {
                 }
             })
             .map_err(failed)?;
+        desk.heeds_signals();
         if let Some(limit) = sd_notify::watchdog_enabled() {
             let handle = handle.clone();
             std::thread::Builder::new()

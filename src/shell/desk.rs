@@ -1,7 +1,9 @@
 //! Answers every request that comes to this process: the node's calls, and those on what runs
 //! around it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
@@ -23,12 +25,17 @@ use crate::config::Config;
 use crate::mempool::pool::PoolEvent;
 use crate::node::view::View;
 
+/// Time for the answer to `stop` to leave.
+const STOP_AFTER: Duration = Duration::from_millis(100);
+
 /// The node's handle, and the port when it is open.
 pub struct Desk {
     pub handle: Handle,
     pub upkeep: Arc<Upkeep>,
     config: Config,
     server: Mutex<Option<Server>>,
+    /// The process heeds SIGTERM by stopping in order.
+    stoppable: AtomicBool,
     itself: Weak<Desk>,
 }
 
@@ -39,6 +46,7 @@ impl Desk {
             config: upkeep.config.clone(),
             upkeep,
             server: Mutex::default(),
+            stoppable: AtomicBool::new(false),
             itself: Weak::clone(itself),
         })
     }
@@ -54,6 +62,11 @@ impl Desk {
                 _ => self.handle.answer(Request { method, params }),
             }
         })
+    }
+
+    /// From now on SIGTERM stops the process in order.
+    pub fn heeds_signals(&self) {
+        self.stoppable.store(true, Ordering::Relaxed);
     }
 
     /// Ends the process's own work and closes the port; nobody comes in by it when this returns.
@@ -83,6 +96,23 @@ impl Services for Desk {
     fn stop_server(&self) -> Result<(), CallError> {
         self.close_port();
         Ok(())
+    }
+
+    fn stop_node(&self) -> Result<(), CallError> {
+        if !self.stoppable.load(Ordering::Relaxed) {
+            let why = "this node runs in a console: `bye` there ends it";
+            return Err(CallError::new(ErrorKind::Forbidden, why));
+        }
+        // Whoever asked is answered first.
+        let ask = || {
+            std::thread::sleep(STOP_AFTER);
+            if let Err(e) = signal_hook::low_level::raise(signal_hook::consts::SIGTERM) {
+                logs::note("daemon", &format!("the node can't stop by itself: {e}"));
+            }
+        };
+        let started = std::thread::Builder::new().name("stop".to_owned()).spawn(ask);
+        let failed = |e| CallError::new(ErrorKind::Internal, format!("no thread to stop with: {e}"));
+        started.map(drop).map_err(failed)
     }
 
     fn server_status(&self) -> Value {

@@ -13,7 +13,6 @@ use crate::mempool::estimate::MAX_TARGET;
 use crate::mempool::policy::FeeRate;
 use crate::mempool::pool::{Entry, Pool};
 use crate::node::io::{Act, Done, NodeError, TestReport};
-use crate::node::net::view::NetView;
 use crate::node::view::View;
 use crate::primitives::amount::Amount;
 use crate::primitives::id::Txid;
@@ -152,13 +151,13 @@ impl ReadCall for ListPool {
         if verbose != Some(true) {
             return Ok(Json(entries.iter().map(|entry| json!(entry.txid.to_string())).collect()));
         }
-        let shown = entries.iter().map(|e| (e.txid.to_string(), entry(&pool, e, &view.net)));
+        let shown = entries.iter().map(|e| (e.txid.to_string(), entry(&pool, e)));
         Ok(Json(Value::Object(shown.collect())))
     }
 }
 
 /// An entry as Core's `entryToJSON` shows it.
-fn entry(pool: &Pool, entry: &Entry, net: &NetView) -> Value {
+fn entry(pool: &Pool, entry: &Entry) -> Value {
     let fees = |txids: &std::collections::HashSet<Txid>| -> Amount {
         Amount(txids.iter().filter_map(|txid| pool.get(txid)).map(|e| e.modified_fee().0).sum())
     };
@@ -190,7 +189,7 @@ fn entry(pool: &Pool, entry: &Entry, net: &NetView) -> Value {
         "depends": ids(&entry.parents),
         "spentby": ids(&entry.children),
         "bip125-replaceable": replaceable,
-        "unbroadcast": net.is_untold(&entry.txid),
+        "unbroadcast": pool.untold().contains(&entry.txid),
     })
 }
 
@@ -213,7 +212,7 @@ impl ReadCall for PoolEntry {
         let pool = view.pool.read();
         let found = pool.get(&txid);
         let found = found.ok_or_else(|| CallError::not_found("Transaction not in mempool"))?;
-        Ok(Json(entry(&pool, found, &view.net)))
+        Ok(Json(entry(&pool, found)))
     }
 }
 
@@ -244,7 +243,7 @@ impl ReadCall for PoolInfo {
             "mempoolminfee": rate(pool.floor()),
             "minrelaytxfee": rate(policy.min_relay),
             "incrementalrelayfee": rate(policy.incremental),
-            "unbroadcastcount": view.net.untold.len(),
+            "unbroadcastcount": pool.untold().len(),
             "fullrbf": true,
             "permitbaremultisig": true,
             "maxdatacarriersize": policy.max_data_bytes,

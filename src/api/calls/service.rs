@@ -45,6 +45,25 @@ impl ServiceCall for StopServer {
     }
 }
 
+pub struct StopNode;
+
+impl Call for StopNode {
+    const WORD: &'static str = "stop-node";
+    const METHOD: &'static str = "stop";
+    const HELP: &'static str = "Stop the node that runs, in order, as SIGTERM does.";
+    const EXAMPLE: &'static str = "init-storage : try stop-node type ; ' try catch .";
+    const CLASS: Class = Class::Admin;
+    type In = ();
+    type Out = String;
+}
+
+impl ServiceCall for StopNode {
+    fn run(services: &dyn Services, (): ()) -> Result<String, CallError> {
+        services.stop_node()?;
+        Ok("ForthCoin stopping".to_owned())
+    }
+}
+
 pub struct ServerStatus;
 
 impl Call for ServerStatus {

@@ -6,6 +6,7 @@ use super::work::Work;
 use crate::chain::event::ChainEvent;
 use crate::mempool::pool::{PoolEvent, Removal};
 use crate::node::io::Output;
+use crate::node::pool::SharedPool;
 use crate::p2p::compact::CompactBlock;
 use crate::p2p::download::PeerId;
 use crate::p2p::message::{Inv, InvKind, Message};
@@ -57,9 +58,11 @@ impl Net {
         }
     }
 
-    /// A transaction of our own: told again until somebody asks for it or it is confirmed.
-    pub fn own_transaction(&mut self, txid: Txid) {
-        if self.started && !self.readonly {
+    /// A transaction of our own: told again until somebody asks for it or it is confirmed, also
+    /// when the network starts later.
+    pub fn own_transaction(&mut self, txid: Txid, pool: &SharedPool) {
+        if !self.readonly {
+            pool.set_untold(txid, true);
             self.untold.insert(txid, self.now_ms + super::transactions::REBROADCAST_MS);
         }
     }

@@ -138,7 +138,9 @@ impl Net {
             tx.inputs.iter_mut().for_each(|input| input.witness.clear());
         }
         // Somebody wants it: it need not be told again.
-        self.untold.remove(&txid);
+        if self.untold.remove(&txid).is_some() {
+            work.pool.set_untold(txid, false);
+        }
         self.send(id, &Message::Tx(Box::new(tx)), work);
         true
     }

@@ -396,7 +396,6 @@ impl Net {
             compact_blocks: self.compact_blocks,
             compact_hits: self.compact_hits,
             orphans: self.orphans.len(),
-            untold: self.untold.keys().copied().collect(),
             now_ms: self.now_ms,
         };
         self.view = Arc::new(view);

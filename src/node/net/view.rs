@@ -6,7 +6,6 @@ use super::peer::Traffic;
 use crate::p2p::bans::{Ban, Subnet};
 use crate::p2p::download::PeerId;
 use crate::primitives::block::Height;
-use crate::primitives::id::Txid;
 
 /// One peer. Times are in milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,8 +81,6 @@ pub struct NetView {
     /// Those that the pool could fill without asking.
     pub compact_hits: u64,
     pub orphans: usize,
-    /// Transactions of our own that no peer has asked for yet, in order.
-    pub untold: Vec<Txid>,
     pub now_ms: u64,
 }
 
@@ -91,10 +88,5 @@ impl NetView {
     /// Peers whose handshake is done.
     pub fn ready_peers(&self) -> impl Iterator<Item = &PeerView> {
         self.peers.iter().filter(|peer| peer.ready)
-    }
-
-    /// A transaction of our own that no peer has asked for yet.
-    pub fn is_untold(&self, txid: &Txid) -> bool {
-        self.untold.binary_search(txid).is_ok()
     }
 }

@@ -85,6 +85,10 @@ impl Services for AtRest<'_> {
         Value::Null
     }
 
+    fn stop_node(&self) -> Result<(), CallError> {
+        Err(no_node())
+    }
+
     fn set_log_level(&self, _: &str) -> Result<String, CallError> {
         Err(no_node())
     }
