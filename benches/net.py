@@ -143,4 +143,5 @@ def main():
     sync(program, int(options.get("blocks", 50_000)), runs)
 
 
-main()
+if __name__ == "__main__":
+    main()

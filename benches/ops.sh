@@ -20,7 +20,10 @@ lib_options "Backup beside cp, scrapes of /metrics, and the load test on one nod
 lib_progress "mining $opt_blocks blocks"
 payee=bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080
 lib_node one --websocket=127.0.0.1:0
-lib_console one -e "init-storage mine-blocks $opt_blocks $payee bye" >/dev/null
+for ((mined = 0; mined < opt_blocks; mined += 10000)); do
+    left=$((opt_blocks - mined))
+    lib_console one -e "init-storage mine-blocks $((left < 10000 ? left : 10000)) $payee bye" >/dev/null
+done
 chain=${lib_folder[one]}/regtest/chain.redb
 bytes=$(stat -c %s "$chain")
 

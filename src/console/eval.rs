@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::args::{Arguments, Source};
-use super::host::{ConsoleHost, Shared, read_source};
+use super::host::{ConsoleHost, Shared, read_source, source_name};
 use super::library::{self, PRELUDE, SOURCES};
 use super::render::render;
 use super::stdio;
@@ -78,7 +78,11 @@ impl Session {
 
     fn run_file(&self, path: &Path) -> Next {
         match read_source(path) {
-            Ok(text) => self.run_text(&text, &path.to_string_lossy()),
+            Ok(text) => {
+                let name = source_name(path);
+                let result = self.machine.borrow_mut().interpret_file(&text, &name);
+                self.ended(result, &name)
+            }
             Err(e) => {
                 eprintln!("forthcoin: can't read {}: {e}", path.display());
                 Next::Exit(EXIT_USAGE)
@@ -88,6 +92,11 @@ impl Session {
 
     fn run_text(&self, text: &[u8], name: &str) -> Next {
         let result = self.machine.borrow_mut().interpret(text, name);
+        self.ended(result, name)
+    }
+
+    /// What to do after a whole text.
+    fn ended(&self, result: Result<(), Failure>, name: &str) -> Next {
         let ended = result.is_ok();
         let next = self.after(result, false);
         if ended && self.machine.borrow().is_compiling() {

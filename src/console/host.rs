@@ -754,7 +754,7 @@ impl Host for ConsoleHost {
             .ok_or_else(|| Throw::new(THROW_NO_FILE, format!("there is no file {name:?}")))?;
         let text = read_source(&path)
             .map_err(|e| Throw::new(THROW_FILE, format!("can't read {}: {e}", path.display())))?;
-        Ok((path.to_string_lossy().into_owned(), text))
+        Ok((source_name(&path), text))
     }
 
     fn file(&mut self) -> Option<&mut dyn HostFiles> {
@@ -784,10 +784,18 @@ impl Host for ConsoleHost {
     }
 }
 
-/// Where a source is: as named, beside the including file, or in the data folder.
+/// What a source file is called: the same for every way to it, short below the current folder.
+pub fn source_name(path: &Path) -> String {
+    let Ok(whole) = fs::canonicalize(path) else { return path.to_string_lossy().into_owned() };
+    let here = std::env::current_dir().ok();
+    let short = here.and_then(|here| whole.strip_prefix(here).ok());
+    short.unwrap_or(&whole).to_string_lossy().into_owned()
+}
+
+/// Where a source is: beside the including file, as named, or in the data folder.
 fn find_source(name: &Path, from: Option<&str>, data_root: &Path) -> Option<PathBuf> {
     let beside = from.and_then(|from| Path::new(from).parent()).map(|folder| folder.join(name));
-    let places = [Some(name.to_owned()), beside, Some(data_root.join(name))];
+    let places = [beside, Some(name.to_owned()), Some(data_root.join(name))];
     places.into_iter().flatten().find(|path| path.is_file())
 }
 

@@ -207,6 +207,20 @@ impl Machine {
         self.drive(result)
     }
 
+    /// Interprets the text of a file, as INCLUDED would; `path` is what `open_include` calls it.
+    ///
+    /// # Errors
+    /// As [`Machine::interpret`].
+    pub fn interpret_file(&mut self, text: &[u8], path: &str) -> Result<(), Failure> {
+        let path: Rc<str> = Rc::from(path);
+        if !self.included.contains(&path) {
+            self.included.push(Rc::clone(&path));
+        }
+        let id = self.extra.files.source_id();
+        let result = self.open_lines(text, Rc::clone(&path), id, Some(path));
+        self.drive(result)
+    }
+
     /// Interprets one line typed at the keyboard; a definition may go on in the next.
     ///
     /// # Errors

@@ -35,7 +35,12 @@ pub struct Daemon {
     /// Taken by whoever stops it first.
     running: Arc<Mutex<Option<Running>>>,
     handle: Handle,
+    /// What has happened since before the doors were open, until the console takes it.
+    queues: Mutex<Option<Queues>>,
 }
+
+/// Where the chain's and the pool's events arrive.
+type Queues = (Receiver<Arc<ChainEvent>>, Receiver<PoolEvent>);
 
 /// Tells systemd; without it there is nobody to tell.
 fn notify(state: NotifyState<'_>) {
@@ -53,6 +58,7 @@ impl Daemon {
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(failed)?;
         let mut running = Running::start(held, Upkeep::new(config.clone()))?;
         let handle = running.desk.handle.clone();
+        let queues = Mutex::new(Some((handle.events(), handle.pool_events())));
         let served = match config.service.websocket {
             Some(_) => running.desk.start_server().map(|_| ()),
             None => Ok(()),
@@ -97,13 +103,15 @@ impl Daemon {
         let (name, folder) = (config.params.name, config.data_folder());
         let folder = folder.display();
         tracing::info!(target: "daemon", network = name, %folder, process = process::id(), "the node runs");
-        Ok(Daemon { running, handle })
+        Ok(Daemon { running, handle, queues })
     }
 
-    /// What happens on the node from now on, for the console that waits with it.
+    /// What happens on the node from its start on, for the console that waits with it: what its
+    /// words' own loading took is not lost.
     pub fn events(&self) -> Events {
+        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner).take();
         Events {
-            queues: Some((self.handle.events(), self.handle.pool_events())),
+            queues: queues.or_else(|| Some((self.handle.events(), self.handle.pool_events()))),
             handle: self.handle.clone(),
             ready: VecDeque::new(),
             told: HashSet::new(),
@@ -142,8 +150,8 @@ fn watchdog(handle: &Handle, limit: Duration) {
 /// its block if that is where it was seen first.
 pub struct Events {
     handle: Handle,
-    /// Where the chain's and the pool's arrive; none while nobody listens.
-    queues: Option<(Receiver<Arc<ChainEvent>>, Receiver<PoolEvent>)>,
+    /// None while nobody listens.
+    queues: Option<Queues>,
     ready: VecDeque<Happening>,
     /// Told of, and in the pool as far as we know.
     told: HashSet<Txid>,

@@ -111,7 +111,8 @@ impl Services for Desk {
             }
         };
         let started = std::thread::Builder::new().name("stop".to_owned()).spawn(ask);
-        let failed = |e| CallError::new(ErrorKind::Internal, format!("no thread to stop with: {e}"));
+        let failed =
+            |e| CallError::new(ErrorKind::Internal, format!("no thread to stop with: {e}"));
         started.map(drop).map_err(failed)
     }
 

@@ -51,6 +51,31 @@ fn an_undefined_word_is_told_and_guessed() {
     assert!(ran.err.contains("did you mean") && ran.err.contains("get-height"), "{}", ran.err);
 }
 
+/// Forth-2012 11.6.1.2218 and 11.6.2.2144.10: however a file comes in, it is a file, known by one
+/// name.
+#[test]
+fn a_file_named_on_the_command_line_is_a_source_like_any_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        fs::write(folder.path().join(name), text).expect("written");
+    };
+    fs::create_dir(folder.path().join("sub")).expect("made");
+    write("sub/outer.fs", "source-id 0> . source-id file-size . d. include inner.fs cr");
+    write("sub/inner.fs", ".\" beside \"");
+    write("inner.fs", ".\" here \"");
+    let run = |arguments: &[&str]| -> super::run::Ran {
+        let mut command = forthcoin();
+        command.current_dir(folder.path()).arg("--offline").args(arguments);
+        command.output().expect("the program starts").into()
+    };
+    let outer = run(&["sub/outer.fs", "-e", "bye"]);
+    assert_eq!((outer.out.as_str(), outer.err.as_str()), ("-1 0 59 beside \n", ""));
+    let whole = folder.path().join("sub/inner.fs");
+    let again = format!("require sub/../sub/inner.fs require {} bye", whole.display());
+    let once = run(&["sub/inner.fs", "-e", &again]);
+    assert_eq!((once.out.as_str(), once.err.as_str()), ("beside ", ""));
+}
+
 #[test]
 fn exit_codes() {
     assert_eq!(evaluate("3 (bye)").code, Some(3));

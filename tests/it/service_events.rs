@@ -155,7 +155,8 @@ fn on_tx_runs_once_for_each_transaction_and_on_reorg_with_its_depth() {
     let mined = call("generatetoaddress", json!([1, ANYONE]));
     let block = call("getblock", json!([mined[0], 1]));
     let first = block["tx"][0].as_str().expect("a coinbase").to_owned();
-    // Few at a time, so that no event is lost.
+    // Few at a time, so that no event is lost; the first from before the words were there.
+    wait_until("the first block", || text().contains("block 1 "));
     for height in (26..=101).step_by(25) {
         call("generatetoaddress", json!([25, ANYONE]));
         wait_until("the blocks", || text().contains(&format!("block {height} ")));
