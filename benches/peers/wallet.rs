@@ -75,7 +75,9 @@ fn main() {
         }
         let (ours, their) = (median(ours_took), median(their_took));
         let ratio = ours.as_secs_f64() / their.as_secs_f64();
-        println!("sign {INPUTS} {name}: {ours:.0?}, bitcoin + libsecp256k1 {their:.0?}, ratio {ratio:.2}");
+        println!(
+            "sign {INPUTS} {name}: {ours:.0?}, bitcoin + libsecp256k1 {their:.0?}, ratio {ratio:.2}"
+        );
     }
     let (mut derived, mut opened) = (Vec::new(), Vec::new());
     let key = SealKey::create(b"bench", Cost::DEFAULT, &mut random).expect("a key");
