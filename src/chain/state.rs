@@ -190,7 +190,12 @@ impl Chain {
     /// Takes a block's wire form: checks it, keeps it, moves the tip, and returns when all of it
     /// is durable. `now` is in seconds since 1970.
     pub fn accept_block(&mut self, bytes: Vec<u8>, now: u32) -> Result<Accepted, BlockError> {
-        self.accept_checked(CheckedBlock::new(bytes, self.params())?, now)
+        let checked = CheckedBlock::new(bytes, self.params())?;
+        let (hash, mut events) = (checked.hash, Vec::new());
+        let standing = self.accept_unflushed(checked, now, &mut events);
+        // What a failed block leaves behind (that it failed) is kept as well.
+        self.flush()?;
+        Ok(Accepted { hash, standing: standing?, events })
     }
 
     /// Whether a block whose proof of work is still to be found would be a good child of the tip
@@ -217,22 +222,6 @@ impl Chain {
     /// Takes a block that we made.
     pub fn accept_own_block(&mut self, block: &Block, now: u32) -> Result<Accepted, BlockError> {
         self.accept_block(block.to_bytes(), now)
-    }
-
-    /// Takes a block that was checked by itself before, on any thread.
-    pub fn accept_checked(
-        &mut self,
-        checked: CheckedBlock,
-        now: u32,
-    ) -> Result<Accepted, BlockError> {
-        let hash = checked.hash;
-        self.act(|active| {
-            let mut events = Vec::new();
-            let standing = active.accept_block(checked, now, &mut events);
-            // What a failed block leaves behind (that it failed) is kept as well.
-            active.flush()?;
-            Ok(Accepted { hash, standing: standing?, events })
-        })
     }
 
     /// Takes a block; the caller flushes, unless memory for it is full.

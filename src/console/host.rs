@@ -246,19 +246,12 @@ impl ConsoleHost {
         }
         values.reverse();
         let result = self.ask(entry.method, values).map_err(throw_of)?;
-        if entry.method == "getblockcount" {
-            self.shared.height.set(result.as_u64());
-        }
         push_value(entry.out(), &result, context)
     }
 
     fn own_word(&mut self, own: Own, context: &mut HostContext<'_>) -> Result<(), Throw> {
         match own {
-            Own::InitStorage => {
-                let height = self.ask("getblockcount", Vec::new()).map_err(throw_of)?;
-                self.shared.height.set(height.as_u64());
-                Ok(())
-            }
+            Own::InitStorage => self.ask("getblockcount", Vec::new()).map(drop).map_err(throw_of),
             Own::IsAddress => {
                 let text = context.pop_string()?;
                 let text = String::from_utf8_lossy(&text);
@@ -452,7 +445,7 @@ impl ConsoleHost {
         let interrupt = context.interrupt();
         let mut progress =
             Progress::new(self.stdio.output_is_terminal && !self.config.json, "blocks");
-        let (mut accepted, mut known) = (0, 0);
+        let (mut accepted, mut known, mut height) = (0, 0, 0);
         let ended = loop {
             if interrupt.load(Ordering::Relaxed) {
                 break Err((ErrorKind::Interrupted, "stopped, run it again to go on".to_owned()));
@@ -464,7 +457,7 @@ impl ConsoleHost {
             let count = |name: &str| report.get(name).and_then(Value::as_u64).unwrap_or(0);
             accepted += count("accepted");
             known += count("known");
-            self.shared.height.set(Some(count("height")));
+            height = count("height");
             if let Some(refused) = report.get("refused").filter(|refused| !refused.is_null()) {
                 let index = refused.get("index").and_then(Value::as_u64).unwrap_or(0);
                 let place = places.get(index as usize).copied().unwrap_or_default();
@@ -491,7 +484,6 @@ impl ConsoleHost {
             let kept = "new blocks before it are kept";
             CallError::new(kind, format!("import of {name:?}: {why}; {accepted} {kept}"))
         })?;
-        let height = self.shared.height.get().unwrap_or(0);
         let line = if self.config.json {
             json!({ "accepted": accepted, "known": known, "height": height }).to_string()
         } else {

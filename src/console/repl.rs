@@ -63,8 +63,6 @@ pub fn run(session: &Session) -> u8 {
                 if let Some(code) = evaluate(session, &line) {
                     return code;
                 }
-                // The prompt shows it, and the line may have changed it.
-                session.shared.hear_height();
             }
             Err(ReadlineError::Interrupted) => {
                 text.clear();
@@ -122,6 +120,8 @@ fn prompt(session: &Session, in_comment: bool) -> String {
         return "  ...> ".to_owned();
     }
     let mut prompt = session.arguments.config.params.name.to_owned();
+    // What ran last may have changed it.
+    session.shared.hear_height();
     if let Some(height) = session.shared.height.get() {
         prompt.push_str(&format!(" {height}"));
     }

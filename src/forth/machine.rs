@@ -212,12 +212,7 @@ impl Machine {
     /// # Errors
     /// As [`Machine::interpret`].
     pub fn interpret_file(&mut self, text: &[u8], path: &str) -> Result<(), Failure> {
-        let path: Rc<str> = Rc::from(path);
-        if !self.included.contains(&path) {
-            self.included.push(Rc::clone(&path));
-        }
-        let id = self.extra.files.source_id();
-        let result = self.open_lines(text, Rc::clone(&path), id, Some(path));
+        let result = self.open_file(text, Rc::from(path));
         self.drive(result)
     }
 

@@ -21,6 +21,16 @@ enum Found {
 impl Machine {
     // ------------------------------------------------------------------ inputs
 
+    /// Opens a file's text as the input.
+    pub(super) fn open_file(&mut self, text: &[u8], path: Rc<str>) -> Res {
+        // Remembered before it is read, so that files that require each other end.
+        if !self.included.contains(&path) {
+            self.included.push(Rc::clone(&path));
+        }
+        let id = self.extra.files.source_id();
+        self.open_lines(text, Rc::clone(&path), id, Some(path))
+    }
+
     /// Opens a whole text that is read line by line.
     pub(super) fn open_lines(
         &mut self,

@@ -111,7 +111,7 @@ impl Daemon {
     pub fn events(&self) -> Events {
         let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner).take();
         Events {
-            queues: queues.or_else(|| Some((self.handle.events(), self.handle.pool_events()))),
+            queues,
             handle: self.handle.clone(),
             ready: VecDeque::new(),
             told: HashSet::new(),

@@ -72,13 +72,8 @@ fn load(m: &mut Machine, name: &[u8], once: bool) -> Res {
     if m.included.len() >= 65_536 {
         return Err(throw_with(-8, "too many files were included"));
     }
-    // Remembered before it is read, so that files that require each other end.
-    if !m.included.contains(&path) {
-        m.included.push(Rc::clone(&path));
-    }
     m.push_return(m.ip)?;
-    let id = m.extra.files.source_id();
-    m.open_lines(&text, Rc::clone(&path), id, Some(path))?;
+    m.open_file(&text, path)?;
     m.ip = T_INTERPRET;
     Ok(())
 }

@@ -367,11 +367,11 @@ impl Net {
         let asked = self.peers.values().any(|peer| peer.ready() && peer.headers.done);
         let here = self.peers.values().filter(|peer| !peer.closing);
         let mut peers: Vec<PeerView> = here.map(|peer| self.peer_view(peer, work)).collect();
+        let tree = work.chain.tree()?;
         for (hash, id) in self.download.flights() {
-            let Some(found) = work.chain.tree()?.id_of(hash) else { continue };
-            let height = work.chain.tree()?.entry(found).height().0;
-            if let Some(peer) = peers.iter_mut().find(|peer| peer.id == id) {
-                peer.asked.push(height);
+            let asked = peers.binary_search_by_key(&id, |peer| peer.id);
+            if let (Some(block), Ok(at)) = (tree.id_of(hash), asked) {
+                peers[at].asked.push(tree.entry(block).height().0);
             }
         }
         peers.iter_mut().for_each(|peer| peer.asked.sort_unstable());
