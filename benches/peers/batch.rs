@@ -9,6 +9,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use forthcoin::crypto::batch::list::{self, Check};
+use forthcoin::crypto::batch::simd;
 use forthcoin::crypto::curve::{EcdsaSignature, PublicKey, verify_schnorr};
 use forthcoin::crypto::hash::{hash160, sha256};
 use forthcoin::primitives::amount::Amount;
@@ -216,6 +217,7 @@ fn blocks(one: &rayon::ThreadPool) {
 }
 
 fn main() {
+    println!("lanes: {}", simd::fastest());
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
     signatures(&one);
     blocks(&one);

@@ -12,12 +12,12 @@ use bitcoin::secp256k1::{
     All, Keypair, Message, PublicKey, Scalar, Secp256k1, XOnlyPublicKey, ecdsa, schnorr,
 };
 use forthcoin::crypto::batch::field::Fe;
-use forthcoin::crypto::batch::lanes::{Job, Lanes, Twin};
+use forthcoin::crypto::batch::lanes::{Job, Lanes};
 use forthcoin::crypto::batch::list::{Check, verify_here};
 use forthcoin::crypto::batch::multiscalar::sum;
 use forthcoin::crypto::batch::point::{Affine, Projective, lift_all};
 use forthcoin::crypto::batch::scalar::Short;
-use forthcoin::crypto::batch::simd::dispatch;
+use forthcoin::crypto::batch::simd::{dispatch, each};
 use rayon::prelude::*;
 
 const P: [u8; 32] = {
@@ -82,23 +82,25 @@ fn from_env(name: &str, otherwise: usize) -> usize {
     std::env::var(name).ok().map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
+#[derive(Clone, Copy)]
 struct Lift<'a>(&'a [(Fe, bool)]);
 
 impl Job for Lift<'_> {
     type Output = Vec<Option<Affine<Fe>>>;
 
-    fn run<L: Lanes>(self) -> Self::Output {
-        lift_all::<L>(self.0)
+    fn run<const W: usize, L: Lanes<W>>(self) -> Self::Output {
+        lift_all::<W, L>(self.0)
     }
 }
 
+#[derive(Clone, Copy)]
 struct Sum<'a>(&'a [Affine<Fe>], &'a [Short]);
 
 impl Job for Sum<'_> {
     type Output = Projective<Fe>;
 
-    fn run<L: Lanes>(self) -> Projective<Fe> {
-        sum::<L>(self.0, self.1)
+    fn run<const W: usize, L: Lanes<W>>(self) -> Projective<Fe> {
+        sum::<W, L>(self.0, self.1)
     }
 }
 
@@ -169,7 +171,12 @@ fn compare_points(random: &mut Random, secp: &Secp256k1<All>) {
     let wanted = combined(&products);
     assert!(same(dispatch(Sum(&points, &scalars)), wanted), "{points:?} {scalars:?}");
     if random.below(16) == 0 {
-        assert!(same(Sum(&points, &scalars).run::<Twin>(), wanted));
+        for (name, sum) in each(Sum(&points, &scalars)) {
+            assert!(same(sum, wanted), "{name}: {points:?} {scalars:?}");
+        }
+        for (name, again) in each(Lift(&xs)) {
+            assert_eq!(again, lifted, "{name}");
+        }
     }
 }
 

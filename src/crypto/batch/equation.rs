@@ -64,7 +64,7 @@ impl<'a> Told<'a> {
 
 /// All relations hold with the nonce points told. False says that one of them does not, not which.
 #[inline(always)]
-pub fn holds<L: Lanes>(told: &[Told<'_>]) -> bool {
+pub fn holds<const W: usize, L: Lanes<W>>(told: &[Told<'_>]) -> bool {
     let seed = seed(told);
     let mut of_generator = Scalar::ZERO;
     // Points with even y, by x, with what they are multiplied by.
@@ -103,14 +103,14 @@ pub fn holds<L: Lanes>(told: &[Told<'_>]) -> bool {
         }
     };
     put(Affine::G, &of_generator, None);
-    for (term, point) in terms.iter().zip(lift_all::<L>(&xs)) {
+    for (term, point) in terms.iter().zip(lift_all::<W, L>(&xs)) {
         let Some(point) = point else { return false };
         if term.y.is_some_and(|y| y != point.y) {
             return false;
         }
         put(point, &term.scalar, term.short);
     }
-    multiscalar::sum::<L>(&points, &scalars).is_identity()
+    multiscalar::sum::<W, L>(&points, &scalars).is_identity()
 }
 
 /// A multiple of the point with even y at x.

@@ -1,16 +1,13 @@
-//! Four field elements at a time: what the formulas are written on.
+//! Some field elements at a time: what the formulas are written on.
 //!
-//! Two forms: `Twin`, plain Rust over `field`, and the one in the leaf `simd`. They give the same
+//! Forms: `Twin`, plain Rust over `field`, and those in the leaves of `simd`. They give the same
 //! elements; which of them runs is `simd`'s choice and shows in nothing but the time.
 
 use std::sync::OnceLock;
 
 use super::field::Fe;
 
-/// Elements in one operation.
-pub const WIDTH: usize = 4;
-
-/// What formulas need of one element or of four.
+/// What formulas need of one element or of several.
 pub trait Element: Copy {
     fn splat(value: &Fe) -> Self;
     fn add(&self, other: &Self) -> Self;
@@ -19,6 +16,10 @@ pub trait Element: Copy {
     fn sqr(&self) -> Self;
     /// Squared `times` times.
     fn sqr_times(&self, times: u32) -> Self;
+    /// The same of two, whose squarings need not wait for each other.
+    fn sqr_times_two(&self, other: &Self, times: u32) -> (Self, Self) {
+        (self.sqr_times(times), other.sqr_times(times))
+    }
     /// Times a number of at most 32.
     fn small(&self, factor: u32) -> Self;
     /// self - a - b.
@@ -34,8 +35,8 @@ pub struct Entry<S> {
     pub z: S,
 }
 
-/// Four elements side by side.
-pub trait Lanes: Element {
+/// `W` elements side by side.
+pub trait Lanes<const W: usize>: Element {
     /// One element at rest.
     type Slot: Copy + Send + Sync + 'static;
 
@@ -44,15 +45,19 @@ pub trait Lanes: Element {
 
     fn pack(value: &Fe) -> Self::Slot;
     fn unpack(slot: &Self::Slot) -> Fe;
-    fn load(slots: [&Self::Slot; WIDTH]) -> Self;
-    fn store(&self) -> [Self::Slot; WIDTH];
+    fn load(slots: [&Self::Slot; W]) -> Self;
+    fn store(&self) -> [Self::Slot; W];
+    /// The same, written where it is to be.
+    fn store_to(&self, slots: &mut [Self::Slot; W]) {
+        *slots = self.store();
+    }
 }
 
 /// Work that is written over any lanes.
 pub trait Job {
     type Output;
 
-    fn run<L: Lanes>(self) -> Self::Output;
+    fn run<const W: usize, L: Lanes<W>>(self) -> Self::Output;
 }
 
 impl Element for Fe {
@@ -95,54 +100,101 @@ impl Element for Fe {
     }
 }
 
+/// Two of a kind: where each operation would wait for the one before, there is another to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Two<E>(pub E, pub E);
+
+impl<E: Element> Element for Two<E> {
+    #[inline(always)]
+    fn splat(value: &Fe) -> Self {
+        Two(E::splat(value), E::splat(value))
+    }
+
+    #[inline(always)]
+    fn add(&self, other: &Self) -> Self {
+        Two(self.0.add(&other.0), self.1.add(&other.1))
+    }
+
+    #[inline(always)]
+    fn sub(&self, other: &Self) -> Self {
+        Two(self.0.sub(&other.0), self.1.sub(&other.1))
+    }
+
+    #[inline(always)]
+    fn mul(&self, other: &Self) -> Self {
+        Two(self.0.mul(&other.0), self.1.mul(&other.1))
+    }
+
+    #[inline(always)]
+    fn sqr(&self) -> Self {
+        Two(self.0.sqr(), self.1.sqr())
+    }
+
+    #[inline(always)]
+    fn sqr_times(&self, times: u32) -> Self {
+        let (first, second) = self.0.sqr_times_two(&self.1, times);
+        Two(first, second)
+    }
+
+    #[inline(always)]
+    fn small(&self, factor: u32) -> Self {
+        Two(self.0.small(factor), self.1.small(factor))
+    }
+
+    #[inline(always)]
+    fn sub2(&self, a: &Self, b: &Self) -> Self {
+        Two(self.0.sub2(&a.0, &b.0), self.1.sub2(&a.1, &b.1))
+    }
+}
+
 /// The safe lanes.
 #[derive(Debug, Clone, Copy)]
-pub struct Twin([Fe; WIDTH]);
+pub struct Twin<const W: usize>([Fe; W]);
 
-impl Twin {
+impl<const W: usize> Twin<W> {
     #[inline]
-    fn zip(&self, other: &Twin, f: impl Fn(&Fe, &Fe) -> Fe) -> Twin {
+    fn zip(&self, other: &Self, f: impl Fn(&Fe, &Fe) -> Fe) -> Self {
         Twin(std::array::from_fn(|lane| f(&self.0[lane], &other.0[lane])))
     }
 }
 
-impl Element for Twin {
-    fn splat(value: &Fe) -> Twin {
-        Twin([*value; WIDTH])
+impl<const W: usize> Element for Twin<W> {
+    fn splat(value: &Fe) -> Self {
+        Twin([*value; W])
     }
 
     #[inline]
-    fn add(&self, other: &Twin) -> Twin {
+    fn add(&self, other: &Self) -> Self {
         self.zip(other, Fe::add)
     }
 
     #[inline]
-    fn sub(&self, other: &Twin) -> Twin {
+    fn sub(&self, other: &Self) -> Self {
         self.zip(other, Fe::sub)
     }
 
-    fn mul(&self, other: &Twin) -> Twin {
+    fn mul(&self, other: &Self) -> Self {
         self.zip(other, Fe::mul)
     }
 
-    fn sqr(&self) -> Twin {
+    fn sqr(&self) -> Self {
         Twin(self.0.map(|value| value.sqr()))
     }
 
-    fn sqr_times(&self, times: u32) -> Twin {
+    fn sqr_times(&self, times: u32) -> Self {
         Twin(self.0.map(|value| value.sqr_times(times)))
     }
 
-    fn small(&self, factor: u32) -> Twin {
+    fn small(&self, factor: u32) -> Self {
         Twin(self.0.map(|value| value.times(factor)))
     }
 
-    fn sub2(&self, a: &Twin, b: &Twin) -> Twin {
+    fn sub2(&self, a: &Self, b: &Self) -> Self {
         self.sub(a).sub(b)
     }
 }
 
-impl Lanes for Twin {
+impl<const W: usize> Lanes<W> for Twin<W> {
     type Slot = Fe;
 
     fn generator() -> &'static OnceLock<Vec<Entry<Fe>>> {
@@ -158,11 +210,11 @@ impl Lanes for Twin {
         *slot
     }
 
-    fn load(slots: [&Fe; WIDTH]) -> Twin {
+    fn load(slots: [&Fe; W]) -> Self {
         Twin(slots.map(|slot| *slot))
     }
 
-    fn store(&self) -> [Fe; WIDTH] {
+    fn store(&self) -> [Fe; W] {
         self.0
     }
 }

@@ -113,6 +113,7 @@ pub fn verify_here(checks: &[Check], hints: &[Option<bool>]) -> Vec<Found> {
 }
 
 /// The work of one part, over any lanes.
+#[derive(Clone, Copy)]
 pub(super) struct Verify<'a> {
     pub checks: &'a [Check],
     pub hints: &'a [Option<bool>],
@@ -122,10 +123,10 @@ impl Job for Verify<'_> {
     type Output = Vec<Found>;
 
     #[inline(always)]
-    fn run<L: Lanes>(self) -> Vec<Found> {
+    fn run<const W: usize, L: Lanes<W>>(self) -> Vec<Found> {
         let relations = relations(self.checks);
         let mut found = vec![None; relations.len()];
-        let guess = guess::<L>(&relations, self.hints, &mut found);
+        let guess = guess::<W, L>(&relations, self.hints, &mut found);
         let told: Vec<(usize, Told<'_>)> = relations
             .iter()
             .zip(self.hints)
@@ -148,7 +149,7 @@ impl Job for Verify<'_> {
                 }
                 first = false;
                 let relations: Vec<Told<'_>> = part.iter().map(|(_, told)| *told).collect();
-                if holds::<L>(&relations) {
+                if holds::<W, L>(&relations) {
                     for (at, told) in part {
                         found[*at] = Some(Found { valid: true, odd: told.odd });
                     }
@@ -161,7 +162,7 @@ impl Job for Verify<'_> {
         let rest: Vec<usize> = (0..found.len()).filter(|at| found[*at].is_none()).collect();
         if !rest.is_empty() {
             let alone: Vec<Relation> = rest.iter().map(|at| relations[*at]).collect();
-            for (at, one) in rest.iter().zip(lockstep::verify::<L>(&alone)) {
+            for (at, one) in rest.iter().zip(lockstep::verify::<W, L>(&alone)) {
                 found[*at] = Some(one);
             }
         }
@@ -173,7 +174,7 @@ impl Job for Verify<'_> {
 /// signatures are odd as often as not, so that a sample of theirs is even once in 2^16 times, and
 /// then the equation fails.
 #[inline(always)]
-fn guess<L: Lanes>(
+fn guess<const W: usize, L: Lanes<W>>(
     relations: &[Relation],
     hints: &[Option<bool>],
     found: &mut [Option<Found>],
@@ -183,12 +184,12 @@ fn guess<L: Lanes>(
     if untold.len() < GUESS_FROM {
         return None;
     }
-    // Four at a time; as a rule the first four say it.
+    // As many at a time as there are lanes; as a rule the first ones say it.
     let sample: Vec<usize> = untold.iter().step_by(untold.len() / GUESS_BY).copied().collect();
-    for four in sample[..GUESS_BY].chunks(4) {
-        let alone: Vec<Relation> = four.iter().map(|at| relations[*at]).collect();
-        let verified = lockstep::verify::<L>(&alone);
-        for (at, one) in four.iter().zip(&verified) {
+    for some in sample[..GUESS_BY].chunks(W) {
+        let alone: Vec<Relation> = some.iter().map(|at| relations[*at]).collect();
+        let verified = lockstep::verify::<W, L>(&alone);
+        for (at, one) in some.iter().zip(&verified) {
             found[*at] = Some(*one);
         }
         if verified.iter().any(|one| !one.valid || one.odd) {

@@ -1,12 +1,12 @@
-//! Independent verifications, four at a time: the same operations on four signatures, whatever
-//! their scalars, so that nothing has to be known of the others.
+//! Independent verifications, as many at a time as there are lanes: the same operations on all of
+//! them, whatever their scalars, so that nothing has to be known of the others.
 //!
 //! It finds the nonce point whole, so it knows the parity that a batch needs to be told.
 
 use super::equation::{Relation, Target};
 use super::field::Fe;
-use super::lanes::{Entry, Lanes, WIDTH};
-use super::point::{Affine, Projective, invert, lift_all};
+use super::lanes::{Entry, Lanes};
+use super::point::{self, Affine, Projective, invert, lift_all};
 use super::scalar::{self, digit_count, digits};
 
 /// Bits of a digit of the key's scalar, and multiples of the key that are made for it.
@@ -26,13 +26,13 @@ pub struct Found {
 
 /// Verifies each relation by itself.
 #[inline(always)]
-pub fn verify<L: Lanes>(relations: &[Relation]) -> Vec<Found> {
-    let generator = generator_multiples::<L>();
+pub fn verify<const W: usize, L: Lanes<W>>(relations: &[Relation]) -> Vec<Found> {
+    let generator = generator_multiples::<W, L>();
     let keys: Vec<(Fe, bool)> = relations.iter().map(|r| (r.key.x, r.key.odd)).collect();
-    let keys = lift_all::<L>(&keys);
+    let keys = lift_all::<W, L>(&keys);
     let mut nonces = Vec::with_capacity(relations.len());
-    for (relations, keys) in relations.chunks(WIDTH).zip(keys.chunks(WIDTH)) {
-        nonces.extend(nonce_points::<L>(relations, keys, generator));
+    for (relations, keys) in relations.chunks(W).zip(keys.chunks(W)) {
+        nonces.extend(nonce_points::<W, L>(relations, keys, generator));
     }
     let nonces = to_affine_all(&nonces);
     let found = relations.iter().zip(keys).zip(nonces).map(|((relation, key), nonce)| {
@@ -51,15 +51,15 @@ pub fn verify<L: Lanes>(relations: &[Relation]) -> Vec<Found> {
     found.collect()
 }
 
-/// Multiples of up to four points, one in each lane, for each digit, negative ones first.
+/// Multiples of some points, one in each lane, for each digit, negative ones first.
 #[inline(always)]
-fn key_multiples<L: Lanes>(keys: &Affine<L>) -> Vec<[Entry<L::Slot>; WIDTH]> {
+fn key_multiples<const W: usize, L: Lanes<W>>(keys: &Affine<L>) -> Vec<[Entry<L::Slot>; W]> {
     entries(&multiples(keys, KEY_MULTIPLES))
 }
 
 /// The same of the generator, made once for the process.
 #[inline(always)]
-fn generator_multiples<L: Lanes>() -> &'static [Entry<L::Slot>] {
+fn generator_multiples<const W: usize, L: Lanes<W>>() -> &'static [Entry<L::Slot>] {
     L::generator().get_or_init(|| {
         let generator = Affine { x: L::splat(&Affine::G.x), y: L::splat(&Affine::G.y) };
         entries(&multiples(&generator, G_MULTIPLES)).iter().map(|lanes| lanes[0]).collect()
@@ -68,7 +68,7 @@ fn generator_multiples<L: Lanes>() -> &'static [Entry<L::Slot>] {
 
 /// 1 to `most` times some points.
 #[inline(always)]
-fn multiples<L: Lanes>(points: &Affine<L>, most: usize) -> Vec<Projective<L>> {
+fn multiples<const W: usize, L: Lanes<W>>(points: &Affine<L>, most: usize) -> Vec<Projective<L>> {
     let mut multiples = Vec::with_capacity(most);
     multiples.push(points.to_projective());
     for at in 1..most {
@@ -83,7 +83,7 @@ fn multiples<L: Lanes>(points: &Affine<L>, most: usize) -> Vec<Projective<L>> {
 
 /// For each digit from -most to most what it stands for, in each lane.
 #[inline(always)]
-fn entries<L: Lanes>(multiples: &[Projective<L>]) -> Vec<[Entry<L::Slot>; WIDTH]> {
+fn entries<const W: usize, L: Lanes<W>>(multiples: &[Projective<L>]) -> Vec<[Entry<L::Slot>; W]> {
     let zero = L::splat(&Fe::ZERO);
     let beta = L::splat(&Fe::BETA);
     let mut entries = Vec::with_capacity(2 * multiples.len() + 1);
@@ -109,10 +109,10 @@ fn entries<L: Lanes>(multiples: &[Projective<L>]) -> Vec<[Entry<L::Slot>; WIDTH]
 
 /// Adds to `sum` one point in each lane, and λ times one more.
 #[inline(always)]
-fn add_entries<L: Lanes>(
+fn add_entries<const W: usize, L: Lanes<W>>(
     sum: &Projective<L>,
-    plain: [&Entry<L::Slot>; WIDTH],
-    lambda: [&Entry<L::Slot>; WIDTH],
+    plain: [&Entry<L::Slot>; W],
+    lambda: [&Entry<L::Slot>; W],
 ) -> Projective<L> {
     let first = Projective {
         x: L::load(plain.map(|entry| &entry.x)),
@@ -130,16 +130,16 @@ fn add_entries<L: Lanes>(
 const KEY_DIGITS: usize = digit_count(KEY_WINDOW);
 const G_DIGITS: usize = digit_count(G_WINDOW);
 
-/// u1·G + u2·Q of up to four relations; lanes without a key count with the generator.
+/// u1·G + u2·Q of some relations, one in each lane; lanes without a key count with the generator.
 #[inline(always)]
-fn nonce_points<L: Lanes>(
+fn nonce_points<const W: usize, L: Lanes<W>>(
     relations: &[Relation],
     keys: &[Option<Affine<Fe>>],
     generator: &[Entry<L::Slot>],
 ) -> impl Iterator<Item = Projective<Fe>> {
     let count = relations.len();
-    let mut key_digits = [[[0i32; WIDTH]; 2]; KEY_DIGITS];
-    let mut g_digits = [[[0i32; WIDTH]; 2]; G_DIGITS];
+    let mut key_digits = [[[0i32; W]; 2]; KEY_DIGITS];
+    let mut g_digits = [[[0i32; W]; 2]; G_DIGITS];
     for (lane, relation) in relations.iter().enumerate() {
         for (half, short) in scalar::split(&relation.u2).iter().enumerate() {
             digits(short, KEY_WINDOW, |at, digit| key_digits[at][half][lane] = digit);
@@ -149,11 +149,11 @@ fn nonce_points<L: Lanes>(
         }
     }
     let key = |lane: usize| keys.get(lane).copied().flatten().unwrap_or(Affine::G);
-    let slots: [Affine<L::Slot>; WIDTH] = std::array::from_fn(|lane| {
+    let slots: [Affine<L::Slot>; W] = std::array::from_fn(|lane| {
         let key = key(lane);
         Affine { x: L::pack(&key.x), y: L::pack(&key.y) }
     });
-    let keys = Affine::<L>::load([&slots[0], &slots[1], &slots[2], &slots[3]]);
+    let keys = point::load::<W, L>(slots.each_ref());
     let multiples = key_multiples(&keys);
     let mut sum = Projective::<L>::identity();
     let top = ((KEY_DIGITS - 1) as u32 * KEY_WINDOW).max((G_DIGITS - 1) as u32 * G_WINDOW);
@@ -162,7 +162,7 @@ fn nonce_points<L: Lanes>(
         if bit % KEY_WINDOW == 0
             && let Some([plain, lambda]) = key_digits.get((bit / KEY_WINDOW) as usize)
         {
-            let of_keys = |digits: &[i32; WIDTH]| -> [&Entry<L::Slot>; WIDTH] {
+            let of_keys = |digits: &[i32; W]| -> [&Entry<L::Slot>; W] {
                 std::array::from_fn(|lane| {
                     &multiples[(digits[lane] + KEY_MULTIPLES as i32) as usize][lane]
                 })
@@ -172,7 +172,7 @@ fn nonce_points<L: Lanes>(
         if bit % G_WINDOW == 0
             && let Some([plain, lambda]) = g_digits.get((bit / G_WINDOW) as usize)
         {
-            let of_g = |digits: &[i32; WIDTH]| {
+            let of_g = |digits: &[i32; W]| {
                 digits.map(|digit| &generator[(digit + G_MULTIPLES as i32) as usize])
             };
             sum = add_entries(&sum, of_g(plain), of_g(lambda));

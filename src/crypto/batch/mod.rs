@@ -1,9 +1,10 @@
 //! Many signatures over secp256k1 checked together, with the verdicts of one-by-one checks.
 //!
 //! `list` is the door: checks in, one verdict each out. Below it `equation` (the randomised batch
-//! equation over `multiscalar`), `lockstep` (independent verifications, four at a time), `point`
-//! (complete formulas) and the field: `field` for one element, `lanes` for four at a time, whose
-//! fast form is the leaf `simd`. Everything here checks public data, so it runs in variable time.
+//! equation over `multiscalar`), `lockstep` (independent verifications side by side), `point`
+//! (complete formulas) and the field: `field` for one element, `lanes` for several at a time, whose
+//! fast forms are the leaves of `simd`. Everything here checks public data, so it runs in variable
+//! time.
 
 pub mod equation;
 pub mod field;

@@ -5,48 +5,51 @@
 //! Pairs with equal x are found by the product of all differences being zero, so ordinary sums pay
 //! nothing for them; blocks that have any are looked through, and those pairs added one by one.
 
+use std::array;
+
 use super::field::Fe;
-use super::lanes::{Lanes, WIDTH};
+use super::lanes::Lanes;
 use super::point::{Affine, Projective, invert};
 use super::scalar::{Short, digit_count, digits};
 
 /// Pairs that share an inversion.
 const BLOCK: usize = 2048;
-/// Digits that are worked on at a time, at least a window's: bounds the memory.
-const DIGITS_AT_ONCE: usize = 1 << 16;
+/// Digits that are worked on at a time, at least a window's: bounds the memory, and keeps most of it
+/// near the processor.
+const DIGITS_AT_ONCE: usize = 1 << 14;
 /// What an affine addition and a bucket's part in the sums cost, in multiplications.
 const PAIR_COST: u64 = 8;
 const BUCKET_COST: u64 = 26;
 const WIDEST: u32 = 13;
 
-/// The window width that costs least for `count` points.
-fn window(count: usize) -> u32 {
+/// The window width that costs least for `count` points, where `lanes` windows are summed at once.
+fn window(count: usize, lanes: usize) -> u32 {
     let cost = |width: &u32| {
         let buckets = 1u64 << (width - 1);
-        let windows = digit_count(*width) as u64;
-        windows * (count as u64 * PAIR_COST + buckets * BUCKET_COST)
+        let windows = digit_count(*width);
+        let summed = windows.next_multiple_of(lanes) as u64;
+        windows as u64 * count as u64 * PAIR_COST + summed * buckets * BUCKET_COST
     };
     (3..=WIDEST).min_by_key(cost).unwrap_or(WIDEST)
 }
 
 /// The sum of all `points` times their scalars.
 #[inline(always)]
-pub fn sum<L: Lanes>(points: &[Affine<Fe>], scalars: &[Short]) -> Projective<Fe> {
-    sum_with_window::<L>(points, scalars, window(points.len()))
+pub fn sum<const W: usize, L: Lanes<W>>(
+    points: &[Affine<Fe>],
+    scalars: &[Short],
+) -> Projective<Fe> {
+    sum_with_window::<W, L>(points, scalars, window(points.len(), W))
 }
 
 /// The same with windows of `width` bits, 2 to 13.
 #[inline(always)]
-pub(super) fn sum_with_window<L: Lanes>(
+pub(super) fn sum_with_window<const W: usize, L: Lanes<W>>(
     points: &[Affine<Fe>],
     scalars: &[Short],
     width: u32,
 ) -> Projective<Fe> {
     assert_eq!(points.len(), scalars.len(), "a scalar for each point");
-    let table: Vec<Affine<L::Slot>> = points
-        .iter()
-        .flat_map(|p| [p.y, p.y.neg()].map(|y| Affine { x: L::pack(&p.x), y: L::pack(&y) }))
-        .collect();
     let windows = digit_count(width);
     let mut columns = vec![0i16; points.len() * windows];
     for (at, scalar) in scalars.iter().enumerate() {
@@ -56,15 +59,13 @@ pub(super) fn sum_with_window<L: Lanes>(
     }
     let buckets = 1usize << (width - 1);
     let at_once = (DIGITS_AT_ONCE / points.len().max(1)).clamp(1, windows);
-    // Groups of windows fill the lanes of the sums.
-    let at_once = if at_once >= WIDTH { at_once / WIDTH * WIDTH } else { at_once };
-    let mut sums = Vec::with_capacity(windows);
-    let mut work = Work::<L>::default();
+    let mut work = Work::<W, L>::new(points);
     for chunk in columns.chunks(points.len().max(1) * at_once) {
         work.sort(chunk, points.len(), buckets);
-        work.reduce(&table);
-        work.weigh(buckets, &mut sums);
+        work.reduce();
+        work.keep();
     }
+    let sums = work.weigh(buckets);
     let mut total = Projective::identity();
     for sum in sums.iter().rev() {
         for _ in 0..width {
@@ -76,31 +77,48 @@ pub(super) fn sum_with_window<L: Lanes>(
 }
 
 /// Buckets in the making.
-struct Work<L: Lanes> {
-    /// Places in the table, bucket after bucket; even places are points, odd ones their negatives.
+struct Work<const W: usize, L: Lanes<W>> {
+    /// Coordinates: of each point and of its negative, then of the sums so far.
+    xs: Vec<L::Slot>,
+    ys: Vec<L::Slot>,
+    /// How many of them are no sums.
+    given: usize,
+    /// Where the points of the buckets are, bucket after bucket, window after window.
     places: Vec<u32>,
-    /// Points in each bucket; window after window.
+    next: Vec<u32>,
+    /// Points in each bucket.
     counts: Vec<u32>,
-    points: Vec<Affine<L::Slot>>,
-    next: Vec<Affine<L::Slot>>,
     pairs: Vec<(u32, u32)>,
     products: Vec<L>,
+    /// Finished buckets, window after window: where their sums are, if they have one.
+    buckets: Vec<Option<u32>>,
+    bucket_xs: Vec<L::Slot>,
+    bucket_ys: Vec<L::Slot>,
 }
 
-impl<L: Lanes> Default for Work<L> {
-    fn default() -> Self {
+impl<const W: usize, L: Lanes<W>> Work<W, L> {
+    fn new(points: &[Affine<Fe>]) -> Self {
+        let (mut xs, mut ys) = (vec![], vec![]);
+        for point in points {
+            let x = L::pack(&point.x);
+            xs.extend([x, x]);
+            ys.extend([L::pack(&point.y), L::pack(&point.y.neg())]);
+        }
         Work {
+            given: xs.len(),
+            xs,
+            ys,
             places: vec![],
-            counts: vec![],
-            points: vec![],
             next: vec![],
+            counts: vec![],
             pairs: vec![],
             products: vec![],
+            buckets: vec![],
+            bucket_xs: vec![],
+            bucket_ys: vec![],
         }
     }
-}
 
-impl<L: Lanes> Work<L> {
     /// Puts the points of some windows into buckets: bucket d-1 of a window holds those of digit d.
     fn sort(&mut self, columns: &[i16], points: usize, buckets: usize) {
         self.counts.clear();
@@ -134,78 +152,94 @@ impl<L: Lanes> Work<L> {
 
     /// Adds up each bucket: pairs become their sums until every bucket has one point or none.
     #[inline(always)]
-    fn reduce(&mut self, table: &[Affine<L::Slot>]) {
-        // The first round reads from the table.
-        let mut places = std::mem::take(&mut self.places);
-        let mut first = true;
+    fn reduce(&mut self) {
+        for slots in [&mut self.xs, &mut self.ys] {
+            slots.truncate(self.given);
+            // Each sum leaves one point less.
+            slots.reserve(self.places.len() + 2 * BLOCK);
+        }
+        let zero = L::pack(&Fe::ZERO);
         loop {
             self.pairs.clear();
             self.next.clear();
-            let mut at = 0u32;
-            let source = if first { table } else { &self.points[..] };
-            let place = |at: u32| if first { places[at as usize] } else { at };
-            // Sums come in the order of pairs; what is left over is put behind its bucket's sums.
-            let mut order = Vec::with_capacity(self.counts.len());
-            for count in &self.counts {
-                let end = at + count;
-                order.push((self.pairs.len() as u32, (count & 1 == 1).then(|| place(end - 1))));
-                while at + 1 < end {
-                    self.pairs.push((place(at), place(at + 1)));
-                    at += 2;
-                }
-                at = end;
+            let base = self.xs.len();
+            let mut rest = &self.places[..];
+            for count in &mut self.counts {
+                let (bucket, others) = rest.split_at(*count as usize);
+                rest = others;
+                let pairs = bucket.chunks_exact(2);
+                // What is left over stays behind its bucket's sums.
+                let left = pairs.remainder();
+                let first = (base + self.pairs.len()) as u32;
+                self.next.extend(first..first + *count / 2);
+                self.next.extend_from_slice(left);
+                self.pairs.extend(pairs.map(|pair| (pair[0], pair[1])));
+                *count -= *count / 2;
             }
-            if self.pairs.is_empty() && !first {
+            if self.pairs.is_empty() {
                 break;
             }
-            let mut sums = Vec::with_capacity(self.pairs.len());
+            let end = base + self.pairs.len().next_multiple_of(W);
+            self.xs.resize(end, zero);
+            self.ys.resize(end, zero);
+            let (old_xs, xs) = self.xs.split_at_mut(base);
+            let (old_ys, ys) = self.ys.split_at_mut(base);
             let mut lost = vec![];
-            for block in self.pairs.chunks(BLOCK) {
-                add_pairs(source, block, &mut self.products, &mut sums, &mut lost);
+            let sums = xs.chunks_mut(BLOCK).zip(ys.chunks_mut(BLOCK));
+            for (block, (pairs, (xs, ys))) in self.pairs.chunks(BLOCK).zip(sums).enumerate() {
+                let first = (base + block * BLOCK) as u32;
+                let without = add_pairs((old_xs, old_ys), pairs, &mut self.products, (xs, ys));
+                lost.extend(without.into_iter().map(|at| first + at as u32));
             }
-            let mut pair = 0;
-            for (count, (_, left)) in self.counts.iter_mut().zip(order) {
-                let end = pair + (*count / 2) as usize;
-                let before = self.next.len();
-                if lost.is_empty() {
-                    self.next.extend_from_slice(&sums[pair..end]);
-                } else {
-                    let kept = (pair..end).filter(|at| lost.binary_search(at).is_err());
-                    self.next.extend(kept.map(|at| sums[at]));
-                }
-                self.next.extend(left.map(|place| source[place as usize]));
-                pair = end;
-                *count = (self.next.len() - before) as u32;
+            std::mem::swap(&mut self.places, &mut self.next);
+            if !lost.is_empty() {
+                self.forget(&lost);
             }
-            std::mem::swap(&mut self.points, &mut self.next);
-            first = false;
         }
-        places.clear();
-        self.places = places;
+    }
+
+    /// Takes sums that are the identity out of their buckets.
+    fn forget(&mut self, lost: &[u32]) {
+        self.next.clear();
+        let mut rest = &self.places[..];
+        for count in &mut self.counts {
+            let (bucket, others) = rest.split_at(*count as usize);
+            rest = others;
+            let before = self.next.len();
+            self.next.extend(bucket.iter().filter(|place| lost.binary_search(place).is_err()));
+            *count = (self.next.len() - before) as u32;
+        }
+        std::mem::swap(&mut self.places, &mut self.next);
+    }
+
+    /// Puts the sums of buckets aside.
+    fn keep(&mut self) {
+        let mut places = self.places.iter();
+        for count in &self.counts {
+            let place = if *count > 0 { places.next() } else { None };
+            self.buckets.push(place.map(|_| self.bucket_xs.len() as u32));
+            self.bucket_xs.extend(place.map(|place| self.xs[*place as usize]));
+            self.bucket_ys.extend(place.map(|place| self.ys[*place as usize]));
+        }
     }
 
     /// The sum of each window's buckets, each times its digit.
     #[inline(always)]
-    fn weigh(&mut self, buckets: usize, sums: &mut Vec<Projective<Fe>>) {
+    fn weigh(&self, buckets: usize) -> Vec<Projective<Fe>> {
         let (zero, one) = (L::pack(&Fe::ZERO), L::pack(&Fe::ONE));
-        let mut places = Vec::with_capacity(self.counts.len());
-        let mut end = 0u32;
-        for count in &self.counts {
-            places.push((*count > 0).then_some(end));
-            end += count;
-        }
-        let windows: Vec<&[Option<u32>]> = places.chunks_exact(buckets).collect();
-        for group in windows.chunks(WIDTH) {
+        let windows: Vec<&[Option<u32>]> = self.buckets.chunks_exact(buckets).collect();
+        let mut sums = Vec::with_capacity(windows.len());
+        for group in windows.chunks(W) {
             let mut running = Projective::<L>::identity();
             let mut total = Projective::<L>::identity();
             for bucket in (0..buckets).rev() {
-                let points: [Option<&Affine<L::Slot>>; WIDTH] = std::array::from_fn(|lane| {
-                    let place = group.get(lane)?[bucket]?;
-                    Some(&self.points[place as usize])
-                });
+                let points: [Option<u32>; W] =
+                    array::from_fn(|lane| group.get(lane).and_then(|window| window[bucket]));
                 if points.iter().any(Option::is_some) {
-                    let x = L::load(points.map(|p| p.map_or(&zero, |p| &p.x)));
-                    let y = L::load(points.map(|p| p.map_or(&one, |p| &p.y)));
+                    let x =
+                        L::load(points.map(|p| p.map_or(&zero, |p| &self.bucket_xs[p as usize])));
+                    let y =
+                        L::load(points.map(|p| p.map_or(&one, |p| &self.bucket_ys[p as usize])));
                     let z = L::load(points.map(|p| if p.is_some() { &one } else { &zero }));
                     running = running.add(&Projective { x, y, z });
                 }
@@ -218,119 +252,123 @@ impl<L: Lanes> Work<L> {
                 z: L::unpack(&z[lane]),
             }));
         }
+        sums
     }
 }
 
-/// Puts the sum of each pair behind `sums`. The places in `sums` of those that are the identity go
-/// to `lost`.
+/// Coordinates of points at rest, one slice each.
+type Slots<'a, S> = (&'a [S], &'a [S]);
+
+/// Writes the sum of each pair of places in `source` to `sums`. Which of the sums are the identity.
 #[inline(always)]
-fn add_pairs<L: Lanes>(
-    source: &[Affine<L::Slot>],
+fn add_pairs<const W: usize, L: Lanes<W>>(
+    source: Slots<'_, L::Slot>,
     pairs: &[(u32, u32)],
     products: &mut Vec<L>,
-    sums: &mut Vec<Affine<L::Slot>>,
-    lost: &mut Vec<usize>,
-) {
-    let base = sums.len();
+    sums: (&mut [L::Slot], &mut [L::Slot]),
+) -> Vec<usize> {
     let one = L::splat(&Fe::ONE);
+    let (xs, ys) = source;
     // Pairs with equal x, found only if there are any.
     let mut equal: Vec<bool> = vec![];
     let mut inverse;
     loop {
         products.clear();
         let mut product = one;
-        for (at, chunk) in pairs.chunks(WIDTH).enumerate() {
+        for (at, chunk) in pairs.chunks(W).enumerate() {
             products.push(product);
-            product = product.mul(&difference(source, chunk, &equal, at));
+            let (a, b) = load_pairs::<W, L>(xs, chunk);
+            product = product.mul(&unequal(b.sub(&a), chunk.len(), &equal, at));
         }
         let lanes = product.store().map(|slot| L::unpack(&slot));
         if !lanes.iter().any(Fe::is_zero) {
-            inverse = invert_lanes::<L>(&lanes);
+            inverse = invert_lanes::<W, L>(&lanes);
             break;
         }
         assert!(equal.is_empty(), "differences of zero have been taken out");
         equal = pairs
             .iter()
             .map(|(a, b)| {
-                let [a, b] = [a, b].map(|at| L::unpack(&source[*at as usize].x));
+                let [a, b] = [a, b].map(|at| L::unpack(&xs[*at as usize]));
                 a == b
             })
             .collect();
     }
-    let filler = Affine { x: L::pack(&Fe::ZERO), y: L::pack(&Fe::ZERO) };
-    sums.resize(base + pairs.len(), filler);
-    for (at, chunk) in pairs.chunks(WIDTH).enumerate().rev() {
-        let (a, b) = load_pairs::<L>(source, chunk);
-        let difference = difference(source, chunk, &equal, at);
-        let slope = b.y.sub(&a.y).mul(&inverse.mul(&products[at]));
+    let (sum_xs, _) = sums.0.as_chunks_mut::<W>();
+    let (sum_ys, _) = sums.1.as_chunks_mut::<W>();
+    let chunks = pairs.chunks(W).zip(sum_xs.iter_mut().zip(sum_ys)).enumerate();
+    for (at, (chunk, (sum_x, sum_y))) in chunks.rev() {
+        let (a_x, b_x) = load_pairs::<W, L>(xs, chunk);
+        let (a_y, b_y) = load_pairs::<W, L>(ys, chunk);
+        let difference = unequal(b_x.sub(&a_x), chunk.len(), &equal, at);
+        let slope = b_y.sub(&a_y).mul(&inverse.mul(&products[at]));
         inverse = inverse.mul(&difference);
-        let x = slope.sqr().sub2(&a.x, &b.x);
-        let y = slope.mul(&a.x.sub(&x)).sub(&a.y);
-        let (x, y) = (x.store(), y.store());
-        for lane in 0..chunk.len() {
-            sums[base + at * WIDTH + lane] = Affine { x: x[lane], y: y[lane] };
-        }
+        let x = slope.sqr().sub2(&a_x, &b_x);
+        let y = slope.mul(&a_x.sub(&x)).sub(&a_y);
+        x.store_to(sum_x);
+        y.store_to(sum_y);
     }
+    let mut lost = vec![];
     for (at, _) in equal.iter().enumerate().filter(|(_, equal)| **equal) {
         let (a, b) = pairs[at];
         let point = |at: u32| {
-            let slot = &source[at as usize];
-            Affine { x: L::unpack(&slot.x), y: L::unpack(&slot.y) }.to_projective()
+            let (x, y) = (L::unpack(&xs[at as usize]), L::unpack(&ys[at as usize]));
+            Affine { x, y }.to_projective()
         };
         match point(a).add(&point(b)).to_affine() {
             Some(sum) => {
-                sums[base + at] = Affine { x: L::pack(&sum.x), y: L::pack(&sum.y) };
+                sums.0[at] = L::pack(&sum.x);
+                sums.1[at] = L::pack(&sum.y);
             }
-            None => lost.push(base + at),
+            None => lost.push(at),
         }
     }
+    lost
 }
 
-/// Up to four pairs; lanes without one repeat the first.
+/// One coordinate of as many pairs as there are lanes, at most; lanes without one repeat the first.
 #[inline(always)]
-fn load_pairs<L: Lanes>(
-    source: &[Affine<L::Slot>],
-    chunk: &[(u32, u32)],
-) -> (Affine<L>, Affine<L>) {
+fn load_pairs<const W: usize, L: Lanes<W>>(slots: &[L::Slot], chunk: &[(u32, u32)]) -> (L, L) {
     let pair = |lane: usize| chunk.get(lane).unwrap_or(&chunk[0]);
-    let point = |at: u32| &source[at as usize];
     (
-        Affine::load([point(pair(0).0), point(pair(1).0), point(pair(2).0), point(pair(3).0)]),
-        Affine::load([point(pair(0).1), point(pair(1).1), point(pair(2).1), point(pair(3).1)]),
+        L::load(array::from_fn(|lane| &slots[pair(lane).0 as usize])),
+        L::load(array::from_fn(|lane| &slots[pair(lane).1 as usize])),
     )
 }
 
-/// The differences in x of up to four pairs; one where x is known to be equal.
+/// Differences of the `at`th `count` pairs, with one in the place of those known to be zero.
 #[inline(always)]
-fn difference<L: Lanes>(
-    source: &[Affine<L::Slot>],
-    chunk: &[(u32, u32)],
+fn unequal<const W: usize, L: Lanes<W>>(
+    difference: L,
+    count: usize,
     equal: &[bool],
     at: usize,
 ) -> L {
-    let pair = |lane: usize| chunk.get(lane).unwrap_or(&chunk[0]);
-    let x = |at: u32| &source[at as usize].x;
-    let a = L::load([x(pair(0).0), x(pair(1).0), x(pair(2).0), x(pair(3).0)]);
-    let b = L::load([x(pair(0).1), x(pair(1).1), x(pair(2).1), x(pair(3).1)]);
-    let difference = b.sub(&a);
     if equal.is_empty() {
         return difference;
     }
     let (slots, one) = (difference.store(), L::pack(&Fe::ONE));
     let slot = |lane: usize| {
-        let place = if lane < chunk.len() { lane } else { 0 };
-        if equal[at * WIDTH + place] { &one } else { &slots[lane] }
+        let place = if lane < count { lane } else { 0 };
+        if equal[at * W + place] { &one } else { &slots[lane] }
     };
-    L::load([slot(0), slot(1), slot(2), slot(3)])
+    L::load(array::from_fn(slot))
 }
 
 /// The inverses of four elements, none of them zero, by one inversion.
 #[inline(always)]
-fn invert_lanes<L: Lanes>(lanes: &[Fe; WIDTH]) -> L {
-    let [a, b, c, d] = lanes;
-    let (ab, cd) = (a.mul(b), c.mul(d));
-    let inverse = invert(&ab.mul(&cd));
-    let (of_ab, of_cd) = (inverse.mul(&cd), inverse.mul(&ab));
-    let slots = [of_ab.mul(b), of_ab.mul(a), of_cd.mul(d), of_cd.mul(c)].map(|v| L::pack(&v));
-    L::load([&slots[0], &slots[1], &slots[2], &slots[3]])
+fn invert_lanes<const W: usize, L: Lanes<W>>(lanes: &[Fe; W]) -> L {
+    let mut products = [Fe::ONE; W];
+    let mut product = Fe::ONE;
+    for (before, own) in products.iter_mut().zip(lanes) {
+        *before = product;
+        product = product.mul(own);
+    }
+    let mut inverse = invert(&product);
+    for (own, before) in lanes.iter().zip(&mut products).rev() {
+        *before = before.mul(&inverse);
+        inverse = inverse.mul(own);
+    }
+    let slots = products.map(|inverse| L::pack(&inverse));
+    L::load(slots.each_ref())
 }

@@ -1,9 +1,9 @@
-//! Points of y² = x³ + 7 over one field element or four: formulas without exceptions (Renes,
+//! Points of y² = x³ + 7 over one field element or several: formulas without exceptions (Renes,
 //! Costello, Batina: Complete addition formulas for prime order elliptic curves, 2016, algorithms
 //! 7 to 9), square roots and inverses.
 
 use super::field::Fe;
-use super::lanes::{Element, Lanes, WIDTH};
+use super::lanes::{Element, Lanes, Two};
 
 /// 3·b of the curve's equation.
 const B3: u32 = 21;
@@ -41,11 +41,10 @@ impl Affine<Fe> {
     };
 }
 
-impl<L: Lanes> Affine<L> {
-    #[inline(always)]
-    pub fn load(points: [&Affine<L::Slot>; WIDTH]) -> Affine<L> {
-        Affine { x: L::load(points.map(|p| &p.x)), y: L::load(points.map(|p| &p.y)) }
-    }
+/// Points at rest side by side.
+#[inline(always)]
+pub fn load<const W: usize, L: Lanes<W>>(points: [&Affine<L::Slot>; W]) -> Affine<L> {
+    Affine { x: L::load(points.map(|p| &p.x)), y: L::load(points.map(|p| &p.y)) }
 }
 
 impl<E: Element> Affine<E> {
@@ -172,18 +171,27 @@ pub fn lift<E: Element>(x: &E) -> (E, E) {
 
 /// The points with the given x coordinates and y parities (true is odd); None where there is none.
 #[inline(always)]
-pub fn lift_all<L: Lanes>(xs: &[(Fe, bool)]) -> Vec<Option<Affine<Fe>>> {
+pub fn lift_all<const W: usize, L: Lanes<W>>(xs: &[(Fe, bool)]) -> Vec<Option<Affine<Fe>>> {
     let mut points = Vec::with_capacity(xs.len());
-    for chunk in xs.chunks(WIDTH) {
-        let slots: [L::Slot; WIDTH] =
-            std::array::from_fn(|lane| L::pack(&chunk.get(lane).unwrap_or(&chunk[0]).0));
-        let x = L::load([&slots[0], &slots[1], &slots[2], &slots[3]]);
-        let (y, off) = lift(&x);
-        let (y, off) = (y.store(), off.store());
-        for (lane, (x, odd)) in chunk.iter().enumerate() {
-            let y = L::unpack(&y[lane]);
-            let y = if y.is_odd() == *odd { y } else { y.neg() };
-            points.push(L::unpack(&off[lane]).is_zero().then_some(Affine { x: *x, y }));
+    for chunk in xs.chunks(2 * W) {
+        let slot = |at: usize| L::pack(&chunk.get(at).unwrap_or(&chunk[0]).0);
+        let first: [L::Slot; W] = std::array::from_fn(slot);
+        let second: [L::Slot; W] = std::array::from_fn(|lane| slot(W + lane));
+        let (first, second) = (L::load(first.each_ref()), L::load(second.each_ref()));
+        let halves = if chunk.len() <= W {
+            let (y, off) = lift(&first);
+            [Some((y, off)), None]
+        } else {
+            let (y, off) = lift(&Two(first, second));
+            [Some((y.0, off.0)), Some((y.1, off.1))]
+        };
+        for (chunk, (y, off)) in chunk.chunks(W).zip(halves.iter().flatten()) {
+            let (y, off) = (y.store(), off.store());
+            for (lane, (x, odd)) in chunk.iter().enumerate() {
+                let y = L::unpack(&y[lane]);
+                let y = if y.is_odd() == *odd { y } else { y.neg() };
+                points.push(L::unpack(&off[lane]).is_zero().then_some(Affine { x: *x, y }));
+            }
         }
     }
     points

@@ -17,6 +17,9 @@ use crate::store::error::StoreError;
 /// Milliseconds that an answer with headers may take, and between questions to a quiet peer.
 const ANSWER_MS: u64 = 30_000;
 const ASK_AGAIN_MS: u64 = 120_000;
+/// Milliseconds between questions to a peer of whom nothing is known: it was behind us when it was
+/// asked, and who follows us has no reason to tell when it has caught up.
+const ASK_UNKNOWN_MS: u64 = 15_000;
 /// Headers of an announcement that may fail to connect, and how often.
 const MAX_UNCONNECTING: u32 = 10;
 const ANNOUNCEMENT: usize = 8;
@@ -151,6 +154,9 @@ impl Net {
         if answers {
             peer.headers.done |= peer.headers.asked.take().is_some() && !full;
             presync = peer.headers.presync.take();
+            if headers.is_empty() && peer.best_known.is_none() {
+                peer.headers.next_ask = self.now_ms + ASK_UNKNOWN_MS;
+            }
         }
         let (Some(first), Some(last)) = (headers.first(), headers.last()) else { return Ok(()) };
         let sum = match check_list(&headers, self.params) {

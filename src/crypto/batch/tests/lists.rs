@@ -8,8 +8,9 @@ use k256::ecdsa::{Signature, SigningKey};
 
 use super::{Random, from_env};
 use crate::crypto::batch::equation::{Told, holds};
-use crate::crypto::batch::lanes::{Job, Twin};
+use crate::crypto::batch::lanes::{Job, Lanes, Twin};
 use crate::crypto::batch::list::{Check, Verify, verify, verify_here};
+use crate::crypto::batch::simd::each;
 use crate::crypto::curve::{EcdsaSignature, PublicKey, verify_schnorr};
 
 /// A check as a script poses it.
@@ -143,10 +144,12 @@ fn good_lists_pass_with_and_without_hints() {
         assert_eq!(verdicts(&posed, |at| hints[at].map(|odd| !odd)), all);
         assert_eq!(verdicts(&posed, |_| Some(true)), all);
         assert_eq!(verdicts(&posed, |at| (at % 3 == 0).then_some(at % 2 == 0)), all);
-        // The safe lanes find the same, and lists cut in any way too.
+        // All lanes find the same, and lists cut in any way too.
         let checks: Vec<Check> = posed.iter().filter_map(Posed::check).collect();
         let job = Verify { checks: &checks, hints: &hints };
-        assert_eq!(job.run::<Twin>(), verify_here(&checks, &hints));
+        for (name, found) in each(job) {
+            assert_eq!(found, verify_here(&checks, &hints), "{name}");
+        }
     }
 }
 
@@ -178,14 +181,14 @@ struct Holds(Vec<Check>, Vec<Option<bool>>);
 impl Job for &Holds {
     type Output = bool;
 
-    fn run<L: crate::crypto::batch::lanes::Lanes>(self) -> bool {
+    fn run<const W: usize, L: Lanes<W>>(self) -> bool {
         let relations = crate::crypto::batch::list::relations(&self.0);
         let told: Vec<Told<'_>> = relations
             .iter()
             .zip(&self.1)
             .map(|(relation, hint)| Told::new(relation, *hint).expect("told"))
             .collect();
-        holds::<L>(&told)
+        holds::<W, L>(&told)
     }
 }
 
@@ -200,14 +203,13 @@ fn sum_of_s(checks: &[Check]) -> Scalar {
 /// Errors that cancel when every relation counts alike: s + d in one, s - d in another.
 #[test]
 fn errors_that_cancel_are_refused() {
-    use crate::crypto::batch::simd::dispatch;
     let mut random = Random(23);
     for round in 0..20u64 {
         let mut posed: Vec<Posed> = (0..12).map(|at| schnorr(100 + at, &mut random)).collect();
         let checks: Vec<Check> = posed.iter().filter_map(Posed::check).collect();
         let hints = vec![None; checks.len()];
         let before = sum_of_s(&checks);
-        assert!(dispatch(&Holds(checks, hints.clone())));
+        assert!(each(&Holds(checks, hints.clone())).iter().all(|(_, holds)| *holds));
         let delta = Scalar::from(1 + round);
         for (at, delta) in [(2, delta), (9, -delta)] {
             let Posed::Schnorr { signature, .. } = &mut posed[at] else { unreachable!() };
@@ -219,7 +221,7 @@ fn errors_that_cancel_are_refused() {
         // Counted alike, the relations add up to what they did before.
         assert_eq!(sum_of_s(&checks), before);
         let job = Holds(checks, hints);
-        assert!(!dispatch(&job) && !(&job).run::<Twin>());
+        assert!(each(&job).iter().all(|(_, holds)| !holds));
         let verdicts = verdicts(&posed, |_| None);
         let wrong: Vec<usize> = (0..12).filter(|at| !verdicts[*at]).collect();
         assert_eq!(wrong, [2, 9]);
@@ -247,7 +249,7 @@ fn nonces_beyond_the_order() {
             carry = (carry >> 8) + (sum >> 8);
         }
         let x = Fe::from_bytes(&bytes).expect("below p");
-        let Some(point) = lift_all::<Twin>(&[(x, false)])[0] else { continue };
+        let Some(point) = lift_all::<4, Twin<4>>(&[(x, false)])[0] else { continue };
         let mut sec1 = vec![4];
         sec1.extend_from_slice(&point.x.to_bytes());
         sec1.extend_from_slice(&point.y.to_bytes());

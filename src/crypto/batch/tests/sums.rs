@@ -10,7 +10,7 @@ use crate::crypto::batch::lanes::{Job, Lanes, Twin};
 use crate::crypto::batch::multiscalar::{sum, sum_with_window};
 use crate::crypto::batch::point::{Affine, Projective, lift_all};
 use crate::crypto::batch::scalar::{self, Short};
-use crate::crypto::batch::simd::dispatch;
+use crate::crypto::batch::simd::each;
 
 fn ours(point: &ProjectivePoint) -> Projective<Fe> {
     if bool::from(point.is_identity()) {
@@ -23,7 +23,7 @@ fn affine(point: &ProjectivePoint) -> Affine<Fe> {
     let point = point.to_affine();
     let x = Fe::from_bytes(&point.x().into()).expect("below p");
     let odd = bool::from(point.y_is_odd());
-    let y = lift_all::<Twin>(&[(x, odd)])[0].expect("on the curve").y;
+    let y = lift_all::<4, Twin<4>>(&[(x, odd)])[0].expect("on the curve").y;
     Affine { x, y }
 }
 
@@ -65,11 +65,11 @@ fn points_add_and_double() {
 
 struct Lift(Vec<(Fe, bool)>);
 
-impl Job for Lift {
+impl Job for &Lift {
     type Output = Vec<Option<Affine<Fe>>>;
 
-    fn run<L: Lanes>(self) -> Self::Output {
-        lift_all::<L>(&self.0)
+    fn run<const W: usize, L: Lanes<W>>(self) -> Self::Output {
+        lift_all::<W, L>(&self.0)
     }
 }
 
@@ -86,7 +86,11 @@ fn points_are_lifted_as_k256_does() {
             (x, random.below(2) == 1)
         })
         .collect();
-    let lifted = dispatch(Lift(xs.clone()));
+    let mut all = each(&Lift(xs.clone()));
+    let (_, lifted) = all.remove(0);
+    for (name, others) in all {
+        assert_eq!(others, lifted, "{name}");
+    }
     let mut found = 0;
     for ((x, odd), point) in xs.iter().zip(lifted) {
         let mut bytes = vec![if *odd { 3 } else { 2 }];
@@ -110,10 +114,10 @@ struct Sum {
 impl Job for &Sum {
     type Output = Projective<Fe>;
 
-    fn run<L: Lanes>(self) -> Projective<Fe> {
+    fn run<const W: usize, L: Lanes<W>>(self) -> Projective<Fe> {
         match self.width {
-            Some(width) => sum_with_window::<L>(&self.points, &self.scalars, width),
-            None => sum::<L>(&self.points, &self.scalars),
+            Some(width) => sum_with_window::<W, L>(&self.points, &self.scalars, width),
+            None => sum::<W, L>(&self.points, &self.scalars),
         }
     }
 }
@@ -127,8 +131,9 @@ fn check(points: &[ProjectivePoint], scalars: &[Short], width: Option<u32>) {
     let wanted: ProjectivePoint =
         points.iter().zip(scalars).map(|(point, scalar)| point * &value(scalar)).sum();
     let job = Sum { points: points.iter().map(affine).collect(), scalars: scalars.to_vec(), width };
-    assert!(same(dispatch(&job), &wanted), "{} points, window {width:?}", points.len());
-    assert!(same((&job).run::<Twin>(), &wanted));
+    for (name, sum) in each(&job) {
+        assert!(same(sum, &wanted), "{name}: {} points, window {width:?}", points.len());
+    }
 }
 
 fn short(random: &mut Random) -> Short {
