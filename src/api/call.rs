@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::error::{CallError, ErrorKind};
 use super::service::Services;
-use super::value::{Inputs, Kind, Param, Shape};
+use super::value::{Inputs, Kind, Param, Reply, Shape};
 use super::wire::Params;
 use crate::node::io::{Act, Done};
 use crate::node::view::View;
@@ -58,7 +58,7 @@ pub trait ServiceCall: Call {
 /// How an entry runs.
 #[derive(Clone, Copy)]
 pub enum Runner {
-    Read(fn(&View, &[Value]) -> Result<Value, CallError>),
+    Read(fn(&View, &[Value]) -> Result<Reply, CallError>),
     Act(fn(&[Value]) -> Result<Act, CallError>, fn(Done) -> Result<Value, CallError>),
     Service(fn(&dyn Services, &[Value]) -> Result<Value, CallError>),
 }
@@ -81,7 +81,7 @@ pub struct Entry {
 /// The line of a read call.
 pub const fn read<C: ReadCall>() -> Entry {
     entry::<C>(Runner::Read(|view, values| {
-        C::run(view, C::In::from_values(values)?).map(Kind::to_json)
+        C::run(view, C::In::from_values(values)?).map(Kind::to_reply)
     }))
 }
 
@@ -179,7 +179,7 @@ impl Entry {
     }
 
     /// Runs a read call on a view; an act is refused, it belongs to the node.
-    pub fn run_read(&self, view: &View, params: Params) -> Result<Value, CallError> {
+    pub fn run_read(&self, view: &View, params: Params) -> Result<Reply, CallError> {
         match self.runner {
             Runner::Read(run) => run(view, &self.arrange(params)?),
             Runner::Act(..) | Runner::Service(_) => Err(CallError::new(

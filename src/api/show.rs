@@ -1,8 +1,13 @@
 //! Blocks, headers, transactions and scripts as JSON, in Bitcoin Core's shapes and order of members.
 
+use std::fmt::Display;
+use std::io::Write as _;
+
 use serde_json::{Map, Number, Value, json};
 
 use super::error::CallError;
+use super::value::Written;
+use super::wire::Append;
 use crate::chain::tips::work_at;
 use crate::consensus::header::median;
 use crate::crypto::hash::{hash160, sha256};
@@ -239,16 +244,10 @@ pub fn transaction(
 }
 
 /// The median of a block's time and those of the ten before it (BIP113), in seconds since 1970.
-pub fn median_time(snapshot: &Snapshot, row: &HeaderRow) -> Result<u32, CallError> {
-    const SPAN: usize = 11;
-    let mut times = vec![row.header.time];
-    let mut row = *row;
-    while times.len() < SPAN && row.height.0 > 0 {
-        let parent = row.parent;
-        let lost = || snapshot.corrupt(format!("header {parent} is not there"));
-        row = snapshot.header(parent)?.ok_or_else(lost)?;
-        times.push(row.header.time);
-    }
+pub fn median_time(snapshot: &Snapshot, id: u32) -> Result<u32, CallError> {
+    const SPAN: u32 = 11;
+    let rows = snapshot.lineage(id, SPAN)?;
+    let mut times: Vec<u32> = rows.iter().map(|row| row.header.time).collect();
     Ok(median(&mut times))
 }
 
@@ -259,38 +258,78 @@ pub fn confirmations(snapshot: &Snapshot, id: u32, row: &HeaderRow) -> Result<i6
     Ok(if active { i64::from(tip.height.0) - i64::from(row.height.0) + 1 } else { -1 })
 }
 
+/// An object written member by member: blocks are asked for often, and a tree of values would cost
+/// more than all the rest.
+pub struct Members(Vec<u8>);
+
+impl Members {
+    fn new() -> Members {
+        Members(Vec::with_capacity(1024))
+    }
+
+    fn name(&mut self, name: &str) {
+        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
+        self.0.push(b'"');
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+    }
+
+    /// A number, or other JSON.
+    fn put(&mut self, name: &str, value: impl Display) {
+        self.name(name);
+        // Writing into memory does not fail.
+        let _ = write!(self.0, "{value}");
+    }
+
+    /// A text that needs no escapes.
+    fn text(&mut self, name: &str, value: impl Display) {
+        self.name(name);
+        let _ = write!(self.0, "\"{value}\"");
+    }
+
+    pub fn end(mut self) -> Written {
+        self.0.push(b'}');
+        Written(self.0)
+    }
+}
+
 /// A header with its place in the chain; -1 confirmations mean that it is not on the best one.
 pub fn header(
     snapshot: &Snapshot,
     params: &NetworkParams,
     id: u32,
     row: &HeaderRow,
-) -> Result<Map<String, Value>, CallError> {
-    let confirmations = confirmations(snapshot, id, row)?;
-    let median_time = median_time(snapshot, row)?;
-    let work = work_at(snapshot, params, id, row)?;
-    let mut shown = Map::new();
-    let mut put = |name: &str, value: Value| shown.insert(name.to_owned(), value);
-    put("hash", json!(row.hash.to_string()));
-    put("confirmations", json!(confirmations));
-    put("height", json!(row.height.0));
-    put("version", json!(row.header.version));
-    put("versionHex", json!(format!("{:08x}", row.header.version)));
-    put("merkleroot", json!(row.header.merkle_root.to_string()));
-    put("time", json!(row.header.time));
-    put("mediantime", json!(median_time));
-    put("nonce", json!(row.header.nonce));
-    put("bits", bits(row.header.bits));
-    put("target", target(row.header.bits));
-    put("difficulty", difficulty(row.header.bits.difficulty()));
-    put("chainwork", json!(work.to_string()));
-    put("nTx", json!(row.tx_count));
+) -> Result<Members, CallError> {
+    // The blocks of the best chain at its height and at the next.
+    let mut best = snapshot.chain(row.height.0..=row.height.next().0)?;
+    let active =
+        best.next().transpose()?.is_some_and(|(height, at)| (height, at) == (row.height, id));
+    let next = if active { best.next().transpose()? } else { None };
+    let confirmations = match active {
+        true => i64::from(snapshot.tip()?.height.0) - i64::from(row.height.0) + 1,
+        false => -1,
+    };
+    let target = row.header.bits.to_target().unwrap_or_default();
+    let mut shown = Members::new();
+    shown.text("hash", row.hash);
+    shown.put("confirmations", confirmations);
+    shown.put("height", row.height.0);
+    shown.put("version", row.header.version);
+    shown.text("versionHex", format_args!("{:08x}", row.header.version));
+    shown.text("merkleroot", row.header.merkle_root);
+    shown.put("time", row.header.time);
+    shown.put("mediantime", median_time(snapshot, id)?);
+    shown.put("nonce", row.header.nonce);
+    shown.text("bits", format_args!("{:08x}", row.header.bits.0));
+    shown.text("target", hex::encode_to(&target.to_be_bytes(), &mut [0; 64]));
+    shown.put("difficulty", difficulty(row.header.bits.difficulty()));
+    shown.text("chainwork", work_at(snapshot, params, id, row)?);
+    shown.put("nTx", row.tx_count);
     if row.height.0 > 0 {
-        put("previousblockhash", json!(row.header.prev.to_string()));
+        shown.text("previousblockhash", row.header.prev);
     }
-    let next = if confirmations > 0 { snapshot.id_at(row.height.next())? } else { None };
-    if let Some(next) = next.map(|next| snapshot.header(next)).transpose()?.flatten() {
-        put("nextblockhash", json!(next.hash.to_string()));
+    if let Some(next) = next.map(|(_, next)| snapshot.header(next)).transpose()?.flatten() {
+        shown.text("nextblockhash", next.hash);
     }
     Ok(shown)
 }
@@ -313,39 +352,37 @@ pub fn block(
     row: &HeaderRow,
     block: &Block,
     detail: Detail,
-) -> Result<Value, CallError> {
+) -> Result<Written, CallError> {
     let mut shown = header(snapshot, params, id, row)?;
-    let txs: Vec<Value> = if detail == Detail::Ids {
-        block.txs.iter().map(|tx| json!(tx.txid().to_string())).collect()
-    } else {
-        // A block that was never connected has no record of what it spends.
-        let spent = snapshot.spent(id)?;
-        let coins: Option<Vec<Coin>> = spent.map(|spent| spent.into_coins().collect());
-        let mut rest = coins.as_deref();
-        block
-            .txs
-            .iter()
-            .map(|tx| {
-                let count = if tx.is_coinbase() { 0 } else { tx.inputs.len() };
-                let (mine, others) = match rest.and_then(|coins| coins.split_at_checked(count)) {
-                    Some((mine, others)) => (Some(mine), Some(others)),
-                    None => (None, None),
-                };
-                rest = others;
-                let spends = match (mine, detail) {
-                    (Some(coins), Detail::Prevouts) => Spends::Coins(coins),
-                    (Some(coins), _) => Spends::Fee(coins),
-                    (None, _) => Spends::Unknown,
-                };
-                Value::Object(transaction(tx, params, spends))
-            })
-            .collect()
-    };
-    shown.insert("strippedsize".to_owned(), json!(block.base_size()));
-    shown.insert("size".to_owned(), json!(block.total_size()));
-    shown.insert("weight".to_owned(), json!(block.weight()));
-    shown.insert("tx".to_owned(), Value::Array(txs));
-    Ok(Value::Object(shown))
+    shown.put("strippedsize", block.base_size());
+    shown.put("size", block.total_size());
+    shown.put("weight", block.weight());
+    shown.name("tx");
+    // A block that was never connected has no record of what it spends.
+    let spent = if detail == Detail::Ids { None } else { snapshot.spent(id)? };
+    let coins: Option<Vec<Coin>> = spent.map(|spent| spent.into_coins().collect());
+    let mut rest = coins.as_deref();
+    for (at, tx) in block.txs.iter().enumerate() {
+        shown.0.push(if at == 0 { b'[' } else { b',' });
+        if detail == Detail::Ids {
+            let _ = write!(shown.0, "\"{}\"", tx.txid());
+            continue;
+        }
+        let count = if tx.is_coinbase() { 0 } else { tx.inputs.len() };
+        let (mine, others) = match rest.and_then(|coins| coins.split_at_checked(count)) {
+            Some((mine, others)) => (Some(mine), Some(others)),
+            None => (None, None),
+        };
+        rest = others;
+        let spends = match (mine, detail) {
+            (Some(coins), Detail::Prevouts) => Spends::Coins(coins),
+            (Some(coins), _) => Spends::Fee(coins),
+            (None, _) => Spends::Unknown,
+        };
+        Value::Object(transaction(tx, params, spends)).append(&mut shown.0);
+    }
+    shown.0.extend_from_slice(if block.txs.is_empty() { b"[]" } else { b"]" });
+    Ok(shown.end())
 }
 
 #[cfg(test)]

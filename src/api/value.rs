@@ -37,6 +37,28 @@ pub trait Kind: Sized {
     fn schema() -> Value;
     fn from_json(value: &Value) -> Result<Self, CallError>;
     fn to_json(self) -> Value;
+
+    /// The same for who sends it on.
+    fn to_reply(self) -> Reply {
+        Reply::Value(self.to_json())
+    }
+}
+
+/// A result on its way to who asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    Value(Value),
+    /// JSON, written already.
+    Text(Vec<u8>),
+}
+
+impl Reply {
+    pub fn into_value(self) -> Value {
+        match self {
+            Reply::Value(value) => value,
+            Reply::Text(text) => Written(text).to_json(),
+        }
+    }
 }
 
 fn wrong(value: &Value, wanted: &str) -> CallError {
@@ -305,6 +327,38 @@ impl Kind for Mixed {
 
     fn to_json(self) -> Value {
         self.0
+    }
+}
+
+/// As `Mixed`, written by the call itself: for results that are asked for often and long.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written(pub Vec<u8>);
+
+impl Written {
+    /// A text that needs no escapes.
+    pub fn bare(text: &str) -> Written {
+        Written([b"\"", text.as_bytes(), b"\""].concat())
+    }
+}
+
+impl Kind for Written {
+    const SHAPE: Shape = Mixed::SHAPE;
+    const NAME: &'static str = Mixed::NAME;
+
+    fn schema() -> Value {
+        Mixed::schema()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, CallError> {
+        Ok(Written(value.to_string().into_bytes()))
+    }
+
+    fn to_json(self) -> Value {
+        serde_json::from_slice(&self.0).unwrap_or(Value::Null)
+    }
+
+    fn to_reply(self) -> Reply {
+        Reply::Text(self.0)
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::error::{CallError, ErrorKind};
+use super::value::Reply;
 
 /// The longest request or reply line that a door reads, in bytes: a batch of blocks as hex.
 pub const MAX_LINE: usize = 64 * 1024 * 1024;
@@ -147,16 +148,36 @@ pub fn write_reply(id: &Value, reply: &Result<Value, CallError>) -> String {
     String::from_utf8(text).unwrap_or_default()
 }
 
-/// Appends a reply's text; nothing of the result is copied on the way.
+/// What can stand in a reply.
+pub trait Append {
+    fn append(&self, text: &mut Vec<u8>);
+}
+
+impl Append for Value {
+    fn append(&self, text: &mut Vec<u8>) {
+        // Writing a value into memory does not fail.
+        let _ = serde_json::to_writer(text, self);
+    }
+}
+
+impl Append for Reply {
+    fn append(&self, text: &mut Vec<u8>) {
+        match self {
+            Reply::Value(value) => value.append(text),
+            Reply::Text(written) => text.extend_from_slice(written),
+        }
+    }
+}
+
+/// Appends a reply's text; a value is not copied on the way.
 pub fn append_reply(
     text: &mut Vec<u8>,
     version: Version,
     id: &Value,
-    reply: &Result<Value, CallError>,
+    reply: &Result<impl Append, CallError>,
 ) {
-    fn put(text: &mut Vec<u8>, value: &Value) {
-        // Writing a value into memory does not fail.
-        let _ = serde_json::to_writer(text, value);
+    fn put(text: &mut Vec<u8>, value: &impl Append) {
+        value.append(text);
     }
     match version {
         Version::Two => text.extend_from_slice(b"{\"jsonrpc\":\"2.0\","),
@@ -256,7 +277,8 @@ mod tests {
             assert_eq!(refused.error.kind, ErrorKind::InvalidRequest);
         }
         let mut old = Vec::new();
-        append_reply(&mut old, Version::One, &json!("a"), &Err(CallError::not_found("no")));
+        let none: Result<Value, _> = Err(CallError::not_found("no"));
+        append_reply(&mut old, Version::One, &json!("a"), &none);
         let old: Value = serde_json::from_slice(&old).expect("JSON");
         assert_eq!(old["result"], Value::Null);
         assert_eq!((&old["error"]["code"], &old["id"]), (&json!(-5), &json!("a")));

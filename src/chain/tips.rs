@@ -51,8 +51,9 @@ fn row_of(snapshot: &Snapshot, id: u32) -> Result<HeaderRow, StoreError> {
     snapshot.header(id)?.ok_or_else(|| snapshot.corrupt(format!("header {id} is not there")))
 }
 
-/// Work of a whole branch up to a block. On the active chain every interval between changes of
-/// difficulty is read once; where difficulty may change with every block, all of them are.
+/// Work of a whole branch up to a block. On the active chain it is counted from the nearer end, and
+/// of every interval between changes of difficulty one header is read; where difficulty may change
+/// with every block, all of them are.
 pub fn work_at(
     snapshot: &Snapshot,
     params: &NetworkParams,
@@ -61,29 +62,42 @@ pub fn work_at(
 ) -> Result<U256, StoreError> {
     let mut work = U256::ZERO;
     let (mut id, mut row) = (id, *row);
-    let step = match (params.no_retarget, params.allow_min_difficulty) {
-        (true, _) => u32::MAX,
-        (false, false) => params.retarget_interval,
-        (false, true) => 1,
-    };
     while !snapshot.is_active(id, &row)? {
         work = work.saturating_add(row.header.bits.work());
         id = row.parent;
         row = row_of(snapshot, id)?;
     }
-    let end = row.height.0;
-    let mut start = 0u32;
-    loop {
-        let last = start.saturating_add(step - 1).min(end);
+    let (tip, height) = (snapshot.tip()?, row.height.0);
+    let upto = if tip.height.0 - height < height {
+        tip.work.saturating_sub(work_between(snapshot, params, height + 1, tip.height.0)?)
+    } else {
+        work_between(snapshot, params, 0, height)?
+    };
+    Ok(work.saturating_add(upto))
+}
+
+/// Work of the active chain's blocks from `first` to `end`, both counted.
+fn work_between(
+    snapshot: &Snapshot,
+    params: &NetworkParams,
+    first: u32,
+    end: u32,
+) -> Result<U256, StoreError> {
+    let step = match (params.no_retarget, params.allow_min_difficulty) {
+        (true, _) => u32::MAX,
+        (false, false) => params.retarget_interval,
+        (false, true) => 1,
+    };
+    let (mut work, mut start) = (U256::ZERO, first);
+    while start <= end {
+        let last = (start / step).saturating_mul(step).saturating_add(step - 1).min(end);
         let at = snapshot.id_at(Height(start))?;
         let at = at.ok_or_else(|| snapshot.corrupt(format!("no block at height {start}")))?;
         let each = row_of(snapshot, at)?.header.bits.work();
         work = work.saturating_add(each.wrapping_mul_u32(last - start + 1));
-        if last == end {
-            return Ok(work);
-        }
         start = last + 1;
     }
+    Ok(work)
 }
 
 /// The highest header that the active tip leads to, or that came after it: Core's best header, up

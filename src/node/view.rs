@@ -45,8 +45,8 @@ impl View {
     }
 
     /// The newest committed moment of the store.
-    pub fn read(&self) -> Result<Snapshot, StoreError> {
-        self.store.snapshot()
+    pub fn read(&self) -> Result<Arc<Snapshot>, StoreError> {
+        self.store.shared()
     }
 
     /// The end of the best chain; cheaper than a whole snapshot.

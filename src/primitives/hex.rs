@@ -13,13 +13,19 @@ pub enum HexError {
 
 /// Lower-case hex of `bytes`.
 pub fn encode(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = vec![0u8; bytes.len() * 2];
+    encode_to(bytes, &mut text);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// The same in a place of twice the length.
+pub fn encode_to<'a>(bytes: &[u8], text: &'a mut [u8]) -> &'a str {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
         pair[0] = DIGITS[usize::from(byte >> 4)];
         pair[1] = DIGITS[usize::from(byte & 15)];
     }
-    String::from_utf8(text).unwrap_or_default()
+    std::str::from_utf8(text).unwrap_or_default()
 }
 
 /// Bytes of hex text, either case.

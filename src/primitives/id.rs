@@ -31,7 +31,8 @@ macro_rules! hash_newtype {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let mut bytes = self.0;
                 bytes.reverse();
-                f.write_str(&hex::encode(&bytes))
+                let mut text = [0; 64];
+                f.write_str(hex::encode_to(&bytes, &mut text))
             }
         }
 

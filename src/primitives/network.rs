@@ -66,7 +66,7 @@ pub struct AddressParams {
 }
 
 /// One network.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct NetworkParams {
     pub name: &'static str,
     pub about: &'static str,

@@ -22,6 +22,7 @@ use super::net::Reactor;
 use crate::api::call::Runner;
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::table;
+use crate::api::value::Reply;
 use crate::api::wire::Request;
 use crate::chain::event::ChainEvent;
 use crate::mempool::pool::PoolEvent;
@@ -169,7 +170,7 @@ impl Handle {
     pub fn answer(&self, request: Request) -> Result<Value, CallError> {
         let entry = table::find(&request.method)?;
         match entry.runner {
-            Runner::Read(_) => entry.run_read(&self.view(), request.params),
+            Runner::Read(_) => entry.run_read(&self.view(), request.params).map(Reply::into_value),
             Runner::Act(prepare, reply) => {
                 let act = prepare(&entry.arrange(request.params)?)?;
                 reply(self.act(act)?)

@@ -21,6 +21,7 @@ use crate::api::call::Runner;
 use crate::api::door::Door;
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::table;
+use crate::api::value::Reply;
 use crate::api::wire::Request;
 use crate::config::{Config, Mining};
 use crate::consensus::scripts::{BatchEngine, ScriptEngine, ScriptVerifier};
@@ -221,7 +222,9 @@ impl Door for EmbeddedDoor {
         online::refusal(&self.config, entry)?;
         if let (State::Reading(view, _), false) = (&self.state, entry.needs_node) {
             match entry.runner {
-                Runner::Read(_) => return entry.run_read(view, request.params),
+                Runner::Read(_) => {
+                    return entry.run_read(view, request.params).map(Reply::into_value);
+                }
                 Runner::Service(run) => {
                     let services = AtRest { upkeep: &self.upkeep, view };
                     let run = |params| run(&services, &entry.arrange(params)?);

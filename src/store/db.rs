@@ -6,9 +6,10 @@
 use std::fs::OpenOptions;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use arc_swap::ArcSwapOption;
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, StorageBackend, WriteTransaction};
 
@@ -69,6 +70,10 @@ pub struct Store {
     indexes: Mutex<Indexes>,
     /// Blocks below this height are gone.
     pruned: AtomicU32,
+    /// Commits so far, and the snapshot of the last of them that anybody asked for: reads share it,
+    /// its open tables with it.
+    commits: AtomicU64,
+    shared: ArcSwapOption<(u64, Arc<Snapshot>)>,
 }
 
 /// What is kept beside the chain, as it is after the next commit.
@@ -88,6 +93,7 @@ impl std::fmt::Debug for Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
+        self.shared.store(None);
         self.file.seal();
     }
 }
@@ -172,6 +178,8 @@ impl Store {
                 to_write: false,
             }),
             pruned: AtomicU32::new(0),
+            commits: AtomicU64::new(0),
+            shared: ArcSwapOption::empty(),
         };
         if !fresh {
             store.db = OnceLock::from(store.open_database()?);
@@ -207,7 +215,7 @@ impl Store {
         if self.db.get().is_none() {
             return Ok(self.genesis_tip());
         }
-        self.snapshot()?.tip()
+        self.shared()?.tip()
     }
 
     fn genesis_tip(&self) -> Tip {
@@ -240,6 +248,27 @@ impl Store {
         Ok(Snapshot::new(txn, self.place.clone()))
     }
 
+    /// The same, shared by all who ask between two commits: for reads that are many and short.
+    pub fn shared(&self) -> Result<Arc<Snapshot>, StoreError> {
+        // Read first: what is opened below may only be newer than it says.
+        let commits = self.commits.load(Ordering::Acquire);
+        if let Some((_, snapshot)) = self.shared.load().as_deref().filter(|(at, _)| *at == commits)
+        {
+            return Ok(Arc::clone(snapshot));
+        }
+        let snapshot = Arc::new(self.snapshot()?);
+        self.shared.store(Some(Arc::new((commits, Arc::clone(&snapshot)))));
+        Ok(snapshot)
+    }
+
+    /// Commits, and lets the shared snapshot go: it would keep pages from being used again.
+    fn finish(&self, txn: WriteTransaction) -> Result<(), redb::Error> {
+        let committed = txn.commit();
+        self.commits.fetch_add(1, Ordering::AcqRel);
+        self.shared.store(None);
+        Ok(committed?)
+    }
+
     /// Writes a batch: all of it is durable when this returns, or none of it.
     pub fn commit(&self, batch: &mut WriteBatch) -> Result<(), StoreError> {
         let db = self.db()?;
@@ -254,7 +283,7 @@ impl Store {
                 .map_err(|e| self.place.sort(e))?;
         }
         self.write(&txn, batch, indexes.scripts).map_err(|e| self.place.sort(e))?;
-        txn.commit().map_err(|e| self.place.sort(e))?;
+        self.finish(txn).map_err(|e| self.place.sort(e))?;
         indexes.to_write = false;
         indexes.build = batch.build.take().unwrap_or(indexes.build);
         *self.indexes.lock().unwrap_or_else(PoisonError::into_inner) = indexes;
@@ -296,7 +325,7 @@ impl Store {
                     hints.remove(id)?;
                 }
             }
-            Ok(txn.commit()?)
+            self.finish(txn)
         };
         write().map_err(|e| self.place.sort(e))?;
         self.pruned.store(below.0, Ordering::Release);
@@ -308,6 +337,7 @@ impl Store {
     pub fn compact(&mut self) -> Result<(), StoreError> {
         self.db()?;
         self.file.release().map_err(|e| self.place.io(e))?;
+        self.shared.store(None);
         let Some(db) = self.db.get_mut() else { return Ok(()) };
         // Each round frees pages that the next one can use.
         while db.compact().map_err(|e| self.place.sort(e))? {}
@@ -352,7 +382,7 @@ impl Store {
             txn.set_quick_repair(true);
             migrate::clear(&txn, reset.as_ref())?;
             migrate::write_state(&txn, scripts, Some(build))?;
-            Ok(txn.commit()?)
+            self.finish(txn)
         };
         begin().map_err(|e| self.place.sort(e))?;
         *self.indexes.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -463,7 +493,7 @@ impl Store {
             let scripts = !self.no_script_index;
             migrate::write_state(&txn, scripts, None)?;
             self.write(&txn, &mut batch, scripts)?;
-            Ok(txn.commit()?)
+            self.finish(txn)
         };
         create().map_err(|e| self.place.sort(e))
     }

@@ -40,6 +40,7 @@ type Lazy<K, V> = OnceLock<ReadOnlyTable<K, V>>;
 pub struct Snapshot {
     txn: ReadTransaction,
     place: Place,
+    tip: OnceLock<Tip>,
     headers: Lazy<u32, &'static [u8; HEADER_ROW]>,
     header_ids: Lazy<&'static [u8; 32], u32>,
     chain: Lazy<u32, u32>,
@@ -62,6 +63,7 @@ impl Snapshot {
         Snapshot {
             txn,
             place,
+            tip: OnceLock::new(),
             headers: OnceLock::new(),
             header_ids: OnceLock::new(),
             chain: OnceLock::new(),
@@ -126,8 +128,12 @@ impl Snapshot {
 
     /// The end of the active chain.
     pub fn tip(&self) -> Result<Tip, StoreError> {
+        if let Some(tip) = self.tip.get() {
+            return Ok(*tip);
+        }
         let bytes = self.meta(tables::META_TIP)?.ok_or_else(|| self.corrupt("it has no tip"))?;
-        Tip::from_bytes(&bytes).map_err(|e| self.corrupt(format!("tip: {e}")))
+        let tip = Tip::from_bytes(&bytes).map_err(|e| self.corrupt(format!("tip: {e}")))?;
+        Ok(*self.tip.get_or_init(|| tip))
     }
 
     /// The id of the block of that hash.
@@ -157,6 +163,33 @@ impl Snapshot {
 
     fn decode_header(&self, id: u32, row: &[u8; HEADER_ROW]) -> Result<HeaderRow, StoreError> {
         HeaderRow::from_array(row).map_err(|e| self.corrupt(format!("header {id}: {e}")))
+    }
+
+    /// A header and those that it comes after, newest first: up to `most`. Most branches lie in the
+    /// table as they grew, so that one walk finds them.
+    pub fn lineage(&self, id: u32, most: u32) -> Result<Vec<HeaderRow>, StoreError> {
+        let table = self.table(&self.headers, tables::HEADERS)?;
+        let near = id.saturating_sub(most.saturating_sub(1))..=id;
+        let near = table.range::<u32>(near).map_err(|e| self.place.sort(e))?;
+        let mut rows = Vec::with_capacity(most as usize);
+        // Puts a row away; the id of the next.
+        let mut put = |id: u32, row: HeaderRow| {
+            rows.push(row);
+            let more = row.height.0 > 0 && rows.len() < most as usize && row.parent < id;
+            more.then_some(row.parent)
+        };
+        let mut next = Some(id);
+        for row in near.rev() {
+            let (at, row) = row.map_err(|e| self.place.sort(e))?;
+            if next == Some(at.value()) {
+                next = put(at.value(), self.decode_header(at.value(), row.value())?);
+            }
+        }
+        while let Some(id) = next {
+            let lost = || self.corrupt(format!("header {id} is not there"));
+            next = put(id, self.header(id)?.ok_or_else(lost)?);
+        }
+        Ok(rows)
     }
 
     /// Every header with its id, parents before children.

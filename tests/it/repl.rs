@@ -216,7 +216,7 @@ fn a_definition_is_stepped_through_at_the_keyboard() {
     terminal.send_line("g").expect("sent");
     expect(&mut terminal, " ok 1");
     terminal.send_line("step f").expect("sent");
-    expect(&mut terminal, " ? ");
+    expect(&mut terminal, "1+               <1> 23  ? ");
     terminal.send_line("q").expect("sent");
     expect(&mut terminal, "THROW -28");
     expect(&mut terminal, "regtest> ");

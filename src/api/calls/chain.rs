@@ -7,12 +7,13 @@ use serde_json::json;
 use crate::api::call::{Call, Class, ReadCall};
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::show::{self, Detail};
-use crate::api::value::{BlockId, Count, HexBytes, Json, Kind, Mixed, Verbosity};
+use crate::api::value::{BlockId, Count, Json, Kind, Verbosity, Written};
 use crate::chain::verify::{Verified, VerifyError, verify};
 use crate::chain::{query, tips};
 use crate::node::view::View;
 use crate::primitives::block::Height;
 use crate::primitives::codec::Encode;
+use crate::primitives::hex;
 use crate::primitives::id::BlockHash;
 use crate::store::rows::HeaderRow;
 use crate::store::snapshot::Snapshot;
@@ -95,7 +96,7 @@ impl Call for GetBlockHash {
 
 impl ReadCall for GetBlockHash {
     fn run(view: &View, (height,): (Height,)) -> Result<BlockHash, CallError> {
-        let (_, row) = find_block(&view.read()?, BlockId::Height(height))?;
+        let (_, row) = find_block(&*view.read()?, BlockId::Height(height))?;
         Ok(row.hash)
     }
 }
@@ -110,18 +111,18 @@ impl Call for GetBlock {
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["blockhash", "verbosity"];
     type In = (BlockId, Option<Verbosity>);
-    type Out = Mixed;
+    type Out = Written;
 }
 
 impl ReadCall for GetBlock {
-    fn run(view: &View, (block, verbosity): Self::In) -> Result<Mixed, CallError> {
+    fn run(view: &View, (block, verbosity): Self::In) -> Result<Written, CallError> {
         let snapshot = view.read()?;
         let (id, row) = find_block(&snapshot, block)?;
         let missing = || absent(&snapshot, &row);
         let detail = match verbosity.unwrap_or(Verbosity(1)).0 {
             0 => {
                 let bytes = snapshot.block_bytes(id)?.ok_or_else(missing)?;
-                return Ok(Mixed(HexBytes(bytes).to_json()));
+                return Ok(Written::bare(&hex::encode(&bytes)));
             }
             1 => Detail::Ids,
             2 => Detail::Transactions,
@@ -132,7 +133,7 @@ impl ReadCall for GetBlock {
             }
         };
         let block = snapshot.block(id)?.ok_or_else(missing)?;
-        Ok(Mixed(show::block(&snapshot, view.params, id, &row, &block, detail)?))
+        show::block(&snapshot, view.params, id, &row, &block, detail)
     }
 }
 
@@ -146,17 +147,17 @@ impl Call for GetHeader {
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["blockhash", "verbose"];
     type In = (BlockId, Option<bool>);
-    type Out = Mixed;
+    type Out = Written;
 }
 
 impl ReadCall for GetHeader {
-    fn run(view: &View, (block, verbose): Self::In) -> Result<Mixed, CallError> {
+    fn run(view: &View, (block, verbose): Self::In) -> Result<Written, CallError> {
         let snapshot = view.read()?;
         let (id, row) = find_block(&snapshot, block)?;
         if verbose == Some(false) {
-            return Ok(Mixed(HexBytes(row.header.to_bytes()).to_json()));
+            return Ok(Written::bare(&hex::encode(&row.header.to_bytes())));
         }
-        Ok(Mixed(show::header(&snapshot, view.params, id, &row)?.into()))
+        Ok(show::header(&snapshot, view.params, id, &row)?.end())
     }
 }
 
@@ -242,7 +243,7 @@ impl Call for GetChainTips {
 
 impl ReadCall for GetChainTips {
     fn run(view: &View, (): ()) -> Result<Json, CallError> {
-        let tips = tips::branch_tips(&view.read()?)?;
+        let tips = tips::branch_tips(&*view.read()?)?;
         let shown = tips.iter().map(|tip| {
             json!({
                 "height": tip.height.0,
@@ -331,7 +332,7 @@ impl Kind for Number {
 
 impl ReadCall for GetDifficulty {
     fn run(view: &View, (): ()) -> Result<Number, CallError> {
-        Ok(Number(query::chain_info(&view.read()?)?.difficulty))
+        Ok(Number(query::chain_info(&*view.read()?)?.difficulty))
     }
 }
 

@@ -96,7 +96,7 @@ impl Call for NetworkHashrate {
 impl ReadCall for NetworkHashrate {
     fn run(view: &View, (blocks, height): Self::In) -> Result<Count, CallError> {
         let blocks = blocks.map_or(RATE_BLOCKS, |blocks| blocks.0);
-        network_hashrate(view, &view.read()?, blocks, height.map_or(-1, |height| height.0))
+        network_hashrate(view, &*view.read()?, blocks, height.map_or(-1, |height| height.0))
             .map(|rate| Count(rate as u64))
     }
 }

@@ -1,6 +1,7 @@
 //! The chain against published data, against a naive model of itself, and on disks that fail.
 
 mod backup;
+mod branches;
 mod crash;
 mod faults;
 mod files;

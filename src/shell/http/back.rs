@@ -8,6 +8,7 @@ use tokio::sync::broadcast;
 use crate::api::call::Entry;
 use crate::api::error::CallError;
 use crate::api::table;
+use crate::api::value::Reply;
 use crate::api::wire::{Params, Request};
 use crate::chain::event::ChainEvent;
 use crate::mempool::pool::PoolEvent;
@@ -39,7 +40,7 @@ pub trait Back: Send + Sync + 'static {
 /// What a read call of the table says now; `None` while there is no such call or it fails.
 pub fn read(view: &View, method: &str) -> Option<Value> {
     let entry = table::find(method).ok()?;
-    entry.run_read(view, Params::ByPosition(Vec::new())).ok()
+    entry.run_read(view, Params::ByPosition(Vec::new())).ok().map(Reply::into_value)
 }
 
 /// A number of a call's answer: the whole answer, or a member of it.

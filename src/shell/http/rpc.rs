@@ -18,6 +18,7 @@ use super::push::Pushes;
 use crate::api::call::{Class, Runner};
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::openrpc;
+use crate::api::value::Reply;
 use crate::api::wire::{self, Item, MAX_LINE, Message, Request, Version};
 use crate::config::Config;
 use crate::shell::upkeep::audit::Who;
@@ -83,10 +84,11 @@ impl App {
     }
 
     /// Answers one call.
-    pub async fn answer(&self, caller: &Caller, request: Request) -> Result<Value, CallError> {
+    pub async fn answer(&self, caller: &Caller, request: Request) -> Result<Reply, CallError> {
         if request.method == "rpc.discover" {
             let url = self.config.service.websocket.clone().unwrap_or_default();
-            return Ok(openrpc::document(self.config.params, &format!("http://{url}/")));
+            let document = openrpc::document(self.config.params, &format!("http://{url}/"));
+            return Ok(Reply::Value(document));
         }
         let Some((entry, meter)) = self.meters.find(&request.method) else {
             let shown: String = request.method.chars().take(80).collect();
@@ -118,7 +120,7 @@ impl App {
             }
             Runner::Act(..) | Runner::Service(_) => {
                 let (back, who) = (Arc::clone(&self.back), who(caller));
-                aside(&self.acts, move || back.answer(&who, request)).await
+                aside(&self.acts, move || back.answer(&who, request).map(Reply::Value)).await
             }
         };
         meter.count(started.elapsed(), reply.is_err());
@@ -272,7 +274,7 @@ async fn post_one(app: &App, caller: &Caller, item: Item) -> Response<Body> {
     let Some(id) = id else {
         return json_reply(StatusCode::NO_CONTENT, Vec::new());
     };
-    let mut text = Vec::new();
+    let mut text = Vec::with_capacity(1024);
     wire::append_reply(&mut text, version, &id, &reply);
     text.push(b'\n');
     json_reply(status_of(version, reply.as_ref().err()), text)
@@ -293,7 +295,7 @@ pub async fn answer_batch(app: &App, caller: &Caller, items: Vec<Item>) -> Vec<u
         let Some(id) = id else { continue };
         if text.len() > MAX_LINE {
             let why = "the replies of this batch are over the limit: send smaller ones";
-            let error = Err(CallError::new(ErrorKind::Busy, why));
+            let error: Result<Reply, CallError> = Err(CallError::new(ErrorKind::Busy, why));
             text.push(b',');
             wire::append_reply(&mut text, version, &id, &error);
             continue;

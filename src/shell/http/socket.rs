@@ -30,6 +30,7 @@ use super::guard::Caller;
 use super::push::Subscription;
 use super::rpc::{App, plain};
 use crate::api::error::{CallError, ErrorKind};
+use crate::api::value::Reply;
 use crate::api::wire::{self, Item, MAX_LINE, Message, Params, Request, Version};
 
 /// Quiet after which a socket is asked whether it lives, and after which it is dropped.
@@ -244,14 +245,14 @@ impl Socket {
     }
 
     /// The reply to one request; `None` for a notification.
-    async fn answer(&mut self, item: Item) -> Option<(Value, Result<Value, CallError>)> {
+    async fn answer(&mut self, item: Item) -> Option<(Value, Result<Reply, CallError>)> {
         let asked = match item {
             Ok(asked) => asked,
             Err(refused) => return Some((refused.id, Err(refused.error))),
         };
         let reply = match asked.request.method.as_str() {
-            "subscribe" => self.subscribe(true, &asked.request),
-            "unsubscribe" => self.subscribe(false, &asked.request),
+            "subscribe" => self.subscribe(true, &asked.request).map(Reply::Value),
+            "unsubscribe" => self.subscribe(false, &asked.request).map(Reply::Value),
             _ => self.app.answer(&self.caller, asked.request).await,
         };
         asked.id.map(|id| (id, reply))
@@ -268,8 +269,8 @@ impl Socket {
         }
     }
 
-    async fn reply(&mut self, id: &Value, reply: &Result<Value, CallError>) -> Result<(), End> {
-        let mut text = Vec::with_capacity(128);
+    async fn reply(&mut self, id: &Value, reply: &Result<Reply, CallError>) -> Result<(), End> {
+        let mut text = Vec::with_capacity(1024);
         wire::append_reply(&mut text, Version::Two, id, reply);
         self.feed(text).await
     }

@@ -53,7 +53,7 @@ impl Backups {
             let why = "a backup is being written: wait for it, or stop it with stop-backup";
             return Err(CallError::new(ErrorKind::Busy, why));
         }
-        let snapshot = view.read()?;
+        let snapshot = view.store().snapshot()?;
         let state = Arc::new(State {
             path: path.to_owned(),
             of: view.store().size_on_disk(),
