@@ -34,6 +34,7 @@ pub static CALLS: &[Entry] = &[
     act::<system::ImportBlocks>(),
     act::<system::SubmitBlock>(),
     act::<system::Flush>(),
+    read::<address::ValidateAddress>(),
     read::<address::GetAddressHistory>(),
     read::<address::GetAddressUtxos>(),
     read::<address::GetAddressBalance>(),

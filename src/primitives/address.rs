@@ -69,6 +69,18 @@ impl Address {
         })
     }
 
+    /// It pays to the hash of a script, or to a taproot output, which may hold some.
+    pub fn is_script(&self) -> bool {
+        match self {
+            Address::PubkeyHash(_) => false,
+            Address::ScriptHash(_) => true,
+            // Core says so of P2WSH and of taproot, and of no version that it does not know.
+            Address::Witness { version, program } => {
+                program.len() == 32 && matches!(version, 0 | 1)
+            }
+        }
+    }
+
     /// The text form on a network.
     pub fn to_text(&self, params: &NetworkParams) -> String {
         let base58 = |version: u8, hash: &[u8; 20]| {

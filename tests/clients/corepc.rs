@@ -130,6 +130,9 @@ fn cores_client_reads_every_answer() {
     mining(&client, &payee, txid);
     transactions(&client, txid);
     network(&client);
+    let known = model!(client.validate_address(&payee));
+    assert_eq!((known.script_pubkey, known.is_script), (payee.script_pubkey(), true));
+    assert_eq!(known.witness_program, payee.witness_program());
 
     // What was undone is done again.
     let tip = model!(client.get_best_block_hash()).0;

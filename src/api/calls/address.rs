@@ -1,4 +1,4 @@
-//! Calls over the index of scripts: history, coins and balance of an address.
+//! Calls about an address: what it is, and over the index of scripts its history, coins and balance.
 //!
 //! Bitcoin Core keeps no such index; names and shapes follow what explorers ask of it.
 
@@ -33,6 +33,46 @@ pub(super) fn script_of(text: &str, view: &View) -> Result<Script, CallError> {
         Err(error) => hex::decode(text).map(Script).map_err(|_| {
             CallError::invalid_params(format!("{error}; an output script as hex will do, too"))
         }),
+    }
+}
+
+pub struct ValidateAddress;
+
+impl Call for ValidateAddress {
+    const WORD: &'static str = "validate-address";
+    const METHOD: &'static str = "validateaddress";
+    const HELP: &'static str = "Whether a text is an address of this network, and what it pays to.";
+    const EXAMPLE: &'static str =
+        "init-storage s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" validate-address .json";
+    const CLASS: Class = Class::Read;
+    const PARAMS: &'static [&'static str] = &["address"];
+    type In = (String,);
+    type Out = Json;
+}
+
+impl ReadCall for ValidateAddress {
+    fn run(view: &View, (text,): Self::In) -> Result<Json, CallError> {
+        let address = match Address::from_text(text.trim(), view.params) {
+            Ok(address) => address,
+            Err(error) => {
+                let why = error.to_string();
+                return Ok(Json(json!({ "isvalid": false, "error_locations": [], "error": why })));
+            }
+        };
+        let mut shown = json!({
+            "isvalid": true,
+            "address": address.to_text(view.params),
+            "scriptPubKey": hex::encode(&address.to_script().0),
+            "isscript": address.is_script(),
+            "iswitness": matches!(address, Address::Witness { .. }),
+        });
+        if let (Address::Witness { version, program }, Some(members)) =
+            (&address, shown.as_object_mut())
+        {
+            members.insert("witness_version".to_owned(), json!(version));
+            members.insert("witness_program".to_owned(), json!(hex::encode(program)));
+        }
+        Ok(Json(shown))
     }
 }
 

@@ -40,6 +40,9 @@ pub trait Lanes<const W: usize>: Element {
     /// One element at rest.
     type Slot: Copy + Send + Sync + 'static;
 
+    /// So many relations make the batch equation quicker than verifying each by itself.
+    const EQUATION_FROM: usize;
+
     /// Where these lanes keep what is made once for the process: the generator's multiples.
     fn generator() -> &'static OnceLock<Vec<Entry<Self::Slot>>>;
 
@@ -196,6 +199,8 @@ impl<const W: usize> Element for Twin<W> {
 
 impl<const W: usize> Lanes<W> for Twin<W> {
     type Slot = Fe;
+
+    const EQUATION_FROM: usize = 8;
 
     fn generator() -> &'static OnceLock<Vec<Entry<Fe>>> {
         static MULTIPLES: OnceLock<Vec<Entry<Fe>>> = OnceLock::new();

@@ -19,8 +19,6 @@ use super::simd::dispatch;
 use crate::crypto::curve::{EcdsaSignature, KeyForm};
 use crate::crypto::hash::tagged;
 
-/// Told relations from which on the equation is worth trying.
-const EQUATION_FROM: usize = 8;
 /// Most checks in one equation: bounds the memory, and more gain next to nothing.
 const EQUATION_MOST: usize = 4096;
 /// Failed equations are halved down to this many, which go in lock-step.
@@ -134,7 +132,7 @@ impl Job for Verify<'_> {
             .filter(|(at, _)| found[*at].is_none())
             .filter_map(|(at, (relation, hint))| Some((at, Told::new(relation, hint.or(guess))?)))
             .collect();
-        if told.len() >= EQUATION_FROM {
+        if told.len() >= L::EQUATION_FROM {
             // Parts still to be tried, the first on top.
             let mut parts = Vec::from([(0, told.len())]);
             let mut budget = BISECT_BUDGET * told.len();

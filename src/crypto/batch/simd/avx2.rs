@@ -332,6 +332,8 @@ impl Element for Avx {
 impl Lanes<WIDTH> for Avx {
     type Slot = [f64; LIMBS];
 
+    const EQUATION_FROM: usize = 8;
+
     fn generator() -> &'static OnceLock<Vec<Entry<[f64; LIMBS]>>> {
         static MULTIPLES: OnceLock<Vec<Entry<[f64; LIMBS]>>> = OnceLock::new();
         &MULTIPLES

@@ -354,6 +354,8 @@ impl Element for Ifma {
 impl Lanes<WIDTH> for Ifma {
     type Slot = [u64; LIMBS];
 
+    const EQUATION_FROM: usize = 20;
+
     fn generator() -> &'static OnceLock<Vec<Entry<[u64; LIMBS]>>> {
         static MULTIPLES: OnceLock<Vec<Entry<[u64; LIMBS]>>> = OnceLock::new();
         &MULTIPLES
