@@ -241,9 +241,12 @@ impl Machine {
         });
         let flushed = self.flush_out();
         match result.and(flushed) {
+            Ok(()) if self.rs.depth == depth && self.inputs.len() < floor.max(1) => Ok(()),
+            // A return address that the program made up has led past the end of a word.
             Ok(()) => {
-                debug_assert!(self.rs.depth == depth && self.inputs.len() < floor.max(1));
-                Ok(())
+                let report = self.report(&Throw::code(-25));
+                self.reset_after_error();
+                Err(Failure::Error(Box::new(report)))
             }
             Err(Fault::Bye(code)) => {
                 let _ = self.flush_out();

@@ -150,6 +150,33 @@ fn reports_place_word_and_code() {
     assert_eq!(shown, "test:1:5: division by zero (THROW -10)\n  1 0 /\n      ^");
 }
 
+/// Return addresses are numbers that a program can read, change and put back.
+#[test]
+fn made_up_return_addresses_end_in_an_error_at_worst() {
+    let uses = ["r@", "i", "j", "r> r@", "r> r> tuck >r"];
+    let words =
+        [": b a ; b", ": b 2 0 do a loop ; b", ": b a 1 ; : c b 2 ; c", ": b s\" a\" evaluate ; b"];
+    let mut failed = 0;
+    for (used, word) in uses.iter().flat_map(|used| words.iter().map(move |word| (used, word))) {
+        for offset in -60..60 {
+            let (mut machine, output) = machine();
+            machine.set_fuel(Some(20_000));
+            let text = format!(": a {used} {offset} + >r ; {word}");
+            failed += u32::from(machine.interpret(text.as_bytes(), "made up").is_err());
+            machine.set_fuel(None);
+            machine.reset_after_error();
+            let before = output.borrow().len();
+            machine.interpret(b"1 2 + .", "after").unwrap_or_else(|e| panic!("{text}: {e:?}"));
+            assert_eq!(&output.borrow()[before..], b"3 ", "{text}");
+        }
+    }
+    assert!(failed > 1000, "{failed}");
+    // What the fuzzer came upon: nothing runs but the line behind.
+    let (mut machine, _) = machine();
+    machine.interpret(b": + 3 40 - - + >R ; : I j + + ; : + I ;", "fuzz").expect("it compiles");
+    assert!(machine.interpret(b"1 2 + drop", "fuzz").is_err());
+}
+
 #[test]
 fn circular_require_ends() {
     assert_eq!(run("require one.fs one two + ."), "3 ");
