@@ -142,7 +142,7 @@ fn read_request_value(value: Value) -> Item {
 }
 
 /// The reply's line, without the line feed.
-pub fn write_reply(id: &Value, reply: &Result<Value, CallError>) -> String {
+pub fn write_reply(id: &Value, reply: &Result<impl Append, CallError>) -> String {
     let mut text = Vec::new();
     append_reply(&mut text, Version::Two, id, reply);
     String::from_utf8(text).unwrap_or_default()

@@ -68,7 +68,7 @@ pub fn work_at(
         row = row_of(snapshot, id)?;
     }
     let (tip, height) = (snapshot.tip()?, row.height.0);
-    let upto = if tip.height.0 - height < height {
+    let upto = if tip.height.0.saturating_sub(height) < height {
         tip.work.saturating_sub(work_between(snapshot, params, height + 1, tip.height.0)?)
     } else {
         work_between(snapshot, params, 0, height)?

@@ -11,7 +11,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use serde_json::Value;
 use tokio::sync::{broadcast, watch};
 
 use super::clock::{now_ms, now_s};
@@ -167,13 +166,13 @@ impl Handle {
     }
 
     /// Answers a request: a read on this thread, an act on the node's.
-    pub fn answer(&self, request: Request) -> Result<Value, CallError> {
+    pub fn answer(&self, request: Request) -> Result<Reply, CallError> {
         let entry = table::find(&request.method)?;
         match entry.runner {
-            Runner::Read(_) => entry.run_read(&self.view(), request.params).map(Reply::into_value),
+            Runner::Read(_) => entry.run_read(&self.view(), request.params),
             Runner::Act(prepare, reply) => {
                 let act = prepare(&entry.arrange(request.params)?)?;
-                reply(self.act(act)?)
+                reply(self.act(act)?).map(Reply::Value)
             }
             Runner::Service(_) => Err(CallError::new(
                 ErrorKind::Internal,

@@ -19,6 +19,7 @@ use crate::api::call::{Entry, Runner};
 use crate::api::error::{CallError, ErrorKind};
 use crate::api::service::Services;
 use crate::api::table;
+use crate::api::value::Reply;
 use crate::api::wire::Request;
 use crate::chain::event::ChainEvent;
 use crate::config::Config;
@@ -52,13 +53,13 @@ impl Desk {
     }
 
     /// Answers a request, wherever it came in.
-    pub fn answer(&self, who: &Who, request: Request) -> Result<Value, CallError> {
+    pub fn answer(&self, who: &Who, request: Request) -> Result<Reply, CallError> {
         let entry = table::find(&request.method)?;
         let Request { method, params } = request;
         self.upkeep.audit.around(who, entry, params, |params| {
             online::refusal(&self.config, entry)?;
             match entry.runner {
-                Runner::Service(run) => run(self, &entry.arrange(params)?),
+                Runner::Service(run) => run(self, &entry.arrange(params)?).map(Reply::Value),
                 _ => self.handle.answer(Request { method, params }),
             }
         })
@@ -151,7 +152,7 @@ impl Services for Desk {
 }
 
 impl Back for Desk {
-    fn answer(&self, who: &Who, request: Request) -> Result<Value, CallError> {
+    fn answer(&self, who: &Who, request: Request) -> Result<Reply, CallError> {
         Desk::answer(self, who, request)
     }
 

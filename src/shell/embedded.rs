@@ -241,7 +241,7 @@ impl Door for EmbeddedDoor {
                 if entry.method == online::START {
                     self.online.go(&running.desk.handle)?;
                 }
-                Ok(answer)
+                Ok(answer.into_value())
             }
             _ => Err(CallError::new(ErrorKind::NoNode, "the node of this console has stopped")),
         }

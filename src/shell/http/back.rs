@@ -19,7 +19,7 @@ use crate::shell::upkeep::audit::Who;
 /// The process behind the port.
 pub trait Back: Send + Sync + 'static {
     /// Answers a call that changes something or belongs to the process; may wait for the node.
-    fn answer(&self, who: &Who, request: Request) -> Result<Value, CallError>;
+    fn answer(&self, who: &Who, request: Request) -> Result<Reply, CallError>;
 
     /// Notes that a change was asked for and refused at the door.
     fn refused(&self, who: &Who, entry: &Entry, error: &CallError);

@@ -120,7 +120,7 @@ impl App {
             }
             Runner::Act(..) | Runner::Service(_) => {
                 let (back, who) = (Arc::clone(&self.back), who(caller));
-                aside(&self.acts, move || back.answer(&who, request).map(Reply::Value)).await
+                aside(&self.acts, move || back.answer(&who, request)).await
             }
         };
         meter.count(started.elapsed(), reply.is_err());

@@ -88,13 +88,13 @@ impl Audit {
     }
 
     /// Runs what a request asks for and notes it if it changes something.
-    pub fn around(
+    pub fn around<T>(
         &self,
         who: &Who,
         entry: &Entry,
         params: Params,
-        run: impl FnOnce(Params) -> Result<Value, CallError>,
-    ) -> Result<Value, CallError> {
+        run: impl FnOnce(Params) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
         if entry.class == Class::Read {
             return run(params);
         }
