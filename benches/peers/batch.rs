@@ -2,14 +2,17 @@
 //!
 //!   cargo run --release --manifest-path benches/peers/Cargo.toml --bin batch
 //!
-//! All ways take turns in each round; medians, microseconds a signature. Then a block of 2,000
-//! inputs through the script engine, one by one and collected.
+//! All ways take turns in each round; medians, microseconds a signature. Then what each kind of
+//! lanes that the machine has takes for 1,000 signatures, and a block of 2,000 inputs through the
+//! script engine, one by one and collected.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use forthcoin::crypto::batch::equation::{Relation, Told, holds};
+use forthcoin::crypto::batch::lanes::{Job, Lanes};
 use forthcoin::crypto::batch::list::{self, Check};
-use forthcoin::crypto::batch::simd;
+use forthcoin::crypto::batch::{lockstep, simd};
 use forthcoin::crypto::curve::{EcdsaSignature, PublicKey, verify_schnorr};
 use forthcoin::crypto::hash::{hash160, sha256};
 use forthcoin::primitives::amount::Amount;
@@ -161,6 +164,52 @@ fn signatures(one: &rayon::ThreadPool) {
     }
 }
 
+/// Medians of the batch equation and of verifying alone.
+#[derive(Clone, Copy)]
+struct Both<'a>(&'a [Relation], &'a [Option<bool>]);
+
+impl Job for Both<'_> {
+    type Output = [Duration; 2];
+
+    #[inline(always)]
+    fn run<const W: usize, L: Lanes<W>>(self) -> [Duration; 2] {
+        let Both(relations, hints) = self;
+        let mut times = [vec![], vec![]];
+        for _ in 0..ROUNDS {
+            let start = Instant::now();
+            let told = relations.iter().zip(hints).map(|(one, hint)| Told::new(one, *hint));
+            let told: Vec<Told<'_>> = told.map(|told| told.expect("a hint")).collect();
+            assert!(holds::<W, L>(black_box(&told)));
+            times[0].push(start.elapsed());
+            let start = Instant::now();
+            assert!(lockstep::verify::<W, L>(black_box(relations)).iter().all(|one| one.valid));
+            times[1].push(start.elapsed());
+        }
+        times.map(|mut times| {
+            times.sort();
+            times[ROUNDS / 2]
+        })
+    }
+}
+
+fn each_kind_of_lanes() {
+    const COUNT: usize = 1000;
+    let checks: Vec<Check> = (0..COUNT)
+        .map(|n| {
+            let digest = sha256(&(n as u32).to_be_bytes());
+            let signature = ecdsa::sign(Message::from_digest(digest), &pair(n).secret_key());
+            let key = pair(n).public_key().serialize();
+            Check::ecdsa(&signature.serialize_der(), &key, &digest).expect("well formed")
+        })
+        .collect();
+    let found = list::verify(&checks, &[None; COUNT]);
+    let hints: Vec<Option<bool>> = found.iter().map(|found| Some(found.odd)).collect();
+    for (name, times) in simd::each(Both(&list::relations(&checks), &hints)) {
+        let [equation, alone] = times.map(|time| time.as_secs_f64() * 1e6 / COUNT as f64);
+        println!("{name:<22} {COUNT:>5}  the equation {equation:.1}  alone {alone:.1}");
+    }
+}
+
 /// A spend of a witness key hash, or of a taproot key.
 fn spend(n: u32, taproot: bool) -> (Transaction, Vec<TxOut>) {
     let pair = pair(n as usize);
@@ -220,5 +269,6 @@ fn main() {
     println!("lanes: {}", simd::fastest());
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
     signatures(&one);
+    each_kind_of_lanes();
     blocks(&one);
 }

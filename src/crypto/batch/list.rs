@@ -198,7 +198,7 @@ fn guess<const W: usize, L: Lanes<W>>(
 }
 
 /// What the checks say about points; the inverses of all S are found together.
-pub(super) fn relations(checks: &[Check]) -> Vec<Relation> {
+pub fn relations(checks: &[Check]) -> Vec<Relation> {
     let mut inverses: Vec<Scalar> = checks
         .iter()
         .map(|check| match check {

@@ -27,15 +27,16 @@ pub fn fastest() -> &'static str {
 
 /// Runs a job on all lanes that this machine has, the fastest last.
 pub fn each<J: Job + Copy>(job: J) -> Vec<(&'static str, J::Output)> {
-    let mut all = vec![
+    let all = vec![
         ("safe, 4 lanes", job.run::<4, Twin<4>>()),
         ("safe, 8 lanes", job.run::<8, Twin<8>>()),
     ];
     #[cfg(target_arch = "x86_64")]
-    {
-        all.extend(avx2::run(job).ok().map(|done| ("AVX2 and FMA, 4 lanes", done)));
-        all.extend(ifma::run(job).ok().map(|done| ("AVX-512 IFMA, 8 lanes", done)));
-    }
+    let all = {
+        let avx2 = avx2::run(job).ok().map(|done| ("AVX2 and FMA, 4 lanes", done));
+        let ifma = ifma::run(job).ok().map(|done| ("AVX-512 IFMA, 8 lanes", done));
+        all.into_iter().chain(avx2).chain(ifma).collect()
+    };
     all
 }
 
