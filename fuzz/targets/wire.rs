@@ -12,7 +12,12 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         Message::Batch(items) => items,
     };
     for refused in items.into_iter().filter_map(Result::err) {
-        append_reply(&mut Vec::new(), refused.version, &refused.id, &Err::<Reply, _>(refused.error));
+        append_reply(
+            &mut Vec::new(),
+            refused.version,
+            &refused.id,
+            &Err::<Reply, _>(refused.error),
+        );
     }
     if let Ok(asked) = read_request(data)
         && let Ok(entry) = table::find(&asked.request.method)
