@@ -266,7 +266,6 @@ fn blocks(one: &rayon::ThreadPool) {
 }
 
 fn main() {
-    println!("lanes: {}", simd::fastest());
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
     signatures(&one);
     each_kind_of_lanes();

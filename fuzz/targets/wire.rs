@@ -2,7 +2,6 @@
 #![no_main]
 
 use forthcoin::api::table;
-use forthcoin::api::value::Reply;
 use forthcoin::api::wire::{Message, append_reply, read_message, read_reply, read_request};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
@@ -12,12 +11,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         Message::Batch(items) => items,
     };
     for refused in items.into_iter().filter_map(Result::err) {
-        append_reply(
-            &mut Vec::new(),
-            refused.version,
-            &refused.id,
-            &Err::<Reply, _>(refused.error),
-        );
+        append_reply(&mut Vec::new(), refused.version, &refused.id, &Err(refused.error));
     }
     if let Ok(asked) = read_request(data)
         && let Ok(entry) = table::find(&asked.request.method)

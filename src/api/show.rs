@@ -7,9 +7,8 @@ use serde_json::{Map, Number, Value, json};
 
 use super::error::CallError;
 use super::value::Written;
-use super::wire::Append;
+use crate::chain::query::median_time;
 use crate::chain::tips::work_at;
-use crate::consensus::header::median;
 use crate::crypto::hash::{hash160, sha256};
 use crate::primitives::address::Address;
 use crate::primitives::amount::Amount;
@@ -243,18 +242,13 @@ pub fn transaction(
     shown
 }
 
-/// The median of a block's time and those of the ten before it (BIP113), in seconds since 1970.
-pub fn median_time(snapshot: &Snapshot, id: u32) -> Result<u32, CallError> {
-    const SPAN: u32 = 11;
-    let rows = snapshot.lineage(id, SPAN)?;
-    let mut times: Vec<u32> = rows.iter().map(|row| row.header.time).collect();
-    Ok(median(&mut times))
-}
-
 /// Blocks from a block to the tip, itself counted; -1 if it is not on the best chain.
 pub fn confirmations(snapshot: &Snapshot, id: u32, row: &HeaderRow) -> Result<i64, CallError> {
+    confirmed(snapshot, row, snapshot.is_active(id, row)?)
+}
+
+fn confirmed(snapshot: &Snapshot, row: &HeaderRow, active: bool) -> Result<i64, CallError> {
     let tip = snapshot.tip()?;
-    let active = snapshot.is_active(id, row)?;
     Ok(if active { i64::from(tip.height.0) - i64::from(row.height.0) + 1 } else { -1 })
 }
 
@@ -305,14 +299,9 @@ pub fn header(
     let active =
         best.next().transpose()?.is_some_and(|(height, at)| (height, at) == (row.height, id));
     let next = if active { best.next().transpose()? } else { None };
-    let confirmations = match active {
-        true => i64::from(snapshot.tip()?.height.0) - i64::from(row.height.0) + 1,
-        false => -1,
-    };
-    let target = row.header.bits.to_target().unwrap_or_default();
     let mut shown = Members::new();
     shown.text("hash", row.hash);
-    shown.put("confirmations", confirmations);
+    shown.put("confirmations", confirmed(snapshot, row, active)?);
     shown.put("height", row.height.0);
     shown.put("version", row.header.version);
     shown.text("versionHex", format_args!("{:08x}", row.header.version));
@@ -320,8 +309,8 @@ pub fn header(
     shown.put("time", row.header.time);
     shown.put("mediantime", median_time(snapshot, id)?);
     shown.put("nonce", row.header.nonce);
-    shown.text("bits", format_args!("{:08x}", row.header.bits.0));
-    shown.text("target", hex::encode_to(&target.to_be_bytes(), &mut [0; 64]));
+    shown.put("bits", bits(row.header.bits));
+    shown.put("target", target(row.header.bits));
     shown.put("difficulty", difficulty(row.header.bits.difficulty()));
     shown.text("chainwork", work_at(snapshot, params, id, row)?);
     shown.put("nTx", row.tx_count);
@@ -379,7 +368,7 @@ pub fn block(
             (Some(coins), _) => Spends::Fee(coins),
             (None, _) => Spends::Unknown,
         };
-        Value::Object(transaction(tx, params, spends)).append(&mut shown.0);
+        let _ = serde_json::to_writer(&mut shown.0, &transaction(tx, params, spends));
     }
     shown.0.extend_from_slice(if block.txs.is_empty() { b"[]" } else { b"]" });
     Ok(shown.end())

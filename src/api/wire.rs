@@ -142,31 +142,10 @@ fn read_request_value(value: Value) -> Item {
 }
 
 /// The reply's line, without the line feed.
-pub fn write_reply(id: &Value, reply: &Result<impl Append, CallError>) -> String {
+pub fn write_reply(id: &Value, reply: &Result<Reply, CallError>) -> String {
     let mut text = Vec::new();
     append_reply(&mut text, Version::Two, id, reply);
     String::from_utf8(text).unwrap_or_default()
-}
-
-/// What can stand in a reply.
-pub trait Append {
-    fn append(&self, text: &mut Vec<u8>);
-}
-
-impl Append for Value {
-    fn append(&self, text: &mut Vec<u8>) {
-        // Writing a value into memory does not fail.
-        let _ = serde_json::to_writer(text, self);
-    }
-}
-
-impl Append for Reply {
-    fn append(&self, text: &mut Vec<u8>) {
-        match self {
-            Reply::Value(value) => value.append(text),
-            Reply::Text(written) => text.extend_from_slice(written),
-        }
-    }
 }
 
 /// Appends a reply's text; a value is not copied on the way.
@@ -174,10 +153,17 @@ pub fn append_reply(
     text: &mut Vec<u8>,
     version: Version,
     id: &Value,
-    reply: &Result<impl Append, CallError>,
+    reply: &Result<Reply, CallError>,
 ) {
-    fn put(text: &mut Vec<u8>, value: &impl Append) {
-        value.append(text);
+    fn put(text: &mut Vec<u8>, value: &Value) {
+        // Writing a value into memory does not fail.
+        let _ = serde_json::to_writer(text, value);
+    }
+    fn put_reply(text: &mut Vec<u8>, reply: &Reply) {
+        match reply {
+            Reply::Value(value) => put(text, value),
+            Reply::Text(written) => text.extend_from_slice(written),
+        }
     }
     match version {
         Version::Two => text.extend_from_slice(b"{\"jsonrpc\":\"2.0\","),
@@ -186,7 +172,7 @@ pub fn append_reply(
     match (version, reply) {
         (Version::Two, Ok(result)) => {
             text.extend_from_slice(b"\"result\":");
-            put(text, result);
+            put_reply(text, result);
         }
         (Version::Two, Err(error)) => {
             text.extend_from_slice(b"\"error\":");
@@ -194,7 +180,7 @@ pub fn append_reply(
         }
         (Version::One, Ok(result)) => {
             text.extend_from_slice(b"\"result\":");
-            put(text, result);
+            put_reply(text, result);
             text.extend_from_slice(b",\"error\":null");
         }
         (Version::One, Err(error)) => {
@@ -240,7 +226,8 @@ mod tests {
         let asked = read_request(request.to_text(3).as_bytes()).expect("our own text");
         assert_eq!(asked, Asked { id: Some(json!(3)), version: Version::Two, request });
         for reply in [Ok(json!([1, "a"])), Err(CallError::not_found("no")), Ok(Value::Null)] {
-            assert_eq!(read_reply(write_reply(&json!(1), &reply).as_bytes()), reply);
+            let written = write_reply(&json!(1), &reply.clone().map(Reply::Value));
+            assert_eq!(read_reply(written.as_bytes()), reply);
         }
     }
 
@@ -277,8 +264,7 @@ mod tests {
             assert_eq!(refused.error.kind, ErrorKind::InvalidRequest);
         }
         let mut old = Vec::new();
-        let none: Result<Value, _> = Err(CallError::not_found("no"));
-        append_reply(&mut old, Version::One, &json!("a"), &none);
+        append_reply(&mut old, Version::One, &json!("a"), &Err(CallError::not_found("no")));
         let old: Value = serde_json::from_slice(&old).expect("JSON");
         assert_eq!(old["result"], Value::Null);
         assert_eq!((&old["error"]["code"], &old["id"]), (&json!(-5), &json!("a")));

@@ -112,20 +112,20 @@ pub fn coin(snapshot: &Snapshot, outpoint: &OutPoint) -> Result<Option<Coin>, St
     snapshot.coin(outpoint)
 }
 
+/// The median of a block's time and those of the ten before it (BIP113), in seconds since 1970.
+pub fn median_time(snapshot: &Snapshot, id: u32) -> Result<u32, StoreError> {
+    const SPAN: u32 = 11;
+    let rows = snapshot.lineage(id, SPAN)?;
+    let mut times: Vec<u32> = rows.iter().map(|row| row.header.time).collect();
+    Ok(median(&mut times))
+}
+
 /// The state of the active chain.
 pub fn chain_info(snapshot: &Snapshot) -> Result<ChainInfo, StoreError> {
     let tip = snapshot.tip()?;
-    let mut times = Vec::with_capacity(11);
-    let mut bits = CompactTarget::default();
-    let mut time = 0;
-    for row in snapshot.chain(tip.height.0.saturating_sub(10)..=tip.height.0)? {
-        let (_, id) = row?;
-        let missing = || snapshot.corrupt(format!("no header {id}"));
-        let header = snapshot.header(id)?.ok_or_else(missing)?.header;
-        times.push(header.time);
-        (bits, time) = (header.bits, header.time);
-    }
-    let median_time = median(&mut times);
+    let missing = || snapshot.corrupt(format!("no header {}", tip.id));
+    let Header { bits, time, .. } = snapshot.header(tip.id)?.ok_or_else(missing)?.header;
+    let median_time = median_time(snapshot, tip.id)?;
     Ok(ChainInfo { tip, time, median_time, bits, difficulty: bits.difficulty() })
 }
 

@@ -240,14 +240,13 @@ impl Machine {
             self.run(0)
         });
         let flushed = self.flush_out();
-        match result.and(flushed) {
-            Ok(()) if self.rs.depth == depth && self.inputs.len() < floor.max(1) => Ok(()),
-            // A return address that the program made up has led past the end of a word.
-            Ok(()) => {
-                let report = self.report(&Throw::code(-25));
-                self.reset_after_error();
-                Err(Failure::Error(Box::new(report)))
-            }
+        let ended = result.and(flushed).and_then(|()| {
+            // A return address that the program made up may have led past the end of a word.
+            let balanced = self.rs.depth == depth && self.inputs.len() < floor.max(1);
+            if balanced { Ok(()) } else { Err(throw(-25)) }
+        });
+        match ended {
+            Ok(()) => Ok(()),
             Err(Fault::Bye(code)) => {
                 let _ = self.flush_out();
                 self.reset_after_error();

@@ -16,7 +16,6 @@ use super::desk::Desk;
 use super::upkeep::audit::Who;
 use crate::api::door::Door;
 use crate::api::error::{CallError, ErrorKind};
-use crate::api::value::Reply;
 use crate::api::wire::{self, MAX_LINE, Request};
 
 /// Consoles that one node serves at once.
@@ -107,8 +106,7 @@ impl Hall {
                 let _ = serve(&stream, &self.desk);
             } else {
                 let busy = CallError::new(ErrorKind::WarmingUp, "too many consoles hold this node");
-                let reply: Result<Reply, CallError> = Err(busy);
-                let _ = write_line(&stream, &wire::write_reply(&Value::Null, &reply));
+                let _ = write_line(&stream, &wire::write_reply(&Value::Null, &Err(busy)));
             }
             self.open.fetch_sub(1, Ordering::Relaxed);
             if self.waiting.fetch_add(1, Ordering::Relaxed) >= SPARE_THREADS {

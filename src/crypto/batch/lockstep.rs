@@ -6,7 +6,7 @@
 use super::equation::{Relation, Target};
 use super::field::Fe;
 use super::lanes::{Entry, Lanes};
-use super::point::{self, Affine, Projective, invert, lift_all};
+use super::point::{self, Affine, Projective, invert_all, lift_all};
 use super::scalar::{self, digit_count, digits};
 
 /// Bits of a digit of the key's scalar, and multiples of the key that are made for it.
@@ -188,22 +188,11 @@ fn nonce_points<const W: usize, L: Lanes<W>>(
 
 /// Affine forms by one inversion; None for the identity.
 fn to_affine_all(points: &[Projective<Fe>]) -> Vec<Option<Affine<Fe>>> {
-    let mut products = Vec::with_capacity(points.len());
-    let mut product = Fe::ONE;
-    for point in points {
-        products.push(product);
-        if !point.is_identity() {
-            product = product.mul(&point.z);
-        }
-    }
-    let mut inverse = invert(&product);
-    let mut affine = vec![None; points.len()];
-    for (at, point) in points.iter().enumerate().rev() {
-        if !point.is_identity() {
-            let own = inverse.mul(&products[at]);
-            inverse = inverse.mul(&point.z);
-            affine[at] = Some(Affine { x: point.x.mul(&own), y: point.y.mul(&own) });
-        }
-    }
-    affine
+    let mut inverses: Vec<Fe> = points.iter().map(|point| point.z).collect();
+    invert_all(&mut inverses);
+    let affine = |(point, own): (&Projective<Fe>, &Fe)| {
+        let affine = Affine { x: point.x.mul(own), y: point.y.mul(own) };
+        (!point.is_identity()).then_some(affine)
+    };
+    points.iter().zip(&inverses).map(affine).collect()
 }

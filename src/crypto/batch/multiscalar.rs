@@ -9,7 +9,7 @@ use std::array;
 
 use super::field::Fe;
 use super::lanes::Lanes;
-use super::point::{Affine, Projective, invert};
+use super::point::{Affine, Projective, invert_all};
 use super::scalar::{Short, digit_count, digits};
 
 /// Pairs that share an inversion.
@@ -355,20 +355,11 @@ fn unequal<const W: usize, L: Lanes<W>>(
     L::load(array::from_fn(slot))
 }
 
-/// The inverses of four elements, none of them zero, by one inversion.
+/// The inverses of elements that are not zero, one in each lane.
 #[inline(always)]
 fn invert_lanes<const W: usize, L: Lanes<W>>(lanes: &[Fe; W]) -> L {
-    let mut products = [Fe::ONE; W];
-    let mut product = Fe::ONE;
-    for (before, own) in products.iter_mut().zip(lanes) {
-        *before = product;
-        product = product.mul(own);
-    }
-    let mut inverse = invert(&product);
-    for (own, before) in lanes.iter().zip(&mut products).rev() {
-        *before = before.mul(&inverse);
-        inverse = inverse.mul(own);
-    }
-    let slots = products.map(|inverse| L::pack(&inverse));
+    let mut inverses = *lanes;
+    invert_all(&mut inverses);
+    let slots = inverses.map(|inverse| L::pack(&inverse));
     L::load(slots.each_ref())
 }

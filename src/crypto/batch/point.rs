@@ -160,6 +160,26 @@ pub fn invert<E: Element>(a: &E) -> E {
     high.sqr_times(5).mul(a).sqr_times(3).mul(&x2).sqr_times(2).mul(a)
 }
 
+/// Replaces each element by its inverse, zero by zero, at the price of one inversion.
+pub fn invert_all(elements: &mut [Fe]) {
+    let mut products = Vec::with_capacity(elements.len());
+    let mut product = Fe::ONE;
+    for element in elements.iter() {
+        products.push(product);
+        if !element.is_zero() {
+            product = product.mul(element);
+        }
+    }
+    let mut inverse = invert(&product);
+    for (element, before) in elements.iter_mut().zip(products).rev() {
+        if !element.is_zero() {
+            let own = *element;
+            *element = inverse.mul(&before);
+            inverse = inverse.mul(&own);
+        }
+    }
+}
+
 /// y of a point with that x, of either sign, and the difference of its square from what it should
 /// be: zero if x is the coordinate of a point.
 #[inline(always)]

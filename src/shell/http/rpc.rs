@@ -295,7 +295,7 @@ pub async fn answer_batch(app: &App, caller: &Caller, items: Vec<Item>) -> Vec<u
         let Some(id) = id else { continue };
         if text.len() > MAX_LINE {
             let why = "the replies of this batch are over the limit: send smaller ones";
-            let error: Result<Reply, CallError> = Err(CallError::new(ErrorKind::Busy, why));
+            let error = Err(CallError::new(ErrorKind::Busy, why));
             text.push(b',');
             wire::append_reply(&mut text, version, &id, &error);
             continue;
