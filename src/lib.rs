@@ -25,7 +25,6 @@ pub mod config;
 pub mod consensus;
 pub mod console;
 pub mod crypto;
-pub mod forth;
 pub mod mempool;
 pub mod miner;
 pub mod node;

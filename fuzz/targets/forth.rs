@@ -1,9 +1,9 @@
 //! Any text as a Forth source: no panic, no hang past the fuel, bounded memory.
 #![no_main]
 
-use forthcoin::forth::host::Away;
-use forthcoin::forth::limits::Limits;
-use forthcoin::forth::machine::Machine;
+use forth2012::host::Away;
+use forth2012::limits::Limits;
+use forth2012::machine::Machine;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let mut machine = Machine::new(Limits::default(), Box::new(Away));

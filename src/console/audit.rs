@@ -8,13 +8,13 @@ use serde_json::{Map, Value, json};
 use super::host::ConsoleHost;
 use super::wallet::pay::Wish;
 use crate::api::error::{CallError, ErrorKind};
-use crate::forth::host::HostContext;
 use crate::primitives::amount::Amount;
 use crate::primitives::hex;
 use crate::primitives::script::Script;
 use crate::primitives::tx::TxOut;
 use crate::store::audit::{AuditLog, head, tail, verify};
 use crate::store::backup::Summary;
+use forth2012::host::HostContext;
 
 /// What an anchor's OP_RETURN begins with; the line's number (8 bytes, little-endian) and its hash
 /// follow.

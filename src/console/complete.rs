@@ -14,7 +14,7 @@ use rustyline::{Context, Helper};
 
 use super::host::Shared;
 use crate::api::table::CALLS;
-use crate::forth::machine::Machine;
+use forth2012::machine::Machine;
 
 /// Standard words that take a file's name; the console's own say so in their stack effect.
 const FILE_WORDS: &[&str] = &["include", "require", "use"];

@@ -13,9 +13,9 @@ use super::render::render;
 use super::stdio;
 use crate::api::door::Opener;
 use crate::api::error::{CallError, exit_code_of_throw};
-use crate::forth::error::{Failure, Report};
-use crate::forth::limits::Limits;
-use crate::forth::machine::Machine;
+use forth2012::error::{Failure, Report};
+use forth2012::limits::Limits;
+use forth2012::machine::Machine;
 
 /// Exit codes of the process that are not those of a call.
 pub const EXIT_FINE: u8 = 0;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::host::{ConsoleHost, file_error};
 use super::progress::Progress;
 use crate::api::error::{CallError, ErrorKind};
-use crate::forth::host::HostContext;
+use forth2012::host::HostContext;
 
 /// Columns of a block in CSV, as `getblock` calls them.
 const BLOCK_COLUMNS: &[&str] = &[

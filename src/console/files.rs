@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use crate::forth::host::{FileMode, HostFiles};
+use forth2012::host::{FileMode, HostFiles};
 
 /// Files open at once.
 const MOST_OPEN: usize = 256;

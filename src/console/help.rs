@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::library::{self, SOURCES};
 use super::words::host_words;
-use crate::forth::machine::{Machine, WordInfo};
+use forth2012::machine::{Machine, WordInfo};
 
 /// Columns of the overview.
 const LINE_WIDTH: usize = 78;

@@ -34,10 +34,10 @@ use crate::api::value::{Param, Shape};
 use crate::api::wire::{Params, Request};
 use crate::chain::import::{BlockFile, FileError, Place};
 use crate::config::Config;
-use crate::forth::host::{Host, HostContext, HostFiles, HostWord, Throw};
 use crate::primitives::address::Address;
 use crate::primitives::hex;
 use crate::script::asm::assemble;
+use forth2012::host::{Host, HostContext, HostFiles, HostWord, Throw};
 
 /// Longest source file that is included, in bytes.
 const LONGEST_SOURCE: u64 = 16 * 1024 * 1024;

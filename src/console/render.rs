@@ -2,7 +2,7 @@
 
 use colored::Colorize;
 
-use crate::forth::error::Report;
+use forth2012::error::Report;
 
 /// The report's lines, the first and the caret coloured when colour is on.
 pub fn render(report: &Report) -> String {

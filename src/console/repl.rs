@@ -19,7 +19,7 @@ use super::complete::{ConsoleHelper, Open, open_part};
 use super::eval::{EXIT_FINE, EXIT_THROW, Session, UNSAVED};
 use super::host::VERSION;
 use super::secrets::looks_secret;
-use crate::forth::error::Failure;
+use forth2012::error::Failure;
 
 /// Lines that the history keeps.
 const HISTORY_LINES: usize = 10_000;

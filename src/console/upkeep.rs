@@ -12,10 +12,10 @@ use super::progress::Progress;
 use super::wallet::desk::Desk;
 use crate::api::error::{CallError, ErrorKind};
 use crate::crypto::seal;
-use crate::forth::host::HostContext;
 use crate::store::backup::file::{magic, restore, verify};
 use crate::store::backup::{self, BackupError, Summary};
 use crate::store::db::{Store, StoreOptions};
+use forth2012::host::HostContext;
 
 /// How often a running backup is looked at: at first, and later.
 const FIRST_LOOK: Duration = Duration::from_millis(2);

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::eval::{Next, Session};
 use crate::api::door::{Happening, Watch};
-use crate::forth::error::Failure;
+use forth2012::error::Failure;
 
 /// Branches, calls and straight runs that one run of a word may take.
 const FUEL: u64 = 20_000_000;

@@ -3,7 +3,7 @@
 
 use super::wallet::words::{self as wallet, Word};
 use crate::api::table::CALLS;
-use crate::forth::host::HostWord;
+use forth2012::host::HostWord;
 
 /// The console's own words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

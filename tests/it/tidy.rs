@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Rooms from the ground up. A file imports from lower floors or from its own room.
 const FLOORS: &[&[&str]] = &[
-    &["forth", "crypto"],
+    &["crypto"],
     &["primitives"],
     &["script", "p2p", "store", "config"],
     &["consensus", "wallet"],
@@ -31,9 +31,6 @@ const KNOTS: &[&[&str]] = &[
     // One table holds each opcode's function, the functions run on the engine, and the engine
     // dispatches through the table.
     &["script/opcode", "script/engine", "script/instruction", "script/ops"],
-    // Word tables hold functions of the machine, the machine compiles through the tables, and a
-    // host's words get the machine that calls them.
-    &["forth"],
     // One machine in several files, a subject each: its inputs are told apart in one and handled
     // in the others, which work on its state.
     &["node/net"],

@@ -21,9 +21,9 @@ use self::desk::{Around, Desk, wrong};
 use self::pay::Wish;
 use self::words::Word;
 use crate::api::error::CallError;
-use crate::forth::host::{HostContext, Throw};
 use crate::primitives::amount::Amount;
 use crate::primitives::tx::TxOut;
+use forth2012::host::{HostContext, Throw};
 
 fn throw(error: CallError) -> Throw {
     Throw::new(error.kind.throw_code(), error.message)

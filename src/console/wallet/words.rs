@@ -1,6 +1,6 @@
 //! The wallet's plain stack words; those that people type are defined on them in `words/wallet.fs`.
 
-use crate::forth::host::HostWord;
+use forth2012::host::HostWord;
 
 /// A word of the wallet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
