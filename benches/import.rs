@@ -16,20 +16,20 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-use forthcoin::chain::import::{BlockFile, import};
-use forthcoin::chain::state::Chain;
-use forthcoin::consensus::block::{height_push, merkle_root};
-use forthcoin::consensus::connect::subsidy;
-use forthcoin::consensus::scripts::ScriptEngine;
-use forthcoin::primitives::amount::Amount;
-use forthcoin::primitives::block::{Block, Header, Height};
-use forthcoin::primitives::codec::Encode;
-use forthcoin::primitives::id::MerkleRoot;
-use forthcoin::primitives::network::REGTEST;
-use forthcoin::primitives::script::Script;
-use forthcoin::primitives::target::meets;
-use forthcoin::primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
-use forthcoin::store::db::{Store, StoreOptions};
+use chain::import::{BlockFile, import};
+use chain::state::Chain;
+use consensus::block::{height_push, merkle_root};
+use consensus::connect::subsidy;
+use consensus::scripts::ScriptEngine;
+use primitives::amount::Amount;
+use primitives::block::{Block, Header, Height};
+use primitives::codec::Encode;
+use primitives::id::MerkleRoot;
+use primitives::network::REGTEST;
+use primitives::script::Script;
+use primitives::target::meets;
+use primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
+use store::db::{Store, StoreOptions};
 
 const BLOCKS: u32 = 50_000;
 const TXS_PER_BLOCK: usize = 3;
@@ -168,7 +168,7 @@ fn generate(file: &Path, blocks: u32) -> std::io::Result<()> {
 }
 
 fn mined(
-    prev: forthcoin::primitives::id::BlockHash,
+    prev: primitives::id::BlockHash,
     height: Height,
     merkle_root: MerkleRoot,
     txs: Vec<Transaction>,

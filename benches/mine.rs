@@ -8,11 +8,11 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use forthcoin::crypto::hash::{sha256d, sha256d_pair};
-use forthcoin::crypto::lanes::Lanes;
-use forthcoin::miner::grind::grind;
-use forthcoin::primitives::network::BITCOIN;
-use forthcoin::primitives::target::U256;
+use crypto::hash::{sha256d, sha256d_pair};
+use crypto::lanes::Lanes;
+use mining::grind::grind;
+use primitives::network::BITCOIN;
+use primitives::target::U256;
 use sha2::{Digest, Sha256};
 
 const ROUNDS: usize = 15;

@@ -7,18 +7,18 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use forthcoin::crypto::curve::{EcdsaSignature, PublicKey, verify_schnorr};
-use forthcoin::crypto::hash::{hash160, sha256};
-use forthcoin::primitives::amount::Amount;
-use forthcoin::primitives::id::Txid;
-use forthcoin::primitives::script::Script;
-use forthcoin::primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
-use forthcoin::script::asm::assemble;
-use forthcoin::script::check::{TxScripts, verify_all};
-use forthcoin::script::flags::ScriptFlags;
-use forthcoin::script::sighash::TxMidstate;
+use crypto::curve::{EcdsaSignature, PublicKey, verify_schnorr};
+use crypto::hash::{hash160, sha256};
 use k256::ecdsa::signature::hazmat::PrehashSigner;
 use k256::ecdsa::{Signature, SigningKey, VerifyingKey};
+use primitives::amount::Amount;
+use primitives::id::Txid;
+use primitives::script::Script;
+use primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
+use script::asm::assemble;
+use script::check::{TxScripts, verify_all};
+use script::flags::ScriptFlags;
+use script::sighash::TxMidstate;
 
 /// One line of the table.
 pub struct Row {
@@ -46,7 +46,7 @@ pub fn median(times: u32, mut run: impl FnMut()) -> Duration {
 /// A transaction whose one input spends a pay-to-pubkey-hash output, the `n`th of its kind.
 fn signed(key: &SigningKey, n: u32) -> (Transaction, Vec<TxOut>) {
     let public = key.verifying_key().to_sec1_point(true);
-    let hash = forthcoin::primitives::hex::encode(&hash160(public.as_bytes()));
+    let hash = primitives::hex::encode(&hash160(public.as_bytes()));
     let code = assemble(&format!("DUP HASH160 <{hash}> EQUALVERIFY CHECKSIG")).expect("a script");
     let spent = vec![TxOut { value: Amount(1000), script_pubkey: Script::new(code.clone()) }];
     let input = TxIn {
@@ -61,8 +61,8 @@ fn signed(key: &SigningKey, n: u32) -> (Transaction, Vec<TxOut>) {
     let signature: Signature = key.sign_prehash(&digest).expect("a signature");
     let mut script_sig = vec![];
     let with_type = [signature.to_der().as_bytes(), &[1]].concat();
-    forthcoin::script::instruction::push_data(&mut script_sig, &with_type);
-    forthcoin::script::instruction::push_data(&mut script_sig, public.as_bytes());
+    script::instruction::push_data(&mut script_sig, &with_type);
+    script::instruction::push_data(&mut script_sig, public.as_bytes());
     tx.inputs[0].script_sig = Script::new(script_sig);
     (tx, spent)
 }

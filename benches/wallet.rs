@@ -9,12 +9,12 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use forthcoin::crypto::entropy::SystemEntropy;
-use forthcoin::crypto::seal::{Cost, SealKey};
-use forthcoin::primitives::address::Address;
-use forthcoin::primitives::network::REGTEST;
-use forthcoin::wallet::book::Book;
-use forthcoin::wallet::file;
+use crypto::entropy::SystemEntropy;
+use crypto::seal::{Cost, SealKey};
+use primitives::address::Address;
+use primitives::network::REGTEST;
+use wallet::book::Book;
+use wallet::file;
 
 const COINS: u32 = 10_000;
 const PER_PAYMENT: u32 = 2_500;

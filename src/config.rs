@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::primitives::network::NetworkParams;
+use primitives::network::NetworkParams;
 
 /// The control socket's file name in a network's data folder.
 pub const CONTROL_SOCKET: &str = "control.sock";
@@ -155,7 +155,7 @@ impl Config {
     /// The network's own folder: the root for main, a folder of the network's name below it
     /// otherwise.
     pub fn data_folder(&self) -> PathBuf {
-        if self.params.name == crate::primitives::network::MAIN.name {
+        if self.params.name == primitives::network::MAIN.name {
             self.data_root.clone()
         } else {
             self.data_root.join(self.params.name)
@@ -184,7 +184,7 @@ pub fn default_data_root(env: impl Fn(&str) -> Option<String>) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::primitives::network::{MAIN, REGTEST};
+    use primitives::network::{MAIN, REGTEST};
 
     #[test]
     fn folders() {

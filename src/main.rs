@@ -7,9 +7,9 @@ use std::sync::Arc;
 use forthcoin::console::args::{self, Arguments, Refusal};
 use forthcoin::console::eval::{EXIT_FINE, EXIT_USAGE, Next, Session};
 use forthcoin::console::repl;
-use forthcoin::shell::daemon::Daemon;
-use forthcoin::shell::damage;
-use forthcoin::shell::open;
+use forthcoin::daemon::daemon::Daemon;
+use forthcoin::daemon::damage;
+use forthcoin::daemon::open;
 
 fn main() -> ExitCode {
     let arguments = match args::read(std::env::args_os(), |name| std::env::var(name).ok()) {
@@ -46,7 +46,7 @@ fn run(arguments: Arguments) -> u8 {
         Ok(daemon) => daemon,
         Err(e) => {
             eprintln!("forthcoin: {e}");
-            return forthcoin::api::error::exit_code_of_throw(e.kind.throw_code());
+            return rpc::error::exit_code_of_throw(e.kind.throw_code());
         }
     };
     let config = arguments.config.clone();

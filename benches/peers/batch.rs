@@ -9,20 +9,20 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use forthcoin::crypto::batch::equation::{Relation, Told, holds};
-use forthcoin::crypto::batch::lanes::{Job, Lanes};
-use forthcoin::crypto::batch::list::{self, Check};
-use forthcoin::crypto::batch::{lockstep, simd};
-use forthcoin::crypto::curve::{EcdsaSignature, PublicKey, verify_schnorr};
-use forthcoin::crypto::hash::{hash160, sha256};
-use forthcoin::primitives::amount::Amount;
-use forthcoin::primitives::id::Txid;
-use forthcoin::primitives::script::Script;
-use forthcoin::primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
-use forthcoin::script::check::{TxScripts, verify_all};
-use forthcoin::script::collect;
-use forthcoin::script::flags::ScriptFlags;
-use forthcoin::script::sighash::{TaprootContext, TxMidstate};
+use crypto::batch::equation::{Relation, Told, holds};
+use crypto::batch::lanes::{Job, Lanes};
+use crypto::batch::list::{self, Check};
+use crypto::batch::{lockstep, simd};
+use crypto::curve::{EcdsaSignature, PublicKey, verify_schnorr};
+use crypto::hash::{hash160, sha256};
+use primitives::amount::Amount;
+use primitives::id::Txid;
+use primitives::script::Script;
+use primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
+use script::check::{TxScripts, verify_all};
+use script::collect;
+use script::flags::ScriptFlags;
+use script::sighash::{TaprootContext, TxMidstate};
 use secp256k1::{Keypair, Message, XOnlyPublicKey, ecdsa, schnorr};
 
 const ROUNDS: usize = 7;

@@ -6,7 +6,7 @@ mod script;
 use std::hint::black_box;
 use std::time::Duration;
 
-use forthcoin::crypto::hash::sha256;
+use crypto::hash::sha256;
 use script::median;
 use secp256k1::ecdsa::{self, RecoverableSignature};
 use secp256k1::{Keypair, Message, PublicKey, XOnlyPublicKey, schnorr};

@@ -1,9 +1,9 @@
 //! Any bytes: decoding and the checks of a block by itself never panic.
 #![no_main]
 
-use forthcoin::chain::import::BlockFile;
-use forthcoin::consensus::block::CheckedBlock;
-use forthcoin::primitives::network::REGTEST;
+use chain::import::BlockFile;
+use consensus::block::CheckedBlock;
+use primitives::network::REGTEST;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     if let Ok(checked) = CheckedBlock::new(data.to_vec(), &REGTEST) {

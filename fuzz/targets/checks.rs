@@ -4,10 +4,10 @@
 
 use std::sync::LazyLock;
 
-use forthcoin::crypto::batch::list::{self, Check};
-use forthcoin::crypto::hash::sha256;
-use forthcoin::crypto::sign::PrivateKey;
-use forthcoin::script::checker::{CheckNow, SignatureCheck};
+use crypto::batch::list::{self, Check};
+use crypto::hash::sha256;
+use crypto::sign::PrivateKey;
+use script::checker::{CheckNow, SignatureCheck};
 
 const KEYS: u8 = 16;
 const MOST: usize = 24;

@@ -5,21 +5,21 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use forthcoin::consensus::connect::CoinView;
-use forthcoin::consensus::header::Branch;
-use forthcoin::mempool::accept::{Around, Terms};
-use forthcoin::mempool::policy::Policy;
-use forthcoin::mempool::pool::Pool;
-use forthcoin::primitives::amount::Amount;
-use forthcoin::primitives::block::Height;
-use forthcoin::primitives::coin::Coin;
-use forthcoin::primitives::id::{BlockHash, Txid};
-use forthcoin::primitives::network::REGTEST;
-use forthcoin::primitives::script::Script;
-use forthcoin::primitives::target::CompactTarget;
-use forthcoin::primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
-use forthcoin::script::check::ScriptCache;
-use forthcoin::store::error::StoreError;
+use consensus::connect::CoinView;
+use consensus::header::Branch;
+use mempool::accept::{Around, Terms};
+use mempool::policy::Policy;
+use mempool::pool::Pool;
+use primitives::amount::Amount;
+use primitives::block::Height;
+use primitives::coin::Coin;
+use primitives::id::{BlockHash, Txid};
+use primitives::network::REGTEST;
+use primitives::script::Script;
+use primitives::target::CompactTarget;
+use primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
+use script::check::ScriptCache;
+use store::error::StoreError;
 
 const HEIGHT: u32 = 500;
 const COINS: u8 = 16;

@@ -1,12 +1,12 @@
 //! Any two scripts: the engine never panics, whatever the flags.
 #![no_main]
 
-use forthcoin::primitives::amount::Amount;
-use forthcoin::primitives::id::Txid;
-use forthcoin::primitives::script::Script;
-use forthcoin::primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
-use forthcoin::script::check::{TxScripts, verify_all};
-use forthcoin::script::flags::ScriptFlags;
+use primitives::amount::Amount;
+use primitives::id::Txid;
+use primitives::script::Script;
+use primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
+use script::check::{TxScripts, verify_all};
+use script::flags::ScriptFlags;
 
 libfuzzer_sys::fuzz_target!(|input: (Vec<u8>, Vec<u8>, Vec<Vec<u8>>, u32)| {
     let (script_sig, script_pubkey, witness, flags) = input;

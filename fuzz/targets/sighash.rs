@@ -2,11 +2,11 @@
 //! (an input's hash must not depend on what was hashed before it), and nothing panics.
 #![no_main]
 
-use forthcoin::primitives::amount::Amount;
-use forthcoin::primitives::codec::Decode;
-use forthcoin::primitives::script::Script;
-use forthcoin::primitives::tx::{Transaction, TxOut};
-use forthcoin::script::sighash::TxMidstate;
+use primitives::amount::Amount;
+use primitives::codec::Decode;
+use primitives::script::Script;
+use primitives::tx::{Transaction, TxOut};
+use script::sighash::TxMidstate;
 
 libfuzzer_sys::fuzz_target!(|input: (Vec<u8>, Vec<u8>, u32, i64)| {
     let (bytes, code, hash_type, value) = input;

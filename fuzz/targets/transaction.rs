@@ -1,8 +1,8 @@
 //! Any bytes: decoding never panics, and what decodes encodes to the same bytes.
 #![no_main]
 
-use forthcoin::primitives::codec::{Decode, Encode};
-use forthcoin::primitives::tx::Transaction;
+use primitives::codec::{Decode, Encode};
+use primitives::tx::Transaction;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     if let Ok(tx) = Transaction::from_bytes(data) {

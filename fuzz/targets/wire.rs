@@ -1,8 +1,8 @@
 //! Any bytes as a request or a reply of a door.
 #![no_main]
 
-use forthcoin::api::table;
-use forthcoin::api::wire::{Message, append_reply, read_message, read_reply, read_request};
+use rpc::table;
+use rpc::wire::{Message, append_reply, read_message, read_reply, read_request};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let _ = read_reply(data);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::api::error::{CallError, ErrorKind};
+use rpc::error::{CallError, ErrorKind};
 
 /// Words that `every` runs.
 const TIMERS: usize = 64;

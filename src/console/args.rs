@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 
 use crate::config::{self, Config, Hidden, Mining, Postgres, Service};
-use crate::primitives::network::{self, MAIN};
+use primitives::network::{self, MAIN};
 
 /// A source of Forth text, in the order of the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]

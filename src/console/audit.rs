@@ -7,14 +7,14 @@ use serde_json::{Map, Value, json};
 
 use super::host::ConsoleHost;
 use super::wallet::pay::Wish;
-use crate::api::error::{CallError, ErrorKind};
-use crate::primitives::amount::Amount;
-use crate::primitives::hex;
-use crate::primitives::script::Script;
-use crate::primitives::tx::TxOut;
-use crate::store::audit::{AuditLog, head, tail, verify};
-use crate::store::backup::Summary;
 use forth2012::host::HostContext;
+use primitives::amount::Amount;
+use primitives::hex;
+use primitives::script::Script;
+use primitives::tx::TxOut;
+use rpc::error::{CallError, ErrorKind};
+use store::audit::{AuditLog, head, tail, verify};
+use store::backup::Summary;
 
 /// What an anchor's OP_RETURN begins with; the line's number (8 bytes, little-endian) and its hash
 /// follow.

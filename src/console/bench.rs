@@ -5,17 +5,17 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::primitives::amount::Amount;
-use crate::primitives::codec::Decode;
-use crate::primitives::hex;
-use crate::primitives::script::Script;
-use crate::primitives::tx::{Transaction, TxOut, Witness};
-use crate::script::asm::disassemble;
-use crate::script::engine::{Phase, Step};
-use crate::script::error::ScriptError;
-use crate::script::flags::ScriptFlags;
-use crate::script::opcode::{Kind, TABLE};
-use crate::script::step::{Sight, Spend};
+use primitives::amount::Amount;
+use primitives::codec::Decode;
+use primitives::hex;
+use primitives::script::Script;
+use primitives::tx::{Transaction, TxOut, Witness};
+use script::asm::disassemble;
+use script::engine::{Phase, Step};
+use script::error::ScriptError;
+use script::flags::ScriptFlags;
+use script::opcode::{Kind, TABLE};
+use script::step::{Sight, Spend};
 
 /// Steps that a trace shows, and bytes of stacks in it.
 const MOST_STEPS: usize = 1000;
@@ -375,7 +375,7 @@ pub fn disassembled(hex_text: &str) -> Result<String, BenchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::asm::assemble;
+    use script::asm::assemble;
 
     fn opened(script_sig: &str, script_pubkey: &str) -> Bench {
         let mut bench = Bench::default();
@@ -420,7 +420,7 @@ mod tests {
     fn witness_pairs_and_flags_come_as_json() {
         let mut bench = Bench::default();
         let script = assemble("DUP ADD 4 EQUAL").expect("a script");
-        let program = hex::encode(&crate::crypto::hash::sha256(&script));
+        let program = hex::encode(&crypto::hash::sha256(&script));
         let spend = json!({
             "scriptPubKey": format!("0020{program}"),
             "witness": ["02", hex::encode(&script)],

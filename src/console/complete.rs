@@ -13,8 +13,8 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper};
 
 use super::host::Shared;
-use crate::api::table::CALLS;
 use forth2012::machine::Machine;
+use rpc::table::CALLS;
 
 /// Standard words that take a file's name; the console's own say so in their stack effect.
 const FILE_WORDS: &[&str] = &["include", "require", "use"];

@@ -11,11 +11,11 @@ use super::host::{ConsoleHost, Shared, read_source, source_name};
 use super::library::{self, PRELUDE, SOURCES};
 use super::render::render;
 use super::stdio;
-use crate::api::door::Opener;
-use crate::api::error::{CallError, exit_code_of_throw};
 use forth2012::error::{Failure, Report};
 use forth2012::limits::Limits;
 use forth2012::machine::Machine;
+use rpc::door::Opener;
+use rpc::error::{CallError, exit_code_of_throw};
 
 /// Exit codes of the process that are not those of a call.
 pub const EXIT_FINE: u8 = 0;

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::host::{ConsoleHost, file_error};
 use super::progress::Progress;
-use crate::api::error::{CallError, ErrorKind};
 use forth2012::host::HostContext;
+use rpc::error::{CallError, ErrorKind};
 
 /// Columns of a block in CSV, as `getblock` calls them.
 const BLOCK_COLUMNS: &[&str] = &[

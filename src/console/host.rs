@@ -26,18 +26,18 @@ use super::wallet::{
     desk::{Around, Desk},
 };
 use super::words::{self, Meaning, Own};
-use crate::api::call::Entry;
-use crate::api::door::{Door, Opener};
-use crate::api::error::{CallError, ErrorKind};
-use crate::api::table::CALLS;
-use crate::api::value::{Param, Shape};
-use crate::api::wire::{Params, Request};
-use crate::chain::import::{BlockFile, FileError, Place};
 use crate::config::Config;
-use crate::primitives::address::Address;
-use crate::primitives::hex;
-use crate::script::asm::assemble;
+use chain::import::{BlockFile, FileError, Place};
 use forth2012::host::{Host, HostContext, HostFiles, HostWord, Throw};
+use primitives::address::Address;
+use primitives::hex;
+use rpc::call::Entry;
+use rpc::door::{Door, Opener};
+use rpc::error::{CallError, ErrorKind};
+use rpc::table::CALLS;
+use rpc::value::{Param, Shape};
+use rpc::wire::{Params, Request};
+use script::asm::assemble;
 
 /// Longest source file that is included, in bytes.
 const LONGEST_SOURCE: u64 = 16 * 1024 * 1024;

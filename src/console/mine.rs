@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::api::error::{CallError, ErrorKind};
+use rpc::error::{CallError, ErrorKind};
 
 /// How long the first look at the miner waits, and the later ones at most.
 const FIRST_LOOK: Duration = Duration::from_millis(1);

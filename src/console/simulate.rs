@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use crate::api::error::{CallError, ErrorKind};
-use crate::sim::plan::Plan;
-use crate::sim::report::{Failure, Report};
-use crate::sim::world::World;
+use rpc::error::{CallError, ErrorKind};
+use sim::plan::Plan;
+use sim::report::{Failure, Report};
+use sim::world::World;
 
 /// Seeds of one call.
 const MAX_SEEDS: u64 = 1_000_000;
@@ -61,11 +61,10 @@ impl Options {
                 value.parse::<u64>().ok().filter(|n| (1..=most).contains(n)).ok_or(bad)
             };
             let taken = match name {
-                "--nodes" => {
-                    whole(crate::sim::plan::MAX_NODES as u64).map(|n| options.nodes = n as usize)
+                "--nodes" => whole(sim::plan::MAX_NODES as u64).map(|n| options.nodes = n as usize),
+                "--blocks" => {
+                    whole(u64::from(sim::plan::MAX_BLOCKS)).map(|n| options.blocks = n as u32)
                 }
-                "--blocks" => whole(u64::from(crate::sim::plan::MAX_BLOCKS))
-                    .map(|n| options.blocks = n as u32),
                 "--seed" => value
                     .parse()
                     .map(|n| options.seed = n)

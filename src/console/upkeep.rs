@@ -10,12 +10,12 @@ use super::host::{ConsoleHost, file_error};
 use super::picture;
 use super::progress::Progress;
 use super::wallet::desk::Desk;
-use crate::api::error::{CallError, ErrorKind};
-use crate::crypto::seal;
-use crate::store::backup::file::{magic, restore, verify};
-use crate::store::backup::{self, BackupError, Summary};
-use crate::store::db::{Store, StoreOptions};
+use crypto::seal;
 use forth2012::host::HostContext;
+use rpc::error::{CallError, ErrorKind};
+use store::backup::file::{magic, restore, verify};
+use store::backup::{self, BackupError, Summary};
+use store::db::{Store, StoreOptions};
 
 /// How often a running backup is looked at: at first, and later.
 const FIRST_LOOK: Duration = Duration::from_millis(2);

@@ -6,8 +6,8 @@
 use std::time::Instant;
 
 use super::eval::{Next, Session};
-use crate::api::door::{Happening, Watch};
 use forth2012::error::Failure;
+use rpc::door::{Happening, Watch};
 
 /// Branches, calls and straight runs that one run of a word may take.
 const FUEL: u64 = 20_000_000;

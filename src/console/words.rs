@@ -2,8 +2,8 @@
 //! console's own.
 
 use super::wallet::words::{self as wallet, Word};
-use crate::api::table::CALLS;
 use forth2012::host::HostWord;
+use rpc::table::CALLS;
 
 /// The console's own words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,13 +11,13 @@ use std::time::Instant;
 use bitcoin::secp256k1::{
     All, Keypair, Message, PublicKey, Scalar, Secp256k1, XOnlyPublicKey, ecdsa, schnorr,
 };
-use forthcoin::crypto::batch::field::Fe;
-use forthcoin::crypto::batch::lanes::{Job, Lanes};
-use forthcoin::crypto::batch::list::{Check, verify_here};
-use forthcoin::crypto::batch::multiscalar::sum;
-use forthcoin::crypto::batch::point::{Affine, Projective, lift_all};
-use forthcoin::crypto::batch::scalar::Short;
-use forthcoin::crypto::batch::simd::{dispatch, each};
+use crypto::batch::field::Fe;
+use crypto::batch::lanes::{Job, Lanes};
+use crypto::batch::list::{Check, verify_here};
+use crypto::batch::multiscalar::sum;
+use crypto::batch::point::{Affine, Projective, lift_all};
+use crypto::batch::scalar::Short;
+use crypto::batch::simd::{dispatch, each};
 use rayon::prelude::*;
 
 const P: [u8; 32] = {

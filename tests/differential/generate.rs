@@ -1,18 +1,18 @@
 //! Spends from a seed: mostly sensible scripts of every kind with real signatures, then spoilt a
 //! little.
 
-use forthcoin::crypto::curve::tweak_x_only;
-use forthcoin::crypto::hash::{hash160, sha256};
-use forthcoin::primitives::amount::Amount;
-use forthcoin::primitives::codec::put_var_bytes;
-use forthcoin::primitives::id::Txid;
-use forthcoin::primitives::script::Script;
-use forthcoin::primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
-use forthcoin::script::flags::ScriptFlags;
-use forthcoin::script::instruction::{push_data, push_minimal, push_number};
-use forthcoin::script::opcode::*;
-use forthcoin::script::sighash::{TaprootContext, TxMidstate};
-use forthcoin::script::verify::{tap_branch_hash, tap_leaf_hash, tap_tweak_hash};
+use crypto::curve::tweak_x_only;
+use crypto::hash::{hash160, sha256};
+use primitives::amount::Amount;
+use primitives::codec::put_var_bytes;
+use primitives::id::Txid;
+use primitives::script::Script;
+use primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
+use script::flags::ScriptFlags;
+use script::instruction::{push_data, push_minimal, push_number};
+use script::opcode::*;
+use script::sighash::{TaprootContext, TxMidstate};
+use script::verify::{tap_branch_hash, tap_leaf_hash, tap_tweak_hash};
 use k256::ecdsa::signature::hazmat::PrehashSigner;
 
 /// The flags that Core's library takes.
@@ -482,7 +482,7 @@ impl Generator {
                 7 => self.arithmetic(&mut built),
                 _ => self.noise(&mut built, under),
             }
-            let made = forthcoin::script::instruction::instructions(&built.script[before..]);
+            let made = script::instruction::instructions(&built.script[before..]);
             opcodes += made.count() as u32;
         }
         if !self.rng.once_in(8) {
@@ -585,7 +585,7 @@ impl Generator {
         let (opcode, hash) = match self.rng.below(3) {
             0 => (OP_SHA256, sha256(&secret).to_vec()),
             1 => (OP_HASH160, hash160(&secret).to_vec()),
-            _ => (OP_HASH256, forthcoin::crypto::hash::sha256d(&secret).to_vec()),
+            _ => (OP_HASH256, crypto::hash::sha256d(&secret).to_vec()),
         };
         built.script.extend_from_slice(&[OP_SIZE, OP_DROP, opcode]);
         push_data(&mut built.script, &hash);
@@ -661,7 +661,7 @@ impl Generator {
                 _ => OP_2DROP + self.rng.below(usize::from(OP_WITHIN - OP_2DROP)) as u8,
             };
             let row = &TABLE[usize::from(opcode)];
-            let fails = row.kind == forthcoin::script::opcode::Kind::Disabled
+            let fails = row.kind == script::opcode::Kind::Disabled
                 || (under == Under::Tapscript && row.success);
             if !fails || self.rng.once_in(10) {
                 built.script.push(opcode);

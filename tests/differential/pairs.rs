@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use forthcoin::primitives::codec::Encode;
-use forthcoin::primitives::hex;
-use forthcoin::script::check::verify_input;
-use forthcoin::script::checker::CheckNow;
-use forthcoin::script::sighash::TxMidstate;
+use primitives::codec::Encode;
+use primitives::hex;
+use script::check::verify_input;
+use script::checker::CheckNow;
+use script::sighash::TxMidstate;
 use forthcoin_differential::{Case, Generator};
 
 fn from_env(name: &str, otherwise: u64) -> u64 {

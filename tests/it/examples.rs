@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::run::{evaluate, regtest};
-use forthcoin::api::table::CALLS;
+use rpc::table::CALLS;
 
 #[test]
 fn every_call_has_an_example_that_runs() {

@@ -14,7 +14,6 @@ mod run;
 mod service;
 mod service_events;
 mod sim;
-mod tidy;
 mod transcripts;
 mod upkeep;
 mod wallet;

@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use forthcoin::sim::hostile::Kind;
-use forthcoin::sim::plan::Plan;
-use forthcoin::sim::report::{Failure, Report};
-use forthcoin::sim::world::World;
+use sim::hostile::Kind;
+use sim::plan::Plan;
+use sim::report::{Failure, Report};
+use sim::world::World;
 
 fn run(plan: Plan) -> Result<Report, Failure> {
     World::new(plan)?.run(&mut |_| ControlFlow::Continue(()))

@@ -5,12 +5,12 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use forthcoin::chain::state::Chain;
-use forthcoin::consensus::scripts::ScriptEngine;
-use forthcoin::primitives::network::REGTEST;
-use forthcoin::store::db::{Store, StoreOptions};
+use chain::state::Chain;
+use consensus::scripts::ScriptEngine;
+use primitives::network::REGTEST;
 use redb::{Database, TableDefinition};
 use serde_json::Value;
+use store::db::{Store, StoreOptions};
 
 use super::run::{NodeProcess, regtest};
 use super::service::Service;

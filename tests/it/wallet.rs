@@ -275,7 +275,7 @@ fn vaults_open_when_due_and_say_when_before() {
     // Locked to the secret of another, who claims it.
     let key = place.does("load b.wallet vault-key bye");
     let secret = [7u8; 32];
-    let hash = forthcoin::primitives::hex::encode(&forthcoin::crypto::hash::sha256(&secret));
+    let hash = primitives::hex::encode(&crypto::hash::sha256(&secret));
     let shown = place.does(&format!("{load} hash-lock {hash} {key} 200 0.5 bye"));
     let descriptor = shown.lines().find(|line| line.starts_with("descriptor")).expect("one");
     let descriptor = descriptor.split_whitespace().last().expect("a text");
@@ -284,7 +284,7 @@ fn vaults_open_when_due_and_say_when_before() {
     let error =
         place.fails(&format!("init-storage load b.wallet open-vault watch-2 {STRANGER} bye"));
     assert!(error.contains("learn-secret"), "{error}");
-    let lines = format!("{PASSPHRASE}\n{}\n", forthcoin::primitives::hex::encode(&secret));
+    let lines = format!("{PASSPHRASE}\n{}\n", primitives::hex::encode(&secret));
     fs::write(place.file("told"), lines).expect("written");
     let told = place.run_with(&[], "told", "load b.wallet learn-secret bye");
     assert_eq!(told.code, Some(0), "{}", told.err);
@@ -382,9 +382,9 @@ fn a_session_at_a_terminal_leaves_no_secret() {
             terminal.send_line(line).expect("sent");
         }
     }
-    let entropy = forthcoin::wallet::keys::Seed::from_phrase(phrase).expect("a phrase");
+    let entropy = wallet::keys::Seed::from_phrase(phrase).expect("a phrase");
     let entropy = entropy.entropy();
-    let entropy_hex = forthcoin::primitives::hex::encode(entropy);
+    let entropy_hex = primitives::hex::encode(entropy);
     let pid = terminal.get_process().pid().as_raw() as u32;
     let memory = memory_of(pid);
     assert!(memory.iter().map(Vec::len).sum::<usize>() > 100_000, "memory was read");

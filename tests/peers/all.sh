@@ -28,12 +28,12 @@ diff <(grep -oE '[0-9a-f]{64}' "$work/core" | tail -n 206) <(tail -n 206 "$work/
 echo "$(wc -l <"$work/ours" | tr -d ' ') hashes are equal"
 
 say "verdicts, tips and reject reasons of random chains, ours and Core's engine's"
-FORTHCOIN_KERNEL_CASES="$work/cases" cargo test --quiet --locked --all-features --lib chain:: -- --test-threads 1
+FORTHCOIN_KERNEL_CASES="$work/cases" cargo test --quiet --locked --package chain --lib -- --test-threads 1
 "$python" tests/peers/kernel_chain.py compare "$work/cases"
 # The random ones in as many processes as there are processors: Core's engine works on one.
 trees=${FORTHCOIN_TREES:-2000}
 shards=$(nproc)
-tests=$(cargo test --locked --all-features --lib --no-run --message-format=json 2>/dev/null \
+tests=$(cargo test --locked --package chain --lib --no-run --message-format=json 2>/dev/null \
     | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
 each=$(((trees + shards - 1) / shards))
 compare_trees() {

@@ -6,7 +6,7 @@
     kernel_chain.py compare CASES        replays cases that our tests wrote and compares verdicts
 
 A line of CASES is `new`, which starts a fresh chain, or a block in hex, `ok` or our reject reason,
-and the tip (hash) after it, with tabs between. `FORTHCOIN_KERNEL_CASES=FILE cargo test chain::` writes
+and the tip (hash) after it, with tabs between. `FORTHCOIN_KERNEL_CASES=FILE cargo test -p chain` writes
 them.
 """
 

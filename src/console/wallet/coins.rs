@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::desk::address_text;
 use super::desk::{Around, Desk, refused, wrong};
-use crate::api::error::{CallError, ErrorKind};
-use crate::primitives::amount::Amount;
-use crate::primitives::hex;
-use crate::primitives::script::Script;
-use crate::primitives::tx::{OutPoint, TxOut};
-use crate::wallet::descriptor::Descriptor;
-use crate::wallet::spend::Coin;
+use primitives::amount::Amount;
+use primitives::hex;
+use primitives::script::Script;
+use primitives::tx::{OutPoint, TxOut};
+use rpc::error::{CallError, ErrorKind};
+use wallet::descriptor::Descriptor;
+use wallet::spend::Coin;
 
 /// Unused addresses behind the last used one (BIP44).
 pub const GAP: usize = 20;

@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::secret::Secrets;
-use crate::api::error::{CallError, ErrorKind};
 use crate::config::Config;
-use crate::crypto::entropy::SystemEntropy;
-use crate::crypto::seal::{self, Cost, SealKey};
-use crate::primitives::address::Address;
-use crate::primitives::hex;
-use crate::primitives::script::Script;
-use crate::wallet::book::Book;
-use crate::wallet::descriptor::Descriptor;
-use crate::wallet::file::{self, Hold};
-use crate::wallet::keys::Seed;
+use crypto::entropy::SystemEntropy;
+use crypto::seal::{self, Cost, SealKey};
+use primitives::address::Address;
+use primitives::hex;
+use primitives::script::Script;
+use rpc::error::{CallError, ErrorKind};
+use wallet::book::Book;
+use wallet::descriptor::Descriptor;
+use wallet::file::{self, Hold};
+use wallet::keys::Seed;
 
 use super::hsm::Hsm;
 use super::known::Known;

@@ -6,10 +6,10 @@ use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass};
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
 
-use crate::api::error::{CallError, ErrorKind};
-use crate::crypto::sign::{PrivateKey, low_s_der};
-use crate::wallet::keys::KeyOrigin;
-use crate::wallet::psbt::sign::Signer;
+use crypto::sign::{PrivateKey, low_s_der};
+use rpc::error::{CallError, ErrorKind};
+use wallet::keys::KeyOrigin;
+use wallet::psbt::sign::Signer;
 
 /// The curve secp256k1 as a DER object identifier, 1.3.132.0.10.
 const SECP256K1: [u8; 7] = [0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x0a];

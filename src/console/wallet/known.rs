@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use crate::primitives::script::Script;
-use crate::wallet::book::{Book, Derivations};
-use crate::wallet::keys::KeyError;
+use primitives::script::Script;
+use wallet::book::{Book, Derivations};
+use wallet::keys::KeyError;
 
 /// A branch with as many scripts is kept in the wallet's file.
 const WORTH_KEEPING: usize = 256;

@@ -20,10 +20,10 @@ use std::path::Path;
 use self::desk::{Around, Desk, wrong};
 use self::pay::Wish;
 use self::words::Word;
-use crate::api::error::CallError;
-use crate::primitives::amount::Amount;
-use crate::primitives::tx::TxOut;
 use forth2012::host::{HostContext, Throw};
+use primitives::amount::Amount;
+use primitives::tx::TxOut;
+use rpc::error::CallError;
 
 fn throw(error: CallError) -> Throw {
     Throw::new(error.kind.throw_code(), error.message)

@@ -1,9 +1,9 @@
 //! What stands in for tokens where the program was built without them.
 
-use crate::api::error::{CallError, ErrorKind};
-use crate::crypto::sign::PrivateKey;
-use crate::wallet::keys::KeyOrigin;
-use crate::wallet::psbt::sign::Signer;
+use crypto::sign::PrivateKey;
+use rpc::error::{CallError, ErrorKind};
+use wallet::keys::KeyOrigin;
+use wallet::psbt::sign::Signer;
 
 /// No token can be open.
 pub enum Hsm {}

@@ -4,19 +4,19 @@ use serde_json::{Value, json};
 
 use super::coins::State;
 use super::desk::{Around, Desk, address_text, refused, wrong};
-use crate::api::error::{CallError, ErrorKind};
-use crate::crypto::entropy::{SystemEntropy, random_bytes};
-use crate::primitives::address::Address;
-use crate::primitives::amount::Amount;
-use crate::primitives::codec::{Decode, Encode};
-use crate::primitives::hex;
-use crate::primitives::id::Txid;
-use crate::primitives::script::Script;
-use crate::primitives::tx::{Transaction, TxOut};
-use crate::wallet::book::Sent;
-use crate::wallet::descriptor::Descriptor;
-use crate::wallet::psbt::Psbt;
-use crate::wallet::spend::{Coin, MasterSigner, Order, Plan, plan, psbt_of};
+use crypto::entropy::{SystemEntropy, random_bytes};
+use primitives::address::Address;
+use primitives::amount::Amount;
+use primitives::codec::{Decode, Encode};
+use primitives::hex;
+use primitives::id::Txid;
+use primitives::script::Script;
+use primitives::tx::{Transaction, TxOut};
+use rpc::error::{CallError, ErrorKind};
+use wallet::book::Sent;
+use wallet::descriptor::Descriptor;
+use wallet::psbt::Psbt;
+use wallet::spend::{Coin, MasterSigner, Order, Plan, plan, psbt_of};
 
 /// Blocks in which a payment shall be confirmed when nobody gives a fee rate.
 const TARGET_BLOCKS: u64 = 6;

@@ -4,7 +4,7 @@
 use qrcode::{Color, EcLevel, QrCode};
 
 use super::desk::wrong;
-use crate::api::error::CallError;
+use rpc::error::CallError;
 
 /// Light modules around the code.
 const QUIET: isize = 4;

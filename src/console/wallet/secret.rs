@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use crate::api::error::{CallError, ErrorKind};
+use rpc::error::{CallError, ErrorKind};
 
 /// Longest file of secrets, in bytes.
 const LONGEST: u64 = 64 * 1024;

@@ -9,17 +9,17 @@ use super::desk::{Around, Desk, address_text, refused, wrong};
 use super::hsm::Hsm;
 use super::known::Known;
 use super::pay::Wish;
-use crate::api::error::{CallError, ErrorKind};
-use crate::crypto::entropy::{SystemEntropy, random_bytes};
-use crate::primitives::codec::Encode;
-use crate::primitives::hex;
-use crate::primitives::tx::TxOut;
-use crate::wallet::book::Book;
-use crate::wallet::descriptor::{Descriptor, KeyExpr, Wrap, multisig};
-use crate::wallet::file;
-use crate::wallet::keys::KeyOrigin;
-use crate::wallet::psbt::Psbt;
-use crate::wallet::spend::{MOST_FEE, MasterSigner};
+use crypto::entropy::{SystemEntropy, random_bytes};
+use primitives::codec::Encode;
+use primitives::hex;
+use primitives::tx::TxOut;
+use rpc::error::{CallError, ErrorKind};
+use wallet::book::Book;
+use wallet::descriptor::{Descriptor, KeyExpr, Wrap, multisig};
+use wallet::file;
+use wallet::keys::KeyOrigin;
+use wallet::psbt::Psbt;
+use wallet::spend::{MOST_FEE, MasterSigner};
 
 /// Unused places that are looked through for an output that says it is ours.
 const LOOK_AHEAD: u32 = 1000;
@@ -288,7 +288,7 @@ impl Desk {
             }
         }
         if ours == 0 {
-            return Err(refused(crate::wallet::psbt::PsbtError::Foreign));
+            return Err(refused(wallet::psbt::PsbtError::Foreign));
         }
         Ok(())
     }

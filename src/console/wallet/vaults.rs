@@ -4,19 +4,19 @@ use serde_json::{Value, json};
 
 use super::desk::{Around, Desk, address_text, refused, wrong};
 use super::pay::Wish;
-use crate::api::error::{CallError, ErrorKind};
-use crate::crypto::entropy::{SystemEntropy, random_bytes};
-use crate::crypto::hash::sha256;
-use crate::primitives::address::Address;
-use crate::primitives::amount::Amount;
-use crate::primitives::hex;
-use crate::primitives::tx::{OutPoint, TxOut};
-use crate::wallet::book::{Book, Purpose, account_path};
-use crate::wallet::descriptor::{Descriptor, KeyExpr};
-use crate::wallet::keys::KeyOrigin;
-use crate::wallet::message::{self, transactions};
-use crate::wallet::spend::{Coin, Order, Plan, plan};
-use crate::wallet::vault::{Lock, Opens, TIME_THRESHOLD, VaultScript};
+use crypto::entropy::{SystemEntropy, random_bytes};
+use crypto::hash::sha256;
+use primitives::address::Address;
+use primitives::amount::Amount;
+use primitives::hex;
+use primitives::tx::{OutPoint, TxOut};
+use rpc::error::{CallError, ErrorKind};
+use wallet::book::{Book, Purpose, account_path};
+use wallet::descriptor::{Descriptor, KeyExpr};
+use wallet::keys::KeyOrigin;
+use wallet::message::{self, transactions};
+use wallet::spend::{Coin, Order, Plan, plan};
+use wallet::vault::{Lock, Opens, TIME_THRESHOLD, VaultScript};
 
 /// The branch of the first account that vaults' keys are of.
 const VAULT_BRANCH: u32 = 2;

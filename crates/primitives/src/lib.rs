@@ -1,0 +1,17 @@
+//! The nouns of a Bitcoin-format chain and their byte codecs; no rules.
+//!
+//! A decoder here accepts exactly what Bitcoin Core's deserialiser accepts, consensus-invalid
+//! contents included: what is wrong with a transaction is for `consensus` to say.
+
+pub mod address;
+pub mod amount;
+pub mod block;
+pub mod codec;
+pub mod coin;
+pub mod hex;
+pub mod id;
+pub mod map;
+pub mod network;
+pub mod script;
+pub mod target;
+pub mod tx;

@@ -1,0 +1,315 @@
+//! Calls about unconfirmed transactions, in Bitcoin Core's shapes.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::tx::decode;
+use crate::call::{ActCall, Call, Class, ReadCall};
+use crate::error::{CallError, ErrorKind};
+use crate::show;
+use crate::value::{Coins, Count, HexBytes, HexList, Json};
+use mempool::estimate::MAX_TARGET;
+use mempool::policy::FeeRate;
+use mempool::pool::{Entry, Pool};
+use node::io::{Act, Done, NodeError, TestReport};
+use node::view::View;
+use primitives::amount::Amount;
+use primitives::id::Txid;
+
+/// The rate over which a transaction is held for a slip, in base units for 1,000 virtual bytes.
+const MOST_RATE: i64 = 10_000_000;
+/// Transactions of one `testmempoolaccept`, at most.
+const MOST_TESTED: usize = 25;
+
+fn other(done: &Done) -> CallError {
+    CallError::new(ErrorKind::Internal, format!("the node answered something else: {done:?}"))
+}
+
+/// The highest rate to take: what was said, Core's default otherwise; 0 is any.
+fn most_rate(said: Option<Coins>) -> Option<FeeRate> {
+    let per_kvb = said.map_or(MOST_RATE, |coins| coins.0.0);
+    (per_kvb != 0).then_some(FeeRate { per_kvb })
+}
+
+pub(super) fn rate(rate: FeeRate) -> Value {
+    show::amount(Amount(rate.per_kvb))
+}
+
+pub struct SendRawTx;
+
+impl Call for SendRawTx {
+    const WORD: &'static str = "send-raw-tx";
+    const METHOD: &'static str = "sendrawtransaction";
+    const HELP: &'static str =
+        "Take a transaction given as hex into the pool and tell the peers of it.";
+    const EXAMPLE: &'static str = "init-storage : try s\" 00\" send-raw-tx ; ' try catch .";
+    const CLASS: Class = Class::Operate;
+    const PARAMS: &'static [&'static str] = &["hexstring", "maxfeerate"];
+    type In = (HexBytes, Option<Coins>);
+    type Out = Txid;
+}
+
+impl ActCall for SendRawTx {
+    fn act((hex, most): Self::In) -> Result<Act, CallError> {
+        let tx = Arc::new(decode(&hex.0)?);
+        Ok(Act::SubmitTransaction { tx, most_rate: most_rate(most) })
+    }
+
+    fn reply(done: Done) -> Result<Txid, CallError> {
+        match done {
+            Done::Accepted { txid } => Ok(txid),
+            done => Err(other(&done)),
+        }
+    }
+}
+
+pub struct TestTxs;
+
+impl Call for TestTxs {
+    const WORD: &'static str = "test-txs";
+    const METHOD: &'static str = "testmempoolaccept";
+    const HELP: &'static str =
+        "Whether the pool would take transactions given as a list of hex; none is taken.";
+    const EXAMPLE: &'static str = "init-storage : try s\" []\" test-txs ; ' try catch .";
+    const CLASS: Class = Class::Operate;
+    const PARAMS: &'static [&'static str] = &["rawtxs", "maxfeerate"];
+    type In = (HexList, Option<Coins>);
+    type Out = Json;
+}
+
+impl ActCall for TestTxs {
+    fn act((list, most): Self::In) -> Result<Act, CallError> {
+        if list.0.is_empty() || list.0.len() > MOST_TESTED {
+            let why = format!("Array must contain between 1 and {MOST_TESTED} transactions.");
+            return Err(CallError::new(ErrorKind::OutOfRange, why));
+        }
+        let txs = list.0.iter().map(|bytes| decode(bytes).map(Arc::new));
+        let txs = txs.collect::<Result<_, _>>()?;
+        Ok(Act::TestTransactions { txs, most_rate: most_rate(most) })
+    }
+
+    fn reply(done: Done) -> Result<Json, CallError> {
+        match done {
+            Done::Tested(reports) => Ok(Json(reports.iter().map(tested).collect())),
+            done => Err(other(&done)),
+        }
+    }
+}
+
+fn tested(report: &TestReport) -> Value {
+    let mut shown = Map::new();
+    shown.insert("txid".to_owned(), json!(report.tx.txid().to_string()));
+    shown.insert("wtxid".to_owned(), json!(report.tx.wtxid().to_string()));
+    shown.insert("allowed".to_owned(), json!(report.verdict.is_ok()));
+    match &report.verdict {
+        Ok(good) => {
+            let effective = FeeRate::of(good.fee, good.vsize);
+            let fees = json!({
+                "base": show::amount(good.fee),
+                "effective-feerate": rate(effective),
+                "effective-includes": [report.tx.wtxid().to_string()],
+            });
+            shown.insert("vsize".to_owned(), json!(good.vsize));
+            shown.insert("fees".to_owned(), fees);
+        }
+        Err(error) => {
+            let reason = match error {
+                NodeError::Rejected { reject } => match reject.reason().as_str() {
+                    "bad-txns-inputs-missingorspent" => "missing-inputs".to_owned(),
+                    reason => reason.to_owned(),
+                },
+                NodeError::FeeTooHigh { .. } => "max-fee-exceeded".to_owned(),
+                error => error.to_string(),
+            };
+            shown.insert("reject-reason".to_owned(), json!(reason));
+            shown.insert("reject-details".to_owned(), json!(error.to_string()));
+        }
+    }
+    shown.into()
+}
+
+pub struct ListPool;
+
+impl Call for ListPool {
+    const WORD: &'static str = "get-pool";
+    const METHOD: &'static str = "getrawmempool";
+    const HELP: &'static str =
+        "The ids of the unconfirmed transactions; with verbose, an entry for each.";
+    const EXAMPLE: &'static str = "init-storage get-pool .json";
+    const CLASS: Class = Class::Read;
+    const NEEDS_NODE: bool = true;
+    const PARAMS: &'static [&'static str] = &["verbose"];
+    type In = (Option<bool>,);
+    type Out = Json;
+}
+
+impl ReadCall for ListPool {
+    fn run(view: &View, (verbose,): Self::In) -> Result<Json, CallError> {
+        let pool = view.pool.read();
+        let entries = pool.in_order();
+        if verbose != Some(true) {
+            return Ok(Json(entries.iter().map(|entry| json!(entry.txid.to_string())).collect()));
+        }
+        let shown = entries.iter().map(|e| (e.txid.to_string(), entry(&pool, e)));
+        Ok(Json(Value::Object(shown.collect())))
+    }
+}
+
+/// An entry as Core's `entryToJSON` shows it.
+fn entry(pool: &Pool, entry: &Entry) -> Value {
+    let fees = |txids: &std::collections::HashSet<Txid>| -> Amount {
+        Amount(txids.iter().filter_map(|txid| pool.get(txid)).map(|e| e.modified_fee().0).sum())
+    };
+    let (ancestors, descendants) = (pool.ancestors(&entry.txid), pool.descendants(&entry.txid));
+    let ids = |ids: &std::collections::BTreeSet<Txid>| -> Value {
+        ids.iter().map(|txid| json!(txid.to_string())).collect()
+    };
+    // BIP125: it or something unconfirmed that it builds on says that it may be replaced.
+    let replaceable = ancestors
+        .iter()
+        .filter_map(|txid| pool.get(txid))
+        .any(|e| e.tx.inputs.iter().any(|input| input.sequence < u32::MAX - 1));
+    json!({
+        "vsize": entry.vsize,
+        "weight": entry.weight,
+        "time": entry.time,
+        "height": entry.height.0,
+        "descendantcount": entry.descendants.count,
+        "descendantsize": entry.descendants.vsize,
+        "ancestorcount": entry.ancestors.count,
+        "ancestorsize": entry.ancestors.vsize,
+        "wtxid": entry.wtxid.to_string(),
+        "fees": {
+            "base": show::amount(entry.fee),
+            "modified": show::amount(entry.modified_fee()),
+            "ancestor": show::amount(fees(&ancestors)),
+            "descendant": show::amount(fees(&descendants)),
+        },
+        "depends": ids(&entry.parents),
+        "spentby": ids(&entry.children),
+        "bip125-replaceable": replaceable,
+        "unbroadcast": pool.untold().contains(&entry.txid),
+    })
+}
+
+pub struct PoolEntry;
+
+impl Call for PoolEntry {
+    const WORD: &'static str = "get-pool-entry";
+    const METHOD: &'static str = "getmempoolentry";
+    const HELP: &'static str = "How an unconfirmed transaction stands in the pool.";
+    const EXAMPLE: &'static str = "init-storage : try s\" 00\" get-pool-entry ; ' try catch .";
+    const CLASS: Class = Class::Read;
+    const NEEDS_NODE: bool = true;
+    const PARAMS: &'static [&'static str] = &["txid"];
+    type In = (Txid,);
+    type Out = Json;
+}
+
+impl ReadCall for PoolEntry {
+    fn run(view: &View, (txid,): Self::In) -> Result<Json, CallError> {
+        let pool = view.pool.read();
+        let found = pool.get(&txid);
+        let found = found.ok_or_else(|| CallError::not_found("Transaction not in mempool"))?;
+        Ok(Json(entry(&pool, found)))
+    }
+}
+
+pub struct PoolInfo;
+
+impl Call for PoolInfo {
+    const WORD: &'static str = "get-pool-info";
+    const METHOD: &'static str = "getmempoolinfo";
+    const HELP: &'static str = "The pool: how many transactions, their size and fees, its limits.";
+    const EXAMPLE: &'static str = "init-storage get-pool-info .json";
+    const CLASS: Class = Class::Read;
+    const NEEDS_NODE: bool = true;
+    type In = ();
+    type Out = Json;
+}
+
+impl ReadCall for PoolInfo {
+    fn run(view: &View, (): ()) -> Result<Json, CallError> {
+        let pool = view.pool.read();
+        let policy = pool.policy();
+        Ok(Json(json!({
+            "loaded": true,
+            "size": pool.len(),
+            "bytes": pool.vsize(),
+            "usage": pool.bytes(),
+            "total_fee": show::amount(pool.fees()),
+            "maxmempool": policy.max_bytes,
+            "mempoolminfee": rate(pool.floor()),
+            "minrelaytxfee": rate(policy.min_relay),
+            "incrementalrelayfee": rate(policy.incremental),
+            "unbroadcastcount": pool.untold().len(),
+            "fullrbf": true,
+            "permitbaremultisig": true,
+            "maxdatacarriersize": policy.max_data_bytes,
+        })))
+    }
+}
+
+pub struct EstimateFee;
+
+impl Call for EstimateFee {
+    const WORD: &'static str = "estimate-fee";
+    const METHOD: &'static str = "estimatesmartfee";
+    const HELP: &'static str =
+        "The fee rate, in coins for 1,000 virtual bytes, that gets into one of the next blocks.";
+    const EXAMPLE: &'static str = "init-storage 6 estimate-fee .json";
+    const CLASS: Class = Class::Read;
+    const NEEDS_NODE: bool = true;
+    const PARAMS: &'static [&'static str] = &["conf_target", "estimate_mode"];
+    type In = (Count, Option<String>);
+    type Out = Json;
+}
+
+impl ReadCall for EstimateFee {
+    fn run(view: &View, (target, mode): Self::In) -> Result<Json, CallError> {
+        let known = ["unset", "economical", "conservative"];
+        if mode.is_some_and(|mode| !known.contains(&mode.to_lowercase().as_str())) {
+            let why = "Invalid estimate_mode parameter, must be one of: \"unset\", \"economical\", \"conservative\"";
+            return Err(CallError::invalid_params(why));
+        }
+        let most = MAX_TARGET as u64;
+        if target.0 == 0 || target.0 > 1008 {
+            let why = "Invalid conf_target, must be between 1 and 1008";
+            return Err(CallError::new(ErrorKind::OutOfRange, why));
+        }
+        let blocks = target.0.min(most);
+        let pool = view.pool.read();
+        let Some(estimate) = pool.estimator().estimate(blocks as usize) else {
+            let errors = ["Insufficient data or no feerate found"];
+            return Ok(Json(json!({ "errors": errors, "blocks": blocks })));
+        };
+        let wanted = estimate.max(pool.floor()).max(pool.policy().min_relay);
+        Ok(Json(json!({ "feerate": rate(wanted), "blocks": blocks })))
+    }
+}
+
+pub struct SavePool;
+
+impl Call for SavePool {
+    const WORD: &'static str = "save-pool";
+    const METHOD: &'static str = "savemempool";
+    const HELP: &'static str = "Put the unconfirmed transactions on the disk now; the file.";
+    const EXAMPLE: &'static str = "init-storage save-pool .json";
+    const CLASS: Class = Class::Operate;
+    type In = ();
+    type Out = Json;
+}
+
+impl ActCall for SavePool {
+    fn act((): ()) -> Result<Act, CallError> {
+        Ok(Act::SavePool)
+    }
+
+    fn reply(done: Done) -> Result<Json, CallError> {
+        match done {
+            Done::PoolSaved { file } => Ok(Json(json!({ "filename": file }))),
+            done => Err(other(&done)),
+        }
+    }
+}

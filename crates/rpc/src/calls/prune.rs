@@ -1,0 +1,35 @@
+//! Throwing old blocks away.
+
+use crate::call::{ActCall, Call, Class};
+use crate::error::{CallError, ErrorKind};
+use node::io::{Act, Done};
+use primitives::block::Height;
+
+pub struct Prune;
+
+impl Call for Prune {
+    const WORD: &'static str = "prune-below";
+    const METHOD: &'static str = "pruneblockchain";
+    const HELP: &'static str = "Throw blocks and undo data below a height away for good; headers, coins and indexes stay. The height below which they are gone.";
+    const EXAMPLE: &'static str = "init-storage 0 prune-below .";
+    const CLASS: Class = Class::Admin;
+    const PARAMS: &'static [&'static str] = &["height"];
+    type In = (Height,);
+    type Out = Height;
+}
+
+impl ActCall for Prune {
+    fn act((below,): Self::In) -> Result<Act, CallError> {
+        Ok(Act::Prune { below })
+    }
+
+    fn reply(done: Done) -> Result<Height, CallError> {
+        match done {
+            Done::Pruned(below) => Ok(below),
+            done => {
+                let why = format!("the node answered something else: {done:?}");
+                Err(CallError::new(ErrorKind::Internal, why))
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Calls about the node itself, and blocks handed to it.
+
+use serde_json::json;
+
+use crate::call::{ActCall, Call, Class, ReadCall};
+use crate::error::{CallError, ErrorKind};
+use crate::value::{HexBytes, HexList, Json, Mixed};
+use chain::query;
+use node::io::{Act, Done};
+use node::view::View;
+use primitives::id::BlockHash;
+
+fn unexpected(done: &Done) -> CallError {
+    CallError::new(ErrorKind::Internal, format!("the node answered something else: {done:?}"))
+}
+
+fn judged(done: Done) -> Result<(), CallError> {
+    match done {
+        Done::Judged(true) => Ok(()),
+        Done::Judged(false) => Err(CallError::not_found("Block not found, or it is the first")),
+        other => Err(unexpected(&other)),
+    }
+}
+
+pub struct GetStatus;
+
+impl Call for GetStatus {
+    const WORD: &'static str = "get-status";
+    const METHOD: &'static str = "getstatus";
+    const HELP: &'static str = "How the node is: network, tip, headers, median time.";
+    const EXAMPLE: &'static str = "init-storage get-status .json";
+    const CLASS: Class = Class::Read;
+    type In = ();
+    type Out = Json;
+}
+
+impl ReadCall for GetStatus {
+    fn run(view: &View, (): ()) -> Result<Json, CallError> {
+        let snapshot = view.read()?;
+        let info = query::chain_info(&snapshot)?;
+        let tip = info.tip;
+        Ok(Json(json!({
+            "network": view.params.name,
+            "version": env!("CARGO_PKG_VERSION"),
+            "height": tip.height.0,
+            "best": tip.hash.to_string(),
+            "tip_time": info.time,
+            "transactions": tip.tx_total,
+            "peers": view.net.ready_peers().count(),
+            "readonly": view.net.readonly,
+        })))
+    }
+}
+
+pub struct ImportBlocks;
+
+impl Call for ImportBlocks {
+    const WORD: &'static str = "import-block-list";
+    const METHOD: &'static str = "importblocks";
+    const HELP: &'static str =
+        "Add blocks given as a list of hex; they reach the disk with flush-chain at the latest.";
+    const EXAMPLE: &'static str = "init-storage s\" []\" import-block-list .json";
+    const CLASS: Class = Class::Operate;
+    const PARAMS: &'static [&'static str] = &["blocks"];
+    type In = (HexList,);
+    type Out = Json;
+}
+
+impl ActCall for ImportBlocks {
+    fn act((blocks,): Self::In) -> Result<Act, CallError> {
+        Ok(Act::ImportBlocks { blocks: blocks.0 })
+    }
+
+    fn reply(done: Done) -> Result<Json, CallError> {
+        let Done::Imported(report) = done else { return Err(unexpected(&done)) };
+        let refused =
+            report.refused.map(|(index, reason)| json!({ "index": index, "reason": reason }));
+        Ok(Json(json!({
+            "accepted": report.accepted,
+            "known": report.known,
+            "waiting": report.waiting,
+            "refused": refused,
+            "height": report.height.0,
+            "best": report.tip.to_string(),
+        })))
+    }
+}
+
+pub struct SubmitBlock;
+
+impl Call for SubmitBlock {
+    const WORD: &'static str = "submit-block";
+    const METHOD: &'static str = "submitblock";
+    const HELP: &'static str =
+        "Add one block given as hex; null if it is taken, else why not in BIP22's words.";
+    const EXAMPLE: &'static str = "init-storage : try s\" 00\" submit-block ; ' try catch .";
+    const CLASS: Class = Class::Operate;
+    const PARAMS: &'static [&'static str] = &["hexdata", "dummy"];
+    type In = (HexBytes, Option<Json>);
+    type Out = Mixed;
+}
+
+impl ActCall for SubmitBlock {
+    fn act((block, _): Self::In) -> Result<Act, CallError> {
+        Ok(Act::SubmitBlock { block: block.0 })
+    }
+
+    fn reply(done: Done) -> Result<Mixed, CallError> {
+        match done {
+            Done::Submitted(verdict) => Ok(Mixed(json!(verdict))),
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+pub struct Flush;
+
+impl Call for Flush {
+    const WORD: &'static str = "flush-chain";
+    const METHOD: &'static str = "flush";
+    const HELP: &'static str = "Put what the node has only cached on the disk.";
+    const EXAMPLE: &'static str = "init-storage flush-chain";
+    const CLASS: Class = Class::Operate;
+    type In = ();
+    type Out = ();
+}
+
+impl ActCall for Flush {
+    fn act((): ()) -> Result<Act, CallError> {
+        Ok(Act::Flush)
+    }
+
+    fn reply(done: Done) -> Result<(), CallError> {
+        match done {
+            Done::Flushed => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+pub struct InvalidateBlock;
+
+impl Call for InvalidateBlock {
+    const WORD: &'static str = "invalidate-block";
+    const METHOD: &'static str = "invalidateblock";
+    const HELP: &'static str =
+        "Hold a block for invalid for good, and leave it for the best chain without it.";
+    const EXAMPLE: &'static str = "init-storage : try s\" 00\" invalidate-block ; ' try catch .";
+    const CLASS: Class = Class::Admin;
+    const PARAMS: &'static [&'static str] = &["blockhash"];
+    type In = (BlockHash,);
+    type Out = ();
+}
+
+impl ActCall for InvalidateBlock {
+    fn act((hash,): Self::In) -> Result<Act, CallError> {
+        Ok(Act::Invalidate { hash })
+    }
+
+    fn reply(done: Done) -> Result<(), CallError> {
+        judged(done)
+    }
+}
+
+pub struct ReconsiderBlock;
+
+impl Call for ReconsiderBlock {
+    const WORD: &'static str = "reconsider-block";
+    const METHOD: &'static str = "reconsiderblock";
+    const HELP: &'static str =
+        "Take back that a block was held for invalid, and all that was said of what builds on it.";
+    const EXAMPLE: &'static str = "init-storage : try s\" 00\" reconsider-block ; ' try catch .";
+    const CLASS: Class = Class::Admin;
+    const PARAMS: &'static [&'static str] = &["blockhash"];
+    type In = (BlockHash,);
+    type Out = ();
+}
+
+impl ActCall for ReconsiderBlock {
+    fn act((hash,): Self::In) -> Result<Act, CallError> {
+        Ok(Act::Reconsider { hash })
+    }
+
+    fn reply(done: Done) -> Result<(), CallError> {
+        judged(done)
+    }
+}

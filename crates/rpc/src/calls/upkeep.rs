@@ -1,0 +1,155 @@
+//! Calls that look after a node: its health, its memory, its schema, backups.
+
+use serde_json::json;
+
+use crate::call::{Call, Class, ReadCall, ServiceCall};
+use crate::error::CallError;
+use crate::service::Services;
+use crate::value::{Count, Json};
+use node::view::View;
+use store::script_rows::ScriptIndex;
+use store::tables::SCHEMA_VERSION;
+
+pub struct GetHealth;
+
+impl Call for GetHealth {
+    const WORD: &'static str = "get-health";
+    const METHOD: &'static str = "gethealth";
+    const HELP: &'static str = "Checks of the node and its folder, each ok, warn or fail, and why.";
+    const EXAMPLE: &'static str = "init-storage get-health .json";
+    const CLASS: Class = Class::Read;
+    type In = ();
+    type Out = Json;
+}
+
+impl ServiceCall for GetHealth {
+    fn run(services: &dyn Services, (): ()) -> Result<Json, CallError> {
+        Ok(Json(services.health()))
+    }
+}
+
+pub struct Uptime;
+
+impl Call for Uptime {
+    const WORD: &'static str = "uptime";
+    const METHOD: &'static str = "uptime";
+    const HELP: &'static str = "Seconds since the node's process opened its folder.";
+    const EXAMPLE: &'static str = "init-storage uptime .";
+    const CLASS: Class = Class::Read;
+    type In = ();
+    type Out = Count;
+}
+
+impl ServiceCall for Uptime {
+    fn run(services: &dyn Services, (): ()) -> Result<Count, CallError> {
+        Ok(Count(services.uptime_s()))
+    }
+}
+
+pub struct GetMemory;
+
+impl Call for GetMemory {
+    const WORD: &'static str = "get-memory";
+    const METHOD: &'static str = "getmemoryinfo";
+    const HELP: &'static str = "Bytes of memory that the node's process takes, and for what.";
+    const EXAMPLE: &'static str = "init-storage get-memory .json";
+    const CLASS: Class = Class::Read;
+    type In = ();
+    type Out = Json;
+}
+
+impl ServiceCall for GetMemory {
+    fn run(services: &dyn Services, (): ()) -> Result<Json, CallError> {
+        services.memory().map(Json)
+    }
+}
+
+pub struct GetSchema;
+
+impl Call for GetSchema {
+    const WORD: &'static str = "get-schema";
+    const METHOD: &'static str = "getschema";
+    const HELP: &'static str =
+        "The schema of the folder's data, the one this program writes, and how its indexes are.";
+    const EXAMPLE: &'static str = "init-storage get-schema .json";
+    const CLASS: Class = Class::Read;
+    type In = ();
+    type Out = Json;
+}
+
+impl ReadCall for GetSchema {
+    fn run(view: &View, (): ()) -> Result<Json, CallError> {
+        let snapshot = view.read()?;
+        let index = match snapshot.script_index()? {
+            ScriptIndex::Ready => "ready",
+            ScriptIndex::Building(_) => "building",
+            ScriptIndex::Off => "off",
+        };
+        let schema = snapshot.schema()?;
+        Ok(Json(json!({
+            "schema": schema,
+            "known": SCHEMA_VERSION,
+            "current": schema == SCHEMA_VERSION && !view.store().is_behind(),
+            "address_index": index,
+            "building": view.store().build().is_some(),
+        })))
+    }
+}
+
+pub struct StartBackup;
+
+impl Call for StartBackup {
+    const WORD: &'static str = "start-backup";
+    const METHOD: &'static str = "backup";
+    const HELP: &'static str =
+        "Begin to write all of the chain as it is now to a new file, named by its whole path.";
+    const EXAMPLE: &'static str =
+        "init-storage : try s\" not/whole\" start-backup ; ' try catch drop";
+    const CLASS: Class = Class::Admin;
+    const PARAMS: &'static [&'static str] = &["file"];
+    type In = (String,);
+    type Out = Json;
+}
+
+impl ServiceCall for StartBackup {
+    fn run(services: &dyn Services, (file,): Self::In) -> Result<Json, CallError> {
+        services.start_backup(&file).map(Json)
+    }
+}
+
+pub struct BackupStatus;
+
+impl Call for BackupStatus {
+    const WORD: &'static str = "get-backup-status";
+    const METHOD: &'static str = "getbackupinfo";
+    const HELP: &'static str = "How the last backup that this process was asked for is going.";
+    const EXAMPLE: &'static str = "init-storage get-backup-status .json";
+    const CLASS: Class = Class::Read;
+    type In = ();
+    type Out = Json;
+}
+
+impl ServiceCall for BackupStatus {
+    fn run(services: &dyn Services, (): ()) -> Result<Json, CallError> {
+        Ok(Json(services.backup_status()))
+    }
+}
+
+pub struct StopBackup;
+
+impl Call for StopBackup {
+    const WORD: &'static str = "stop-backup";
+    const METHOD: &'static str = "stopbackup";
+    const HELP: &'static str = "Stop a backup that runs; nothing of it is left.";
+    const EXAMPLE: &'static str = "init-storage stop-backup";
+    const CLASS: Class = Class::Admin;
+    type In = ();
+    type Out = ();
+}
+
+impl ServiceCall for StopBackup {
+    fn run(services: &dyn Services, (): ()) -> Result<(), CallError> {
+        services.stop_backup();
+        Ok(())
+    }
+}

@@ -1,0 +1,264 @@
+//! A node without a terminal: starts on the data folder, serves the control socket and the port
+//! that was asked for, tells systemd how it is, and stops in order on SIGTERM or SIGINT.
+
+use std::collections::{HashSet, VecDeque};
+use std::process;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use sd_notify::NotifyState;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::TryRecvError;
+
+use super::actor::{EVENT_LIMIT, Handle, POOL_EVENT_LIMIT};
+use super::clock::now_s;
+use super::embedded::Running;
+use super::folder;
+use super::logs;
+use super::online;
+use super::upkeep::Upkeep;
+use crate::config::Config;
+use chain::event::ChainEvent;
+use mempool::pool::PoolEvent;
+use primitives::id::Txid;
+use rpc::door::{Happening, Watch};
+use rpc::error::{CallError, ErrorKind};
+use rpc::service::Services;
+
+/// How often a waiting console looks for events.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// A node that runs until a signal or its own console ends it.
+pub struct Daemon {
+    /// Taken by whoever stops it first.
+    running: Arc<Mutex<Option<Running>>>,
+    handle: Handle,
+    /// What has happened since before the doors were open, until the console takes it.
+    queues: Mutex<Option<Queues>>,
+}
+
+/// Where the chain's and the pool's events arrive.
+type Queues = (Receiver<Arc<ChainEvent>>, Receiver<PoolEvent>);
+
+/// Tells systemd; without it there is nobody to tell.
+fn notify(state: NotifyState<'_>) {
+    let _ = sd_notify::notify(&[state]);
+}
+
+impl Daemon {
+    /// Starts the node. A folder that another node holds is refused at once: two never share one.
+    pub fn start(config: &Config) -> Result<Daemon, CallError> {
+        logs::start(&config.service)?;
+        let held = folder::hold_for_node(config)?;
+        let failed = |e: std::io::Error| {
+            CallError::new(ErrorKind::Internal, format!("signals can't be heard: {e}"))
+        };
+        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(failed)?;
+        let mut running = Running::start(held, Upkeep::new(config.clone()))?;
+        let handle = running.desk.handle.clone();
+        let queues = Mutex::new(Some((handle.events(), handle.pool_events())));
+        let served = match config.service.websocket {
+            Some(_) => running.desk.start_server().map(|_| ()),
+            None => Ok(()),
+        };
+        // What was asked for by name must work, or the node stops in order.
+        let online = served.and_then(|()| online::whole_node(config, &handle));
+        if let Err(error) = online.and_then(|()| running.begin(config)) {
+            running.stop()?;
+            return Err(error);
+        }
+        let desk = Arc::clone(&running.desk);
+        let running = Arc::new(Mutex::new(Some(running)));
+        let ours = Arc::clone(&running);
+        std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                for signal in signals.forever() {
+                    if signal == SIGHUP {
+                        logs::reopen();
+                        continue;
+                    }
+                    tracing::info!(target: "daemon", signal, "stopping");
+                    process::exit(match stop(&ours) {
+                        Ok(()) => 0,
+                        Err(error) => {
+                            tracing::error!(target: "daemon", %error, "not stopped in order");
+                            1
+                        }
+                    });
+                }
+            })
+            .map_err(failed)?;
+        desk.heeds_signals();
+        if let Some(limit) = sd_notify::watchdog_enabled() {
+            let handle = handle.clone();
+            std::thread::Builder::new()
+                .name("watchdog".to_owned())
+                .spawn(move || watchdog(&handle, limit))
+                .map_err(failed)?;
+        }
+        notify(NotifyState::Ready);
+        let (name, folder) = (config.params.name, config.data_folder());
+        let folder = folder.display();
+        tracing::info!(target: "daemon", network = name, %folder, process = process::id(), "the node runs");
+        Ok(Daemon { running, handle, queues })
+    }
+
+    /// What happens on the node from its start on, for the console that waits with it: what its
+    /// words' own loading took is not lost.
+    pub fn events(&self) -> Events {
+        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Events {
+            queues,
+            handle: self.handle.clone(),
+            ready: VecDeque::new(),
+            told: HashSet::new(),
+            leaving: Vec::new(),
+        }
+    }
+
+    /// Stops in order: what was changed is on the disk when this returns.
+    pub fn stop(&self) -> Result<(), CallError> {
+        stop(&self.running)
+    }
+}
+
+fn stop(running: &Mutex<Option<Running>>) -> Result<(), CallError> {
+    // Held while stopping, so that whoever comes second waits for the first.
+    let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(running) = running.take() else { return Ok(()) };
+    notify(NotifyState::Stopping);
+    running.stop()
+}
+
+/// Keeps systemd quiet for as long as the node's own loop comes round: a node that hangs is
+/// started anew.
+fn watchdog(handle: &Handle, limit: Duration) {
+    let every = (limit / 3).max(Duration::from_millis(100));
+    loop {
+        let quiet = now_s().saturating_sub(handle.last_beat_s());
+        if Duration::from_secs(u64::from(quiet)) < limit {
+            notify(NotifyState::Watchdog);
+        }
+        std::thread::sleep(every);
+    }
+}
+
+/// Events as the console takes them. A transaction is told of once, when it enters the pool, or by
+/// its block if that is where it was seen first.
+pub struct Events {
+    handle: Handle,
+    /// None while nobody listens.
+    queues: Option<Queues>,
+    ready: VecDeque<Happening>,
+    /// Told of, and in the pool as far as we know.
+    told: HashSet<Txid>,
+    /// Seen to leave the pool, perhaps for a block that is not taken yet.
+    leaving: Vec<Txid>,
+}
+
+fn missed(count: u64) {
+    tracing::warn!(target: "forth", missed = count, "events came faster than their words ran");
+}
+
+impl Events {
+    /// Takes what the pool has told, at most as much as it holds for us; who left it goes to `gone`.
+    fn take_pool(&mut self, gone: &mut Vec<Txid>) {
+        let Some((_, pool)) = &mut self.queues else { return };
+        while self.ready.len() + gone.len() < POOL_EVENT_LIMIT {
+            match pool.try_recv() {
+                Ok(PoolEvent::Added { txid, .. }) => {
+                    if self.told.insert(txid) {
+                        self.ready.push_back(Happening::Transaction { txid: txid.to_string() });
+                    }
+                }
+                Ok(PoolEvent::Removed { txid, .. }) => gone.push(txid),
+                Err(TryRecvError::Lagged(count)) => {
+                    missed(count);
+                    // Among the lost may be those that say what left the pool.
+                    self.told.clear();
+                }
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+    }
+
+    fn take_chain(&mut self) -> Vec<Arc<ChainEvent>> {
+        let mut events = Vec::new();
+        let Some((chain, _)) = &mut self.queues else { return events };
+        while events.len() < EVENT_LIMIT {
+            match chain.try_recv() {
+                Ok(event) => events.push(event),
+                Err(TryRecvError::Lagged(count)) => missed(count),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        events
+    }
+
+    /// Takes all that has happened; false if nothing has.
+    ///
+    /// A step's events of the chain are sent before those of the pool: who has been seen to leave
+    /// the pool left it for a block that is in the chain's queue by then. What entered the pool
+    /// before a block is seen before it, if the pool is looked at once more.
+    fn take(&mut self) -> bool {
+        let mut gone = std::mem::take(&mut self.leaving);
+        self.take_pool(&mut gone);
+        let events = self.take_chain();
+        let mut leaving = Vec::new();
+        self.take_pool(&mut leaving);
+        self.leaving = leaving;
+        let told = &self.told;
+        self.ready.extend(events.iter().filter_map(|event| happening(event, told)));
+        for txid in gone {
+            self.told.remove(&txid);
+        }
+        !self.ready.is_empty()
+    }
+}
+
+impl Watch for Events {
+    fn next(&mut self, wait: Duration) -> Option<Happening> {
+        let deadline = Instant::now() + wait;
+        let handle = &self.handle;
+        self.queues.get_or_insert_with(|| (handle.events(), handle.pool_events()));
+        loop {
+            if !self.ready.is_empty() || self.take() {
+                return self.ready.pop_front();
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            std::thread::sleep(left.min(LOOK_EVERY));
+        }
+    }
+
+    fn rest(&mut self, wait: Duration) {
+        // Whoever listens later hears of what happens from then on.
+        self.queues = None;
+        std::thread::sleep(wait);
+        self.ready.clear();
+        self.told.clear();
+        self.leaving.clear();
+    }
+
+    fn failed(&mut self, what: &str, why: &str) {
+        tracing::error!(target: "forth", word = what, "{why}");
+    }
+}
+
+fn happening(event: &ChainEvent, told: &HashSet<Txid>) -> Option<Happening> {
+    match event {
+        ChainEvent::BlockConnected { height, txids, .. } => Some(Happening::Block {
+            height: height.0,
+            txids: txids.iter().filter(|id| !told.contains(id)).map(ToString::to_string).collect(),
+        }),
+        ChainEvent::TipChanged { height, disconnected, .. } if *disconnected > 0 => {
+            Some(Happening::Reorganisation { height: height.0, depth: *disconnected })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,52 @@
+//! What the port needs of the process behind it.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::broadcast;
+
+use crate::daemon::upkeep::RowCounts;
+use crate::daemon::upkeep::audit::Who;
+use chain::event::ChainEvent;
+use mempool::pool::PoolEvent;
+use node::view::View;
+use rpc::call::Entry;
+use rpc::error::CallError;
+use rpc::table;
+use rpc::value::Reply;
+use rpc::wire::{Params, Request};
+
+/// The process behind the port.
+pub trait Back: Send + Sync + 'static {
+    /// Answers a call that changes something or belongs to the process; may wait for the node.
+    fn answer(&self, who: &Who, request: Request) -> Result<Reply, CallError>;
+
+    /// Notes that a change was asked for and refused at the door.
+    fn refused(&self, who: &Who, entry: &Entry, error: &CallError);
+
+    /// The newest published view, for reads.
+    fn view(&self) -> Arc<View>;
+
+    /// What happens from now on.
+    fn events(&self) -> broadcast::Receiver<Arc<ChainEvent>>;
+
+    /// What happens to the pool from now on.
+    fn pool_events(&self) -> broadcast::Receiver<PoolEvent>;
+
+    /// Rows of metrics for PostgreSQL; `None` where none are written.
+    fn rows(&self) -> Option<&RowCounts>;
+}
+
+/// What a read call of the table says now; `None` while there is no such call or it fails.
+pub fn read(view: &View, method: &str) -> Option<Value> {
+    let entry = table::find(method).ok()?;
+    entry.run_read(view, Params::ByPosition(Vec::new())).ok().map(Reply::into_value)
+}
+
+/// A number of a call's answer: the whole answer, or a member of it.
+pub fn number(answer: &Value, member: &str) -> Option<f64> {
+    match member {
+        "" => answer.as_f64(),
+        name => answer.get(name)?.as_f64(),
+    }
+}

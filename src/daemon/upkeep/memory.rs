@@ -1,0 +1,58 @@
+//! What memory the process takes, from `/proc`, and what the largest holders of it hold.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use chain::index::HEADER_MEMORY;
+use node::view::View;
+use rpc::error::{CallError, ErrorKind};
+
+/// The number of bytes behind a name of `/proc/self/status`.
+fn status(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// The process's resident memory in bytes, where the system tells it.
+pub fn resident_bytes() -> Option<u64> {
+    status(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS")
+}
+
+pub fn report(view: &View, running: bool) -> Result<Value, CallError> {
+    let text = fs::read_to_string("/proc/self/status").map_err(|e| {
+        CallError::new(ErrorKind::File, format!("the system does not say in /proc/self: {e}"))
+    })?;
+    let told = |name: &str| status(&text, name);
+    // The header tree is read at the node's first act, so this is what it takes then.
+    let headers = view.read()?.header_count()? * HEADER_MEMORY;
+    let pool = view.pool.read().bytes() as u64;
+    let parts = json!({
+        "headers": if running { headers } else { 0 },
+        "pool": pool,
+        "store_cache_at_most": view.store().cache_bytes(),
+    });
+    Ok(json!({
+        "process": std::process::id(),
+        "rss": told("VmRSS"),
+        "peak": told("VmHWM"),
+        "heap_and_stacks": told("RssAnon"),
+        "files": told("RssFile"),
+        "swapped": told("VmSwap"),
+        "threads": text.lines().find_map(|line| line.strip_prefix("Threads:")?.trim().parse::<u64>().ok()),
+        "parts": parts,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_systems_lines() {
+        let text = "Name:\tx\nVmRSS:\t     120 kB\nRssAnon:\t 7 kB\n";
+        assert_eq!(status(text, "VmRSS"), Some(120 << 10));
+        assert_eq!((status(text, "RssAnon"), status(text, "Vm")), (Some(7 << 10), None));
+    }
+}

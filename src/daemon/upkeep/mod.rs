@@ -1,0 +1,119 @@
+//! Looks after the node of a process or the folder that it only reads: backups, health, memory.
+
+pub mod audit;
+mod backups;
+mod health;
+pub mod memory;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use self::audit::Audit;
+pub use self::backups::Backups;
+use super::actor::Handle;
+use crate::config::Config;
+use node::view::View;
+use rpc::error::{CallError, ErrorKind};
+use rpc::service::Services;
+
+/// Rows of metrics that PostgreSQL has taken, that wait for it, and that were given up while it was
+/// away.
+#[derive(Debug, Default)]
+pub struct RowCounts {
+    pub written: AtomicU64,
+    pub waiting: AtomicU64,
+    pub dropped: AtomicU64,
+}
+
+/// What looks after one process.
+pub struct Upkeep {
+    pub config: Config,
+    pub backups: Backups,
+    pub audit: Audit,
+    pub rows: RowCounts,
+    opened: Instant,
+}
+
+impl Upkeep {
+    pub fn new(config: Config) -> Arc<Upkeep> {
+        let audit = Audit::new(config.data_folder());
+        let (backups, rows) = (Backups::default(), RowCounts::default());
+        Arc::new(Upkeep { config, backups, audit, rows, opened: Instant::now() })
+    }
+
+    pub fn start_backup(&self, view: &View, path: &str) -> Result<Value, CallError> {
+        self.backups.start(view, path)
+    }
+
+    /// `node` is the running node, if one runs in this process.
+    pub fn health(&self, view: &View, node: Option<&Handle>) -> Value {
+        health::report(&self.config, view, node, self.audit.fault())
+    }
+
+    pub fn uptime_s(&self) -> u64 {
+        self.opened.elapsed().as_secs()
+    }
+
+    pub fn memory(&self, view: &View, node: Option<&Handle>) -> Result<Value, CallError> {
+        memory::report(view, node.is_some())
+    }
+}
+
+/// The services of a process that only reads its folder.
+pub struct AtRest<'a> {
+    pub upkeep: &'a Upkeep,
+    pub view: &'a View,
+}
+
+fn no_node() -> CallError {
+    CallError::new(ErrorKind::NoNode, "no node runs in this process")
+}
+
+impl Services for AtRest<'_> {
+    fn start_server(&self) -> Result<Value, CallError> {
+        Err(no_node())
+    }
+
+    fn stop_server(&self) -> Result<(), CallError> {
+        Err(no_node())
+    }
+
+    fn server_status(&self) -> Value {
+        Value::Null
+    }
+
+    fn stop_node(&self) -> Result<(), CallError> {
+        Err(no_node())
+    }
+
+    fn set_log_level(&self, _: &str) -> Result<String, CallError> {
+        Err(no_node())
+    }
+
+    fn start_backup(&self, path: &str) -> Result<Value, CallError> {
+        self.upkeep.start_backup(self.view, path)
+    }
+
+    fn backup_status(&self) -> Value {
+        self.upkeep.backups.status()
+    }
+
+    fn stop_backup(&self) {
+        self.upkeep.backups.stop();
+    }
+
+    fn health(&self) -> Value {
+        self.upkeep.health(self.view, None)
+    }
+
+    fn uptime_s(&self) -> u64 {
+        self.upkeep.uptime_s()
+    }
+
+    fn memory(&self) -> Result<Value, CallError> {
+        self.upkeep.memory(self.view, None)
+    }
+}
