@@ -169,7 +169,7 @@ impl SharedPool {
 
 /// The coins at the tip and what transactions of a list make, as if those were in the pool.
 struct ListedCoins<'a> {
-    below: &'a mut dyn CoinView,
+    below: &'a mut dyn CoinView<Error = StoreError>,
     /// `None`: spent by one of the list.
     made: HashMap<OutPoint, Option<Coin>>,
 }
@@ -188,6 +188,8 @@ impl ListedCoins<'_> {
 }
 
 impl CoinView for ListedCoins<'_> {
+    type Error = StoreError;
+
     fn coin(&mut self, outpoint: &OutPoint) -> Result<Option<Coin>, StoreError> {
         match self.made.get(outpoint) {
             Some(coin) => Ok(coin.clone()),
