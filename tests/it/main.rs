@@ -18,3 +18,4 @@ mod transcripts;
 mod upkeep;
 mod wallet;
 mod wallet_payments;
+mod walls;
