@@ -9,6 +9,7 @@ use super::tx::output_sum;
 use primitives::amount::Amount;
 use primitives::block::{Block, Height};
 use primitives::coin::Coin;
+use primitives::fee::COINBASE_MATURITY;
 use primitives::id::BlockHash;
 use primitives::map::OutPointMap;
 use primitives::network::NetworkParams;
@@ -17,9 +18,6 @@ use script::check::TxScripts;
 use script::flags::ScriptFlags;
 use script::hints::Hints;
 use script::template::is_unspendable;
-
-/// Blocks that must pass before a coinbase can be spent.
-pub const COINBASE_MATURITY: u32 = 100;
 
 /// Bits of a sequence number (BIP68).
 const SEQUENCE_DISABLE: u32 = 1 << 31;

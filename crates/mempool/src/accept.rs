@@ -160,7 +160,7 @@ impl Pool {
             fee,
             delta,
             vsize,
-            weight,
+            weight: weight.0,
             sigop_cost,
             time: terms.since.unwrap_or(now),
             height,

@@ -231,7 +231,7 @@ pub fn transaction(
     put("version", json!(tx.version));
     put("size", json!(tx.total_size()));
     put("vsize", json!(tx.vsize()));
-    put("weight", json!(tx.weight()));
+    put("weight", json!(tx.weight().0));
     put("locktime", json!(tx.lock_time));
     put("vin", inputs.collect());
     put("vout", outputs.collect());
@@ -345,7 +345,7 @@ pub fn block(
     let mut shown = header(snapshot, params, id, row)?;
     shown.put("strippedsize", block.base_size());
     shown.put("size", block.total_size());
-    shown.put("weight", block.weight());
+    shown.put("weight", block.weight().0);
     shown.name("tx");
     // A block that was never connected has no record of what it spends.
     let spent = if detail == Detail::Ids { None } else { snapshot.spent(id)? };

@@ -12,16 +12,13 @@ use crypto::entropy::{Entropy, EntropyError, random_below};
 use crypto::sign::PrivateKey;
 use primitives::amount::Amount;
 use primitives::codec::{Encode, compact_size_len};
+use primitives::fee::{COINBASE_MATURITY, DUST_RELAY_RATE, MAX_STANDARD_WEIGHT};
 use primitives::id::Txid;
 use primitives::script::Script;
 use primitives::tx::{OutPoint, Transaction, TxOut};
 use script::instruction::witness_program;
 use script::template::is_unspendable;
 
-/// Blocks until a coinbase may be spent.
-pub const COINBASE_MATURITY: u32 = 100;
-/// Base units for 1,000 virtual bytes, below which an output is not worth spending (Core's).
-const DUST_RATE: i64 = 3000;
 /// What a replacement pays on top for each 1,000 virtual bytes; Core's default before 30, so that
 /// older peers take it, too.
 const INCREMENT: i64 = 1000;
@@ -33,8 +30,6 @@ pub const MOST_FEE: Amount = Amount(10_000_000);
 pub const REPLACEABLE: u32 = 0xffff_fffd;
 /// Most outputs of one payment.
 pub const MAX_RECIPIENTS: usize = 2500;
-/// Weight of the largest standard transaction.
-const MAX_WEIGHT: usize = 400_000;
 
 /// Why there is no transaction.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -156,8 +151,8 @@ pub fn dust_limit(script: &Script) -> Amount {
     if is_unspendable(script.as_bytes()) {
         return Amount::ZERO;
     }
-    let spend = if witness_program(script.as_bytes()).is_some() { 67 } else { 148 };
-    Amount(fee_of(DUST_RATE, (8 + script.encoded_len() + spend) * 4))
+    let is_witness = witness_program(script.as_bytes()).is_some();
+    DUST_RELAY_RATE.dust_threshold(8 + script.encoded_len(), is_witness)
 }
 
 /// The fee at a rate for a weight, by whole virtual bytes.
@@ -241,7 +236,7 @@ pub fn plan(
             let found = select(&values, target, entropy)?;
             let found = found.ok_or_else(|| too_little(fee_for(weigh(&chosen, false))))?;
             chosen.extend(found.iter().map(|at| left[*at].clone()));
-            if weigh(&chosen, true) > MAX_WEIGHT {
+            if weigh(&chosen, true) > MAX_STANDARD_WEIGHT.0 {
                 chosen = order.must.clone();
                 chosen.extend(fewest(&values, target).iter().map(|at| left[*at].clone()));
             }
@@ -268,7 +263,7 @@ pub fn plan(
 
 fn cost_of_account(book: &Book, order: &Order) -> i64 {
     let descriptor = &book.accounts[order.change_account].descriptor;
-    fee_of(order.rate.min(DUST_RATE), descriptor.input_weight())
+    fee_of(order.rate.min(DUST_RELAY_RATE.per_kvb), descriptor.input_weight())
 }
 
 /// Script and index of the next change output of an account.
@@ -305,7 +300,7 @@ fn finish(
     order: &Order,
     entropy: &mut dyn Entropy,
 ) -> Result<Plan, SpendError> {
-    if weight > MAX_WEIGHT {
+    if weight > MAX_STANDARD_WEIGHT.0 {
         return Err(SpendError::TooHeavy(weight));
     }
     // By outpoint, so that their order says nothing; change goes to any place.
@@ -466,7 +461,7 @@ mod tests {
             // The estimate is the truth, or a little over it.
             let over = plan.vsize - tx.vsize();
             assert!(over <= plan.coins.len(), "{over}");
-            assert!(plan.fee.0 >= fee_of(order.rate, tx.weight()));
+            assert!(plan.fee.0 >= fee_of(order.rate, tx.weight().0));
             assert!(plan.change.is_some() && plan.fee_slip().is_none());
         }
     }

@@ -200,7 +200,7 @@ fn block_push(height: Height, hash: &BlockHash, block: &Block) -> Push {
             "difficulty": block.header.bits.difficulty(),
             "transactions": block.txs.len(),
             "size": block.total_size(),
-            "weight": block.weight(),
+            "weight": block.weight().0,
         }),
     )
 }

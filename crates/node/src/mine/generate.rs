@@ -137,7 +137,7 @@ fn choose(around: &mut Around<'_>, wanted: Vec<Wanted>) -> Result<Vec<Chosen>, N
             fee: Amount(paid.0.max(0)),
             // The block's own check counts them.
             sigop_cost: 0,
-            weight: tx.weight(),
+            weight: tx.weight().0,
             depends: Vec::new(),
             tx,
         });

@@ -216,5 +216,5 @@ impl Net {
 
 /// A fee rate as pool news have it.
 pub(super) fn rate_of(fee: Amount, vsize: usize) -> i64 {
-    mempool::policy::FeeRate::of(fee, vsize).per_kvb
+    primitives::fee::FeeRate::of(fee, vsize).per_kvb
 }

@@ -10,11 +10,11 @@ use crate::error::{CallError, ErrorKind};
 use crate::show;
 use crate::value::{Coins, Count, HexBytes, HexList, Json};
 use mempool::estimate::MAX_TARGET;
-use mempool::policy::FeeRate;
 use mempool::pool::{Entry, Pool};
 use node::io::{Act, Done, NodeError, TestReport};
 use node::view::View;
 use primitives::amount::Amount;
+use primitives::fee::FeeRate;
 use primitives::id::Txid;
 
 /// The rate over which a transaction is held for a slip, in base units for 1,000 virtual bytes.

@@ -11,8 +11,8 @@ use mining::template::Template;
 use node::io::{Act, Done};
 use node::mine::io::{MineAct, MineDone};
 use primitives::codec::Encode;
+use primitives::fee::WITNESS_SCALE;
 use primitives::hex;
-use primitives::tx::WITNESS_SCALE;
 
 pub struct BlockTemplate;
 
