@@ -6,7 +6,6 @@ mod errors;
 mod examples;
 mod folders;
 mod generated;
-mod licences;
 mod mining;
 mod network;
 mod repl;
