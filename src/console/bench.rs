@@ -11,7 +11,7 @@ use primitives::hex;
 use primitives::script::Script;
 use primitives::tx::{Transaction, TxOut, Witness};
 use script::asm::disassemble;
-use script::engine::{Phase, Step};
+use script::vm::{Phase, Step};
 use script::error::ScriptError;
 use script::flags::ScriptFlags;
 use script::opcode::{Kind, TABLE};

@@ -22,10 +22,10 @@ use primitives::target::CompactTarget;
 use primitives::tx::{Transaction, TxIn};
 use script::asm::{disassemble, disassemble_with_hash_types};
 use script::descriptor;
-use script::engine::MAX_ELEMENT_SIZE;
 use script::instruction::instructions;
 use script::opcode::{OP_CHECKSIGADD, TABLE};
 use script::template::{Template, is_unspendable, solve};
+use script::vm::MAX_ELEMENT_SIZE;
 use store::rows::HeaderRow;
 use store::snapshot::Snapshot;
 
