@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Map, Value, json};
 
 use crate::daemon::clock::now_s;
+use audit_log::{AuditLog, redacted};
 use rpc::call::{Class, Entry};
 use rpc::error::CallError;
 use rpc::wire::Params;
-use store::audit::{AuditLog, redacted};
 
 /// Refusals that are noted in one second; of more only the number is.
 const REFUSALS_A_SECOND: u32 = 10;
