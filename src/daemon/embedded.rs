@@ -12,8 +12,8 @@ use super::desk::Desk;
 use super::folder::{Held, Holding, say};
 use super::keep::POOL_FILE;
 use super::logs;
+use super::metrics_export::{self, Exporter};
 use super::online::{self, Online};
-use super::postgres::Exporter;
 use super::stratum::StratumServer;
 use super::upkeep::audit::Who;
 use super::upkeep::{AtRest, Upkeep};
@@ -95,7 +95,7 @@ impl Running {
     /// rows. A node that can't mine yet, because peers have blocks that are not here, begins once
     /// they are.
     pub fn begin(&mut self, config: &Config) -> Result<(), CallError> {
-        self.rows = Exporter::start(config, self.desk.handle.clone(), &self.desk.upkeep)?;
+        self.rows = metrics_export::start(config, &self.desk.handle, &self.desk.upkeep)?;
         let mining = &config.mining;
         let ask = |act| self.desk.handle.act(Act::Mine(act)).map(|_| ());
         if mining.address.is_some() && mining.threads != Some(0) {
@@ -106,9 +106,7 @@ impl Running {
 
     /// Stops in order: what was changed is on the disk when this returns.
     pub fn stop(self) -> Result<(), CallError> {
-        if let Some(rows) = self.rows {
-            rows.stop();
-        }
+        drop(self.rows);
         drop(self.server);
         drop(self.stratum);
         self.desk.close();

@@ -13,13 +13,12 @@ pub mod grinder;
 pub mod http;
 pub mod keep;
 pub mod logs;
+pub mod metrics_export;
 pub mod net;
 pub mod online;
 pub mod open;
 #[cfg(feature = "postgres")]
 pub mod postgres;
-#[cfg(not(feature = "postgres"))]
-#[path = "no_postgres.rs"]
-pub mod postgres;
+pub mod row_counts;
 pub mod stratum;
 pub mod upkeep;

@@ -1,35 +1,24 @@
-//! Metrics as rows in PostgreSQL, for dashboards that ask in SQL: what `/metrics` tells of the chain,
-//! the peers and mining, read from the published view now and then.
+//! Writes metrics of the chain, the peers and mining to PostgreSQL as rows, for dashboards that are
+//! queried in SQL.
 //!
-//! One thread samples and writes. While the database is away samples wait, up to a limit past which
-//! the oldest go; the node notices none of it. A row's key is its time and node, so a batch whose
-//! answer was lost is written again without harm. No TLS: a local socket, a private network or a
-//! tunnel.
+//! One thread samples and writes. While the database is unreachable samples are queued, up to a
+//! limit past which the oldest are dropped; the node is never held up. A row's key is its time, node
+//! and network, so a batch whose acknowledgement was lost is safely written again. No TLS: use a
+//! local socket, a private network or a tunnel.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fs;
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config as Database, NoTls};
-
-use super::actor::Handle;
-use super::http::back::{number, read};
-use super::logs;
-use super::upkeep::{RowCounts, Upkeep};
-use crate::config::{Config, Postgres};
-use node::view::View;
-use rpc::error::{CallError, ErrorKind};
 
 /// The tables, and `time_bucket` where TimescaleDB does not bring it.
 const SCHEMA: &str = include_str!("postgres.sql");
@@ -51,49 +40,88 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long a node that stops waits for its last rows to be taken.
 const LAST_TIME: Duration = Duration::from_secs(2);
 
-/// Where a column's number comes from.
-enum From {
-    /// A read call without parameters, and a member of its answer.
-    Call(&'static str, &'static str),
-    /// The tip's time, taken from the sample's.
-    TipAge,
+/// A number that a read call without parameters answers: the answer itself where `member` is
+/// empty, else that member of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source {
+    pub call: &'static str,
+    pub member: &'static str,
+}
+
+/// What the exporter needs of the process that it runs in.
+pub trait Host: Send + 'static {
+    /// The numbers of these sources, in their order and all of one moment; `None` for each that has
+    /// none now.
+    fn numbers(&self, sources: &[Source]) -> Vec<Option<f64>>;
+
+    /// Logs something that the operator should know.
+    fn warn(&self, text: &str);
+
+    /// The database has taken `count` more rows.
+    fn rows_written(&self, count: u64);
+
+    /// `count` rows are queued now.
+    fn rows_waiting(&self, count: u64);
+
+    /// `count` more rows were dropped because the queue was full.
+    fn rows_dropped(&self, count: u64);
+}
+
+/// How a column's value is made of a source's number.
+enum Value {
+    /// The number itself.
+    Number(Source),
+    /// The sample's time less the number, which is a time.
+    Age(Source),
+}
+
+impl Value {
+    fn source(&self) -> Source {
+        match self {
+            Value::Number(source) | Value::Age(source) => *source,
+        }
+    }
+}
+
+const fn number(call: &'static str, member: &'static str) -> Value {
+    Value::Number(Source { call, member })
 }
 
 struct Table {
     name: &'static str,
-    columns: &'static [(&'static str, From)],
+    columns: &'static [(&'static str, Value)],
 }
 
 const TABLES: [Table; 3] = [
     Table {
         name: "blockchain_metrics",
         columns: &[
-            ("height", From::Call("getblockchaininfo", "blocks")),
-            ("headers", From::Call("getblockchaininfo", "headers")),
-            ("difficulty", From::Call("getblockchaininfo", "difficulty")),
-            ("transactions", From::Call("getblockchaininfo", "transactions")),
-            ("size_bytes", From::Call("getblockchaininfo", "size_on_disk")),
-            ("tip_age_seconds", From::TipAge),
-            ("mempool_transactions", From::Call("getmempoolinfo", "size")),
-            ("mempool_bytes", From::Call("getmempoolinfo", "bytes")),
+            ("height", number("getblockchaininfo", "blocks")),
+            ("headers", number("getblockchaininfo", "headers")),
+            ("difficulty", number("getblockchaininfo", "difficulty")),
+            ("transactions", number("getblockchaininfo", "transactions")),
+            ("size_bytes", number("getblockchaininfo", "size_on_disk")),
+            ("tip_age_seconds", Value::Age(Source { call: "getblockchaininfo", member: "time" })),
+            ("mempool_transactions", number("getmempoolinfo", "size")),
+            ("mempool_bytes", number("getmempoolinfo", "bytes")),
         ],
     },
     Table {
         name: "peer_metrics",
         columns: &[
-            ("peers", From::Call("getnetworkinfo", "connections")),
-            ("inbound", From::Call("getnetworkinfo", "connections_in")),
-            ("outbound", From::Call("getnetworkinfo", "connections_out")),
-            ("bytes_received", From::Call("getnettotals", "totalbytesrecv")),
-            ("bytes_sent", From::Call("getnettotals", "totalbytessent")),
+            ("peers", number("getnetworkinfo", "connections")),
+            ("inbound", number("getnetworkinfo", "connections_in")),
+            ("outbound", number("getnetworkinfo", "connections_out")),
+            ("bytes_received", number("getnettotals", "totalbytesrecv")),
+            ("bytes_sent", number("getnettotals", "totalbytessent")),
         ],
     },
     Table {
         name: "mining_metrics",
         columns: &[
-            ("hashrate", From::Call("getmininginfo", "hashrate")),
-            ("network_hashrate", From::Call("getmininginfo", "networkhashps")),
-            ("blocks_found", From::Call("getmininginfo", "blocks_found")),
+            ("hashrate", number("getmininginfo", "hashrate")),
+            ("network_hashrate", number("getmininginfo", "networkhashps")),
+            ("blocks_found", number("getmininginfo", "blocks_found")),
         ],
     },
 ];
@@ -123,36 +151,39 @@ struct Sample {
 }
 
 impl Sample {
-    fn take(view: &View, time: SystemTime) -> Sample {
-        let mut asked: Vec<(&str, Option<Value>)> = Vec::new();
-        let mut ask = |method: &'static str, member: &str| {
-            let known = asked.iter().position(|(name, _)| *name == method);
-            let at = known.unwrap_or_else(|| {
-                asked.push((method, read(view, method)));
-                asked.len() - 1
-            });
-            asked[at].1.as_ref().and_then(|answer| number(answer, member))
-        };
+    fn take(host: &dyn Host, time: SystemTime) -> Sample {
+        let numbers = host.numbers(&sources());
         let now = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let columns = TABLES.iter().flat_map(|table| table.columns);
-        let values = columns.map(|(_, from)| match from {
-            From::Call(method, member) => ask(method, member),
-            From::TipAge => ask("getblockchaininfo", "time").map(|tip| (now - tip).max(0.0)),
+        let values = columns.zip(numbers).map(|((_, value), number)| match value {
+            Value::Number(_) => number,
+            Value::Age(_) => number.map(|since| (now - since).max(0.0)),
         });
         Sample { time, values: values.collect() }
     }
+
+    /// The value of a column, counted over all tables.
+    fn value(&self, column: usize) -> Option<f64> {
+        self.values.get(column).copied().flatten()
+    }
 }
 
-/// Samples that wait; the oldest go when there are too many.
-struct Waiting<'a> {
+/// The sources of all columns, in their order.
+pub fn sources() -> Vec<Source> {
+    let columns = TABLES.iter().flat_map(|table| table.columns);
+    columns.map(|(_, value)| value.source()).collect()
+}
+
+/// Samples that are not written yet; the oldest are dropped when there are too many.
+struct Queue<'a> {
     samples: VecDeque<Sample>,
     limit: usize,
-    counts: &'a RowCounts,
-    /// The operator knows that samples are lost.
-    told: bool,
+    host: &'a dyn Host,
+    /// The operator has been warned that samples are dropped.
+    warned: bool,
 }
 
-impl Waiting<'_> {
+impl Queue<'_> {
     fn push(&mut self, sample: Sample) {
         self.samples.push_back(sample);
         self.trim();
@@ -178,20 +209,19 @@ impl Waiting<'_> {
         let over = self.samples.len().saturating_sub(self.limit);
         if over > 0 {
             self.samples.drain(..over);
-            self.counts.dropped.fetch_add((over * TABLES.len()) as u64, Ordering::Relaxed);
-            if !std::mem::replace(&mut self.told, true) {
+            self.host.rows_dropped((over * TABLES.len()) as u64);
+            if !std::mem::replace(&mut self.warned, true) {
                 let limit = self.limit;
                 let why = format!("{limit} samples wait for PostgreSQL: the oldest are lost now");
-                logs::note("postgres", &why);
+                self.host.warn(&why);
             }
         }
-        let rows = self.samples.len() * TABLES.len();
-        self.counts.waiting.store(rows as u64, Ordering::Relaxed);
+        self.host.rows_waiting((self.samples.len() * TABLES.len()) as u64);
     }
 }
 
-/// What was wrong, with its causes; never the URL.
-fn said(error: &tokio_postgres::Error) -> String {
+/// What was wrong, with its cause; never the URL.
+fn reason(error: &tokio_postgres::Error) -> String {
     if let Some(fault) = error.as_db_error() {
         return fault.message().to_owned();
     }
@@ -201,20 +231,20 @@ fn said(error: &tokio_postgres::Error) -> String {
     }
 }
 
-/// The way to the database, as far as it is there.
+/// The connection to the database, made and remade when there is something to write.
 struct Writer<'a> {
     database: Database,
     node: String,
     network: &'static str,
     client: Option<Client>,
-    counts: &'a RowCounts,
-    /// Why the database is away, as the operator was told.
-    away: Option<String>,
+    host: &'a dyn Host,
+    /// Why the last batch was not taken, as the operator was warned.
+    fault: Option<String>,
     pause: Duration,
-    /// No try before then.
+    /// No attempt before then.
     not_before: Instant,
     /// The batch that is being written.
-    under_way: Vec<Sample>,
+    in_flight: Vec<Sample>,
 }
 
 impl Writer<'_> {
@@ -225,11 +255,11 @@ impl Writer<'_> {
         }
         let late = |_| format!("no answer in {} s", CONNECT_TIME.as_secs());
         let connected = timeout(CONNECT_TIME, self.database.connect(NoTls)).await.map_err(late)?;
-        let (client, connection) = connected.map_err(|e| said(&e))?;
+        let (client, connection) = connected.map_err(|e| reason(&e))?;
         // Ends with the client; what it fails of, the next statement says.
         tokio::spawn(async move { drop(connection.await) });
         let made = timeout(WRITE_TIME, client.batch_execute(SCHEMA)).await.map_err(late)?;
-        made.map_err(|e| format!("the tables can't be made: {}", said(&e)))?;
+        made.map_err(|e| format!("the tables can't be made: {}", reason(&e)))?;
         Ok(self.client.insert(client))
     }
 
@@ -241,53 +271,52 @@ impl Writer<'_> {
         for table in &TABLES {
             let last = first + table.columns.len();
             let columns: Vec<Vec<Option<f64>>> = (first..last)
-                .map(|column| batch.iter().map(|sample| sample.values[column]).collect())
+                .map(|column| batch.iter().map(|sample| sample.value(column)).collect())
                 .collect();
             let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&node, &network, &times];
             parameters.extend(columns.iter().map(|column| column as &(dyn ToSql + Sync)));
             let late = |_| format!("no answer in {} s", WRITE_TIME.as_secs());
             let insert = table.insert();
             let sent = timeout(WRITE_TIME, client.execute(&insert, &parameters)).await;
-            sent.map_err(late)?.map_err(|e| format!("{}: {}", table.name, said(&e)))?;
+            sent.map_err(late)?.map_err(|e| format!("{}: {}", table.name, reason(&e)))?;
             first = last;
         }
         Ok(())
     }
 
-    /// Writes what waits, batch by batch, until nothing does or the database does not take it.
-    async fn pass_on(&mut self, waiting: &RefCell<Waiting<'_>>) {
+    /// Writes the queue, batch by batch, until it is empty or the database does not take one.
+    async fn drain(&mut self, queue: &RefCell<Queue<'_>>) {
         loop {
-            if self.under_way.is_empty() {
-                self.under_way = waiting.borrow_mut().batch();
+            if self.in_flight.is_empty() {
+                self.in_flight = queue.borrow_mut().batch();
             }
-            let batch = std::mem::take(&mut self.under_way);
+            let batch = std::mem::take(&mut self.in_flight);
             if batch.is_empty() {
                 return;
             }
             // Kept where a stop in the middle finds it.
-            self.under_way = batch.clone();
+            self.in_flight = batch.clone();
             let written = self.write(&batch).await;
-            self.under_way.clear();
+            self.in_flight.clear();
             match written {
                 Ok(()) => {
                     let rows = (batch.len() * TABLES.len()) as u64;
-                    self.counts.written.fetch_add(rows, Ordering::Relaxed);
+                    self.host.rows_written(rows);
                     self.pause = FIRST_PAUSE;
-                    if self.away.take().is_some() {
-                        waiting.borrow_mut().told = false;
-                        logs::note("postgres", "PostgreSQL takes rows again");
+                    if self.fault.take().is_some() {
+                        queue.borrow_mut().warned = false;
+                        self.host.warn("PostgreSQL takes rows again");
                     }
                 }
                 Err(why) => {
-                    waiting.borrow_mut().give_back(batch);
+                    queue.borrow_mut().give_back(batch);
                     self.client = None;
                     self.not_before = Instant::now() + self.pause;
                     self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-                    if self.away.as_ref() != Some(&why) {
-                        let told = format!("PostgreSQL takes no rows, they wait: {why}");
-                        logs::note("postgres", &told);
+                    if self.fault.as_ref() != Some(&why) {
+                        self.host.warn(&format!("PostgreSQL takes no rows, they wait: {why}"));
                     }
-                    self.away = Some(why);
+                    self.fault = Some(why);
                     return;
                 }
             }
@@ -295,22 +324,17 @@ impl Writer<'_> {
     }
 }
 
-/// Samples and writes until it is told to stop.
-async fn run(
-    handle: &Handle,
-    every: Duration,
-    mut writer: Writer<'_>,
-    mut stop: watch::Receiver<bool>,
-) {
-    let (samples, limit, counts) = (VecDeque::new(), WAITING_SAMPLES, writer.counts);
-    let waiting = RefCell::new(Waiting { samples, limit, counts, told: false });
+/// Samples and writes until it is stopped.
+async fn run(every: Duration, mut writer: Writer<'_>, mut stop: watch::Receiver<bool>) {
+    let (samples, limit, host) = (VecDeque::new(), WAITING_SAMPLES, writer.host);
+    let queue = RefCell::new(Queue { samples, limit, host, warned: false });
     let ready = Notify::new();
     let sampling = async {
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             ticks.tick().await;
-            waiting.borrow_mut().push(Sample::take(&handle.view(), SystemTime::now()));
+            queue.borrow_mut().push(Sample::take(host, SystemTime::now()));
             ready.notify_one();
         }
     };
@@ -318,8 +342,8 @@ async fn run(
         loop {
             ready.notified().await;
             sleep_until(writer.not_before).await;
-            writer.pass_on(&waiting).await;
-            if !waiting.borrow().samples.is_empty() {
+            writer.drain(&queue).await;
+            if !queue.borrow().samples.is_empty() {
                 ready.notify_one();
             }
         }
@@ -329,52 +353,48 @@ async fn run(
         () = writing => {}
         _ = stop.changed() => {}
     }
-    if writer.away.is_none() {
-        // Whether they arrive in time or not, the node stops.
-        let _ = timeout(LAST_TIME, writer.pass_on(&waiting)).await;
+    if writer.fault.is_none() {
+        // The node stops, whether they arrive in time or not.
+        let _ = timeout(LAST_TIME, writer.drain(&queue)).await;
     }
 }
 
-/// Where and as whom rows are written.
-fn database(options: &Postgres) -> Result<Database, CallError> {
-    let url = match (&options.url, &options.url_file) {
-        (Some(url), _) => url.0.clone(),
-        (None, Some(file)) => fs::read_to_string(file).map_err(|e| {
-            let file = file.display();
-            let why = format!("the URL of PostgreSQL can't be read from {file}: {e}");
-            CallError::new(ErrorKind::File, why)
-        })?,
-        (None, None) => String::new(),
-    };
-    parse(url.trim())
+/// Why no exporter runs.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    #[error(
+        "--metrics-postgres wants postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with special \
+         characters as %XX; what is given can't be read"
+    )]
+    BadUrl,
+    #[error(
+        "--metrics-postgres names no host: postgresql://USER@HOST/DATABASE, or \
+         postgresql:///DATABASE?host=/run/postgresql for a local socket"
+    )]
+    NoHost,
+    #[error(
+        "--metrics-postgres asks for TLS, which rows are not written by: use a local socket, a \
+         private network or a tunnel, with sslmode=disable"
+    )]
+    Tls,
+    #[error("rows can't be written: {0}")]
+    Start(#[from] std::io::Error),
 }
 
-fn parse(url: &str) -> Result<Database, CallError> {
-    let refused = |why: &str| Err(CallError::new(ErrorKind::Rejected, why));
+fn parse(url: &str) -> Result<Database, ExportError> {
     // What the parser says is left out: it may hold a piece of a password.
     let Ok(database) = Database::from_str(url) else {
-        if url.contains("sslmode=verify") {
-            return refused(NO_TLS);
-        }
-        return refused(
-            "--metrics-postgres wants postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with special \
-             characters as %XX; what is given can't be read",
-        );
+        let is_tls = url.contains("sslmode=verify");
+        return Err(if is_tls { ExportError::Tls } else { ExportError::BadUrl });
     };
     if database.get_ssl_mode() == SslMode::Require {
-        return refused(NO_TLS);
+        return Err(ExportError::Tls);
     }
     if database.get_hosts().is_empty() && database.get_hostaddrs().is_empty() {
-        return refused(
-            "--metrics-postgres names no host: postgresql://USER@HOST/DATABASE, or \
-             postgresql:///DATABASE?host=/run/postgresql for a local socket",
-        );
+        return Err(ExportError::NoHost);
     }
     Ok(database)
 }
-
-const NO_TLS: &str = "--metrics-postgres asks for TLS, which rows are not written by: use a local \
-                      socket, a private network or a tunnel, with sslmode=disable";
 
 /// The machine's name, for rows whose URL names no `application_name`.
 fn machine() -> String {
@@ -385,61 +405,54 @@ fn machine() -> String {
     }
 }
 
-/// The thread that writes rows; it ends when this is dropped.
+/// Where rows are written to, how often, and what they say of this node.
+pub struct Options {
+    /// `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`; its `application_name` names the node.
+    pub url: String,
+    pub interval: Duration,
+    pub network: &'static str,
+    /// Other users of the machine can read the URL, as on a command line.
+    pub url_is_public: bool,
+}
+
+/// The thread that writes rows; it ends when this is dropped, once the last rows are written or
+/// time is up.
 pub struct Exporter {
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Exporter {
-    /// Begins to write rows, if they are asked for. Whether the database is there does not matter.
-    pub fn start(
-        config: &Config,
-        handle: Handle,
-        upkeep: &Arc<Upkeep>,
-    ) -> Result<Option<Exporter>, CallError> {
-        let options = &config.service.postgres;
-        if !options.is_on() {
-            return Ok(None);
+    /// Begins to write rows, whether the database can be reached yet or not.
+    pub fn start(options: Options, host: impl Host) -> Result<Exporter, ExportError> {
+        let database = parse(options.url.trim())?;
+        if options.url_is_public && database.get_password().is_some() {
+            host.warn(
+                "every user of this machine sees the password of --metrics-postgres in the list of \
+                 processes: use --metrics-postgres-file",
+            );
         }
-        let database = database(options)?;
-        if options.is_public && database.get_password().is_some() {
-            let why = "every user of this machine sees the password of --metrics-postgres in the \
-                       list of processes: use --metrics-postgres-file";
-            logs::note("postgres", why);
-        }
-        let failed = |e: std::io::Error| {
-            CallError::new(ErrorKind::Internal, format!("rows can't be written: {e}"))
-        };
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = watch::channel(false);
-        let (upkeep, network) = (Arc::clone(upkeep), config.params.name);
-        let every = Duration::from_secs(u64::from(options.interval_s));
         let work = move || {
             runtime.block_on(async {
                 let node = database.get_application_name().map_or_else(machine, str::to_owned);
                 let writer = Writer {
                     database,
                     node,
-                    network,
+                    network: options.network,
                     client: None,
-                    counts: &upkeep.rows,
-                    away: None,
+                    host: &host,
+                    fault: None,
                     pause: FIRST_PAUSE,
                     not_before: Instant::now(),
-                    under_way: Vec::new(),
+                    in_flight: Vec::new(),
                 };
-                run(&handle, every, writer, stopped).await;
+                run(options.interval, writer, stopped).await;
             });
         };
-        let thread = std::thread::Builder::new().name("postgres".to_owned()).spawn(work);
-        Ok(Some(Exporter { stop, thread: Some(thread.map_err(failed)?) }))
-    }
-
-    /// Ends it when the last rows are written, or time is up.
-    pub fn stop(self) {
-        drop(self);
+        let thread = std::thread::Builder::new().name("postgres".to_owned()).spawn(work)?;
+        Ok(Exporter { stop, thread: Some(thread) })
     }
 }
 
@@ -456,6 +469,41 @@ impl Drop for Exporter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    /// Counts as the process does.
+    #[derive(Default)]
+    struct Counts {
+        waiting: AtomicU64,
+        dropped: AtomicU64,
+    }
+
+    impl Host for Counts {
+        fn numbers(&self, sources: &[Source]) -> Vec<Option<f64>> {
+            sources.iter().map(|source| (source.member == "time").then_some(90.0)).collect()
+        }
+
+        fn warn(&self, _: &str) {}
+
+        fn rows_written(&self, _: u64) {}
+
+        fn rows_waiting(&self, count: u64) {
+            self.waiting.store(count, Ordering::Relaxed);
+        }
+
+        fn rows_dropped(&self, count: u64) {
+            self.dropped.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn an_age_is_the_samples_time_less_the_number() {
+        let sample = Sample::take(&Counts::default(), UNIX_EPOCH + Duration::from_secs(100));
+        let columns = TABLES.iter().flat_map(|table| table.columns);
+        for ((name, _), value) in columns.zip(&sample.values) {
+            assert_eq!(*value, (*name == "tip_age_seconds").then_some(10.0), "{name}");
+        }
+    }
 
     fn sample(second: u64) -> Sample {
         Sample { time: UNIX_EPOCH + Duration::from_secs(second), values: Vec::new() }
@@ -476,29 +524,20 @@ mod tests {
     }
 
     #[test]
-    fn every_column_has_a_call() {
-        for (name, from) in TABLES.iter().flat_map(|table| table.columns) {
-            if let From::Call(method, _) = from {
-                assert!(rpc::table::find(method).is_ok(), "{name}");
-            }
-        }
-    }
-
-    #[test]
     fn the_oldest_samples_go_first() {
-        let counts = RowCounts::default();
+        let counts = Counts::default();
         let samples = VecDeque::new();
-        let mut waiting = Waiting { samples, limit: 3, counts: &counts, told: false };
+        let mut queue = Queue { samples, limit: 3, host: &counts, warned: false };
         for second in 0..5 {
-            waiting.push(sample(second));
+            queue.push(sample(second));
         }
-        assert_eq!(waiting.samples, [2, 3, 4].map(sample));
+        assert_eq!(queue.samples, [2, 3, 4].map(sample));
         assert_eq!(counts.dropped.load(Ordering::Relaxed), 6);
-        let batch = waiting.batch();
-        waiting.push(sample(5));
+        let batch = queue.batch();
+        queue.push(sample(5));
         // No room for one of those that were under way.
-        waiting.give_back(batch);
-        assert_eq!(waiting.samples, [3, 4, 5].map(sample));
+        queue.give_back(batch);
+        assert_eq!(queue.samples, [3, 4, 5].map(sample));
         assert_eq!(counts.dropped.load(Ordering::Relaxed), 9);
         assert_eq!(counts.waiting.load(Ordering::Relaxed), 9);
     }
@@ -506,8 +545,9 @@ mod tests {
     #[test]
     fn urls() {
         let host = |url: &str| parse(url).map(|database| database.get_hosts().len());
-        assert_eq!(host("postgresql://me:pass@db:5433/x?application_name=n"), Ok(1));
-        assert_eq!(host("host=/run/postgresql user=me dbname=x"), Ok(1));
+        let one = |url: &str| host(url).is_ok_and(|hosts| hosts == 1);
+        assert!(one("postgresql://me:pass@db:5433/x?application_name=n"));
+        assert!(one("host=/run/postgresql user=me dbname=x"));
         for url in [
             "postgresql://me:secret@db/x?sslmode=require",
             "host=db sslmode=verify-full password=secret",

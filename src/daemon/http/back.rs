@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::broadcast;
 
-use crate::daemon::upkeep::RowCounts;
+use crate::daemon::row_counts::RowCounts;
 use crate::daemon::upkeep::audit::Who;
 use chain::event::ChainEvent;
 use mempool::pool::PoolEvent;

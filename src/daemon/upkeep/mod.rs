@@ -6,7 +6,6 @@ mod health;
 pub mod memory;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -14,19 +13,11 @@ use serde_json::Value;
 use self::audit::Audit;
 pub use self::backups::Backups;
 use super::actor::Handle;
+use super::row_counts::RowCounts;
 use crate::config::Config;
 use node::view::View;
 use rpc::error::{CallError, ErrorKind};
 use rpc::service::Services;
-
-/// Rows of metrics that PostgreSQL has taken, that wait for it, and that were given up while it was
-/// away.
-#[derive(Debug, Default)]
-pub struct RowCounts {
-    pub written: AtomicU64,
-    pub waiting: AtomicU64,
-    pub dropped: AtomicU64,
-}
 
 /// What looks after one process.
 pub struct Upkeep {
