@@ -9,7 +9,7 @@ use crate::config::Config;
 use rpc::error::CallError;
 
 #[cfg(feature = "postgres")]
-pub use super::postgres::Exporter;
+pub use metrics_postgres::Exporter;
 
 /// None can run in a program that was built without PostgreSQL.
 #[cfg(not(feature = "postgres"))]
@@ -55,8 +55,8 @@ mod with_postgres {
     use crate::daemon::actor::Handle;
     use crate::daemon::http::back::{number, read};
     use crate::daemon::logs;
-    use crate::daemon::postgres::{ExportError, Exporter, Host, Options, Source};
     use crate::daemon::upkeep::Upkeep;
+    use metrics_postgres::{ExportError, Exporter, Host, Options, Source};
     use rpc::error::{CallError, ErrorKind};
 
     pub fn start(
@@ -129,7 +129,7 @@ mod with_postgres {
 
     #[cfg(test)]
     mod tests {
-        use crate::daemon::postgres::sources;
+        use metrics_postgres::sources;
 
         #[test]
         fn every_column_has_a_call() {

@@ -17,8 +17,6 @@ pub mod metrics_export;
 pub mod net;
 pub mod online;
 pub mod open;
-#[cfg(feature = "postgres")]
-pub mod postgres;
 pub mod row_counts;
 pub mod stratum;
 pub mod upkeep;

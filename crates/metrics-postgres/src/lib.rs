@@ -21,7 +21,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config as Database, NoTls};
 
 /// The tables, and `time_bucket` where TimescaleDB does not bring it.
-const SCHEMA: &str = include_str!("postgres.sql");
+const SCHEMA: &str = include_str!("schema.sql");
 
 /// Samples that wait while the database is away: a day of them at the usual interval.
 const WAITING_SAMPLES: usize = 8_640;
