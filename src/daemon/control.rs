@@ -13,7 +13,7 @@ use rustix::net::sockopt::socket_peercred;
 use serde_json::Value;
 
 use super::desk::Desk;
-use super::upkeep::audit::Who;
+use super::requester::Who;
 use rpc::door::Door;
 use rpc::error::{CallError, ErrorKind};
 use rpc::wire::{self, MAX_LINE, Request};

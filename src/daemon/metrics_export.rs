@@ -53,9 +53,9 @@ mod with_postgres {
 
     use crate::config::{Config, Postgres};
     use crate::daemon::actor::Handle;
-    use crate::daemon::http::back::{number, read};
     use crate::daemon::logs;
     use crate::daemon::upkeep::Upkeep;
+    use crate::daemon::view_query::{number, read};
     use metrics_postgres::{ExportError, Exporter, Host, Options, Source};
     use rpc::error::{CallError, ErrorKind};
 

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod attach;
+pub mod chain_position;
 pub mod clock;
 pub mod control;
 pub mod daemon;
@@ -17,6 +18,8 @@ pub mod metrics_export;
 pub mod net;
 pub mod online;
 pub mod open;
+pub mod requester;
 pub mod row_counts;
 pub mod stratum;
 pub mod upkeep;
+pub mod view_query;

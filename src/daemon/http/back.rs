@@ -2,19 +2,17 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use tokio::sync::broadcast;
 
+use crate::daemon::requester::Who;
 use crate::daemon::row_counts::RowCounts;
-use crate::daemon::upkeep::audit::Who;
 use chain::event::ChainEvent;
 use mempool::pool::PoolEvent;
 use node::view::View;
 use rpc::call::Entry;
 use rpc::error::CallError;
-use rpc::table;
 use rpc::value::Reply;
-use rpc::wire::{Params, Request};
+use rpc::wire::Request;
 
 /// The process behind the port.
 pub trait Back: Send + Sync + 'static {
@@ -35,18 +33,4 @@ pub trait Back: Send + Sync + 'static {
 
     /// Rows of metrics for PostgreSQL; `None` where none are written.
     fn rows(&self) -> Option<&RowCounts>;
-}
-
-/// What a read call of the table says now; `None` while there is no such call or it fails.
-pub fn read(view: &View, method: &str) -> Option<Value> {
-    let entry = table::find(method).ok()?;
-    entry.run_read(view, Params::ByPosition(Vec::new())).ok().map(Reply::into_value)
-}
-
-/// A number of a call's answer: the whole answer, or a member of it.
-pub fn number(answer: &Value, member: &str) -> Option<f64> {
-    match member {
-        "" => answer.as_f64(),
-        name => answer.get(name)?.as_f64(),
-    }
 }

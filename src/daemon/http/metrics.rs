@@ -15,11 +15,12 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use serde_json::Value;
 
-use super::back::{number, read};
-use super::health::{self, position};
+use super::health;
 use super::rpc::{App, plain};
+use crate::daemon::chain_position::position;
 use crate::daemon::clock::now_s;
 use crate::daemon::upkeep::memory::resident_bytes;
+use crate::daemon::view_query::{number, read};
 
 struct Node(Arc<App>);
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::back::read;
 use super::topic::{Push, Topic};
+use crate::daemon::view_query::read;
 use mempool::pool::{PoolEvent, Removal};
 use node::view::View;
 use primitives::address::Address;

@@ -16,7 +16,7 @@ use super::guard::{Caller, Guard};
 use super::meter::Meters;
 use super::push::Pushes;
 use crate::config::Config;
-use crate::daemon::upkeep::audit::Who;
+use crate::daemon::requester::Who;
 use rpc::call::{Class, Runner};
 use rpc::error::{CallError, ErrorKind};
 use rpc::openrpc;

@@ -1,12 +1,12 @@
 //! Notes every change asked for, whichever door it came by: who, what, how it ended.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value, json};
 
 use crate::daemon::clock::now_s;
+use crate::daemon::requester::Who;
 use audit_log::{AuditLog, redacted};
 use rpc::call::{Class, Entry};
 use rpc::error::CallError;
@@ -20,24 +20,6 @@ const LONGEST_PARAMS: usize = 4096;
 
 /// Longest reason, in characters.
 const LONGEST_REASON: usize = 300;
-
-/// Who asks.
-#[derive(Debug, Clone)]
-pub struct Who {
-    /// `console`, `control` or `http`.
-    pub door: &'static str,
-    /// A user's name, or `uid N`; nobody without credentials.
-    pub user: Option<String>,
-    pub address: Option<IpAddr>,
-}
-
-impl Who {
-    /// The console of this process.
-    pub fn console() -> Who {
-        let user = format!("uid {}", rustix::process::getuid().as_raw());
-        Who { door: "console", user: Some(user), address: None }
-    }
-}
 
 /// The log of the folder that this process holds, opened at the first line.
 pub struct Audit {

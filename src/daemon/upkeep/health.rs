@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::daemon::actor::Handle;
+use crate::daemon::chain_position::position;
 use crate::daemon::clock::now_s;
-use crate::daemon::http::health::position;
 use node::view::View;
 use primitives::network::REGTEST;
 use rpc::error::CallError;
