@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::sync::{broadcast, watch};
 
+use super::atomic_file;
 use super::clock::{now_ms, now_s};
 use super::grinder::{Grinder, Taken};
-use super::keep;
 use super::logs;
 use super::net::Reactor;
 use chain::event::ChainEvent;
@@ -219,7 +219,7 @@ fn run(
     let mut last_tick = Instant::now();
     let peers_file = pool_file.with_file_name(PEERS_FILE);
     let mut next_ticket = 0;
-    let mut input = match keep::read(pool_file) {
+    let mut input = match atomic_file::read(pool_file) {
         Ok(saved) => saved.map_or(Input::Tick, Input::LoadPool),
         Err(e) => {
             let path = pool_file.display();
@@ -241,7 +241,7 @@ fn run(
             return;
         }
         if std::mem::take(&mut sockets.opened) {
-            let saved = keep::read(&peers_file).ok().flatten().unwrap_or_default();
+            let saved = atomic_file::read(&peers_file).ok().flatten().unwrap_or_default();
             let saved = String::from_utf8_lossy(&saved).into_owned();
             let mut seed = [0; 8];
             // Without entropy peers could tell where we connect, which is no reason to stop.
@@ -297,7 +297,7 @@ impl Sockets {
                     }
                 }
                 Output::Net(NetOutput::Save(text)) => {
-                    if let Err(e) = keep::replace(peers_file, text.as_bytes()) {
+                    if let Err(e) = atomic_file::replace(peers_file, text.as_bytes()) {
                         let path = peers_file.display();
                         logs::note("net", &format!("{path} can't be saved: {e}"));
                     }
@@ -353,7 +353,7 @@ fn carry_out(
             }
             Output::Net(_) | Output::Stopped => {}
             Output::SavePool(bytes) => {
-                if let Err(e) = keep::replace(pool_file, &bytes) {
+                if let Err(e) = atomic_file::replace(pool_file, &bytes) {
                     let reason = format!("{}: {e}", pool_file.display());
                     logs::note("pool", &format!("the pool can't be saved: {reason}"));
                     unsaved = Some(reason);

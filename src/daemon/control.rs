@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt::socket_peercred;
 use serde_json::Value;
 
-use super::desk::Desk;
+use super::dispatcher::Desk;
 use super::requester::Who;
 use rpc::door::Door;
 use rpc::error::{CallError, ErrorKind};

@@ -14,10 +14,10 @@ use tokio::sync::broadcast::error::TryRecvError;
 
 use super::actor::{EVENT_LIMIT, Handle, POOL_EVENT_LIMIT};
 use super::clock::now_s;
-use super::embedded::Running;
-use super::folder;
+use super::data_folder;
+use super::embedded_client::Running;
 use super::logs;
-use super::online;
+use super::network_setup;
 use super::upkeep::Upkeep;
 use crate::config::Config;
 use chain::event::ChainEvent;
@@ -51,7 +51,7 @@ impl Daemon {
     /// Starts the node. A folder that another node holds is refused at once: two never share one.
     pub fn start(config: &Config) -> Result<Daemon, CallError> {
         logs::start(&config.service)?;
-        let held = folder::hold_for_node(config)?;
+        let held = data_folder::hold_for_node(config)?;
         let failed = |e: std::io::Error| {
             CallError::new(ErrorKind::Internal, format!("signals can't be heard: {e}"))
         };
@@ -64,7 +64,7 @@ impl Daemon {
             None => Ok(()),
         };
         // What was asked for by name must work, or the node stops in order.
-        let online = served.and_then(|()| online::whole_node(config, &handle));
+        let online = served.and_then(|()| network_setup::whole_node(config, &handle));
         if let Err(error) = online.and_then(|()| running.begin(config)) {
             running.stop()?;
             return Err(error);

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use forthcoin::config::{Config, HOLDER_FILE, Mining, Service};
-use forthcoin::daemon::folder::{Holding, hold};
+use forthcoin::daemon::data_folder::{Holding, hold};
 use primitives::network::REGTEST;
 
 use super::run::{NodeProcess, Ran, forthcoin, regtest, vector, wait_until};

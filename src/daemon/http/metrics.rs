@@ -15,7 +15,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use serde_json::Value;
 
-use super::health;
+use super::readiness;
 use super::rpc::{App, plain};
 use crate::daemon::chain_position::position;
 use crate::daemon::clock::now_s;
@@ -86,7 +86,7 @@ impl Collector for Node {
             None,
             view.net.orphans as f64,
         )?;
-        let ready = health::unreadiness(app, &view).is_none();
+        let ready = readiness::unreadiness(app, &view).is_none();
         gauge("ready", "1 when /ready says 200", None, flag(ready))?;
         let mut asked: Option<(&str, Option<Value>)> = None;
         for (method, member, name, help) in FROM_CALLS {

@@ -2,14 +2,14 @@
 //!
 //! The runtime lives in a thread of its own that exists only while the port is open.
 
-pub mod back;
+pub mod backend;
 mod guard;
-pub mod health;
 mod meter;
 mod metrics;
-mod news;
+mod notifications;
+mod notifier;
 mod pages;
-mod push;
+pub mod readiness;
 mod rpc;
 pub mod server;
 mod socket;

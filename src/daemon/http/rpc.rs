@@ -11,10 +11,10 @@ use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::back::Back;
+use super::backend::Back;
 use super::guard::{Caller, Guard};
 use super::meter::Meters;
-use super::push::Pushes;
+use super::notifier::Pushes;
 use crate::config::Config;
 use crate::daemon::requester::Who;
 use rpc::call::{Class, Runner};

@@ -21,11 +21,11 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower_service::Service as _;
 
-use super::back::Back;
+use super::backend::Back;
 use super::guard::{Caller, Guard};
-use super::health;
 use super::metrics;
 use super::pages;
+use super::readiness;
 use super::rpc::{self, App, plain, unauthorized};
 use super::socket;
 use crate::config::{Config, SERVICE_ADDRESS};
@@ -315,7 +315,7 @@ fn moved(to: &'static str) -> Response<Body> {
 }
 
 async fn ready(State(shared): State<Shared>) -> Response<Body> {
-    health::ready(&shared.app)
+    readiness::ready(&shared.app)
 }
 
 async fn metrics(State(shared): State<Shared>) -> Response<Body> {

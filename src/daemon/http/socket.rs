@@ -27,7 +27,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Message as Frame, Utf8Bytes};
 
 use super::guard::Caller;
-use super::push::Subscription;
+use super::notifier::Subscription;
 use super::rpc::{App, plain};
 use rpc::error::{CallError, ErrorKind};
 use rpc::value::Reply;

@@ -1,6 +1,6 @@
 //! Looks after the node of a process or the folder that it only reads: backups, health, memory.
 
-pub mod audit;
+pub mod audit_recorder;
 mod backups;
 mod health;
 pub mod memory;
@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use self::audit::Audit;
+use self::audit_recorder::Audit;
 pub use self::backups::Backups;
 use super::actor::Handle;
 use super::row_counts::RowCounts;

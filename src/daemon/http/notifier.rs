@@ -9,8 +9,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::back::Back;
-use super::news::{
+use super::backend::Back;
+use super::notifications::{
     LOOK_EVERY, Moved, POOL_BATCH, Seen, add_moved, address_text, missed, pool_pushes,
 };
 use super::topic::{Push, TOPICS, Topic};

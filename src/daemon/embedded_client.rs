@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::actor::Actor;
+use super::atomic_file::POOL_FILE;
 use super::control::ControlServer;
-use super::desk::Desk;
-use super::folder::{Held, Holding, say};
-use super::keep::POOL_FILE;
+use super::data_folder::{Held, Holding, say};
+use super::dispatcher::Desk;
 use super::logs;
 use super::metrics_export::{self, Exporter};
-use super::online::{self, Online};
+use super::network_setup::{self, Online};
 use super::requester::Who;
 use super::stratum::StratumServer;
 use super::upkeep::{AtRest, Upkeep};
@@ -217,7 +217,7 @@ impl EmbeddedDoor {
 impl Door for EmbeddedDoor {
     fn ask(&mut self, request: Request) -> Result<Value, CallError> {
         let entry = table::find(&request.method)?;
-        online::refusal(&self.config, entry)?;
+        network_setup::refusal(&self.config, entry)?;
         if let (State::Reading(view, _), false) = (&self.state, entry.needs_node) {
             match entry.runner {
                 Runner::Read(_) => {
@@ -236,7 +236,7 @@ impl Door for EmbeddedDoor {
         match &self.state {
             State::Running(running) => {
                 let answer = running.desk.answer(&Who::console(), request)?;
-                if entry.method == online::START {
+                if entry.method == network_setup::START {
                     self.online.go(&running.desk.handle)?;
                 }
                 Ok(answer.into_value())

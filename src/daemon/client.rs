@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use super::attach::AttachedDoor;
 use super::control::ControlDoor;
-use super::embedded::EmbeddedDoor;
-use super::folder::{HELD_FOR, Holding, RETRY_EVERY, hold, in_use};
+use super::data_folder::{HELD_FOR, Holding, RETRY_EVERY, hold, in_use};
+use super::embedded_client::EmbeddedDoor;
+use super::remote_client::AttachedDoor;
 use crate::config::Config;
 use rpc::door::Door;
 use rpc::error::{CallError, ErrorKind};

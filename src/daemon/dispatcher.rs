@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
 use super::actor::Handle;
-use super::http::back::Back;
+use super::http::backend::Back;
 use super::http::server::Server;
 use super::logs;
-use super::online;
+use super::network_setup;
 use super::requester::Who;
 use super::row_counts::RowCounts;
 use super::upkeep::Upkeep;
@@ -58,7 +58,7 @@ impl Desk {
         let entry = table::find(&request.method)?;
         let Request { method, params } = request;
         self.upkeep.audit.around(who, entry, params, |params| {
-            online::refusal(&self.config, entry)?;
+            network_setup::refusal(&self.config, entry)?;
             match entry.runner {
                 Runner::Service(run) => run(self, &entry.arrange(params)?).map(Reply::Value),
                 _ => self.handle.answer(Request { method, params }),
