@@ -20,6 +20,7 @@ pub mod network_setup;
 pub mod remote_client;
 pub mod requester;
 pub mod row_counts;
+pub mod running_node;
 pub mod stratum;
 pub mod upkeep;
 pub mod view_query;
