@@ -198,7 +198,7 @@ fn taken(sent: Result<(), TrySendError<Message>>) -> Taken {
     }
 }
 
-/// Who waits for the answer to which act.
+/// Who waits for the answer to which act, by ticket.
 type Waiting = HashMap<u64, Sender<Result<Done, NodeError>>>;
 
 fn run(

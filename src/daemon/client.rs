@@ -1,25 +1,26 @@
-//! Opens the way to a node: the one that runs on the data folder, or the folder itself.
+//! Opens a client: of a remote node, of the node that runs on the data folder, or of the folder
+//! itself.
 
 use std::time::Instant;
 
-use super::control::ControlDoor;
-use super::data_folder::{HELD_FOR, Holding, RETRY_EVERY, hold, in_use};
-use super::embedded_client::EmbeddedDoor;
-use super::remote_client::AttachedDoor;
+use super::control::ControlClient;
+use super::data_folder::{LOCK_WAIT, RETRY_EVERY, Stage, lock, no_answer};
+use super::embedded_client::EmbeddedClient;
+use super::remote_client::RemoteClient;
 use crate::config::Config;
 use rpc::door::Door;
 use rpc::error::{CallError, ErrorKind};
 
-/// A door to the node of the folder, or to the folder itself. `serve`: let other consoles in at
-/// once, not only when something is changed.
+/// A client of the remote node that was named, of the node that runs on the folder, or of the folder
+/// itself. `serve`: accept other consoles at once, not only when something is changed.
 pub fn open(config: &Config, serve: bool) -> Result<Box<dyn Door>, CallError> {
     if let Some(url) = &config.service.attach {
-        return Ok(Box::new(AttachedDoor::connect(config, url)?));
+        return Ok(Box::new(RemoteClient::connect(config, url)?));
     }
-    let deadline = Instant::now() + HELD_FOR;
+    let deadline = Instant::now() + LOCK_WAIT;
     loop {
-        match ControlDoor::connect(&config.control_socket()) {
-            Ok(Some(door)) => return Ok(Box::new(door)),
+        match ControlClient::connect(&config.control_socket()) {
+            Ok(Some(client)) => return Ok(Box::new(client)),
             Ok(None) => {}
             Err(e) => {
                 let path = config.control_socket();
@@ -27,17 +28,17 @@ pub fn open(config: &Config, serve: bool) -> Result<Box<dyn Door>, CallError> {
                 return Err(CallError::new(ErrorKind::NoNode, why));
             }
         }
-        let holding = if serve { Holding::Starting } else { Holding::Ready };
-        if let Some(held) = hold(config, holding)? {
-            let mut door = EmbeddedDoor::new(held);
+        let stage = if serve { Stage::Starting } else { Stage::Ready };
+        if let Some(folder) = lock(config, stage)? {
+            let mut client = EmbeddedClient::new(folder);
             if serve {
-                door.serve()?;
-                door.begin()?;
+                client.serve()?;
+                client.begin()?;
             }
-            return Ok(Box::new(door));
+            return Ok(Box::new(client));
         }
         if Instant::now() > deadline {
-            return Err(in_use(config));
+            return Err(no_answer(config));
         }
         std::thread::sleep(RETRY_EVERY);
     }

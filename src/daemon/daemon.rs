@@ -17,7 +17,7 @@ use super::clock::now_s;
 use super::data_folder;
 use super::logs;
 use super::network_setup;
-use super::running_node::Running;
+use super::running_node::RunningNode;
 use super::upkeep::Upkeep;
 use crate::config::Config;
 use chain::event::ChainEvent;
@@ -33,7 +33,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A node that runs until a signal or its own console ends it.
 pub struct Daemon {
     /// Taken by whoever stops it first.
-    running: Arc<Mutex<Option<Running>>>,
+    running: Arc<Mutex<Option<RunningNode>>>,
     handle: Handle,
     /// What has happened since before the doors were open, until the console takes it.
     queues: Mutex<Option<Queues>>,
@@ -51,25 +51,25 @@ impl Daemon {
     /// Starts the node. A folder that another node holds is refused at once: two never share one.
     pub fn start(config: &Config) -> Result<Daemon, CallError> {
         logs::start(&config.service)?;
-        let held = data_folder::hold_for_node(config)?;
+        let locked = data_folder::lock_for_node(config)?;
         let failed = |e: std::io::Error| {
             CallError::new(ErrorKind::Internal, format!("signals can't be heard: {e}"))
         };
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(failed)?;
-        let mut running = Running::start(held, Upkeep::new(config.clone()))?;
-        let handle = running.desk.handle.clone();
+        let mut running = RunningNode::start(locked, Upkeep::new(config.clone()))?;
+        let handle = running.dispatcher.handle.clone();
         let queues = Mutex::new(Some((handle.events(), handle.pool_events())));
         let served = match config.service.websocket {
-            Some(_) => running.desk.start_server().map(|_| ()),
+            Some(_) => running.dispatcher.start_server().map(|_| ()),
             None => Ok(()),
         };
         // What was asked for by name must work, or the node stops in order.
-        let online = served.and_then(|()| network_setup::whole_node(config, &handle));
+        let online = served.and_then(|()| network_setup::apply_to_daemon(config, &handle));
         if let Err(error) = online.and_then(|()| running.begin(config)) {
             running.stop()?;
             return Err(error);
         }
-        let desk = Arc::clone(&running.desk);
+        let dispatcher = Arc::clone(&running.dispatcher);
         let running = Arc::new(Mutex::new(Some(running)));
         let ours = Arc::clone(&running);
         std::thread::Builder::new()
@@ -91,7 +91,7 @@ impl Daemon {
                 }
             })
             .map_err(failed)?;
-        desk.heeds_signals();
+        dispatcher.handles_signals();
         if let Some(limit) = sd_notify::watchdog_enabled() {
             let handle = handle.clone();
             std::thread::Builder::new()
@@ -125,7 +125,7 @@ impl Daemon {
     }
 }
 
-fn stop(running: &Mutex<Option<Running>>) -> Result<(), CallError> {
+fn stop(running: &Mutex<Option<RunningNode>>) -> Result<(), CallError> {
     // Held while stopping, so that whoever comes second waits for the first.
     let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(running) = running.take() else { return Ok(()) };

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::data_folder::Held;
-use super::network_setup::{self, Online};
-use super::requester::Who;
-use super::running_node::Running;
+use super::data_folder::LockedFolder;
+use super::network_setup::{self, NetworkSetup};
+use super::requester::Requester;
+use super::running_node::RunningNode;
 use super::upkeep::{AtRest, Upkeep};
 use crate::config::Config;
 use consensus::scripts::ScriptEngine;
@@ -26,41 +26,41 @@ use script::check::ScriptCache;
 
 enum State {
     /// Only read so far.
-    Reading(Box<View>, Box<Held>),
-    Running(Box<Running>),
+    Reading(Box<View>, Box<LockedFolder>),
+    Running(Box<RunningNode>),
     Closed,
 }
 
-/// The door to a node in this process.
-pub struct EmbeddedDoor {
+/// The client of a node in this process.
+pub struct EmbeddedClient {
     state: State,
     config: Config,
     upkeep: Arc<Upkeep>,
-    /// What `init-network` has to do for the command line.
-    online: Online,
+    /// The network options, applied by `init-network`.
+    network_setup: NetworkSetup,
 }
 
-impl EmbeddedDoor {
-    pub fn new(held: Held) -> EmbeddedDoor {
-        let config = held.config.clone();
+impl EmbeddedClient {
+    pub fn new(folder: LockedFolder) -> EmbeddedClient {
+        let config = folder.config.clone();
         let verifier = Arc::new(ScriptEngine::default());
         let no_pool = Pool::new(Policy::default(), Arc::new(ScriptCache::new([0; 32], 0)));
-        let view = View::new(Arc::clone(&held.store), verifier, SharedPool::new(no_pool));
+        let view = View::new(Arc::clone(&folder.store), verifier, SharedPool::new(no_pool));
         let upkeep = Upkeep::new(config.clone());
-        let online = Online::new(&config);
-        EmbeddedDoor {
-            state: State::Reading(Box::new(view), Box::new(held)),
+        let network_setup = NetworkSetup::new(&config);
+        EmbeddedClient {
+            state: State::Reading(Box::new(view), Box::new(folder)),
             config,
             upkeep,
-            online,
+            network_setup,
         }
     }
 
     /// Starts the node thread and the control socket, if they are not there yet.
     pub fn serve(&mut self) -> Result<(), CallError> {
         self.state = match std::mem::replace(&mut self.state, State::Closed) {
-            State::Reading(_, held) => {
-                let running = Running::start(*held, Arc::clone(&self.upkeep))?;
+            State::Reading(_, folder) => {
+                let running = RunningNode::start(*folder, Arc::clone(&self.upkeep))?;
                 State::Running(Box::new(running))
             }
             other => other,
@@ -77,10 +77,10 @@ impl EmbeddedDoor {
     }
 }
 
-impl Door for EmbeddedDoor {
+impl Door for EmbeddedClient {
     fn ask(&mut self, request: Request) -> Result<Value, CallError> {
         let entry = table::find(&request.method)?;
-        network_setup::refusal(&self.config, entry)?;
+        network_setup::check_readonly(&self.config, entry)?;
         if let (State::Reading(view, _), false) = (&self.state, entry.needs_node) {
             match entry.runner {
                 Runner::Read(_) => {
@@ -90,7 +90,7 @@ impl Door for EmbeddedDoor {
                     let services = AtRest { upkeep: &self.upkeep, view };
                     let run = |params| run(&services, &entry.arrange(params)?);
                     let audit = &self.upkeep.audit;
-                    return audit.around(&Who::console(), entry, request.params, run);
+                    return audit.run_recorded(&Requester::console(), entry, request.params, run);
                 }
                 Runner::Act(..) => {}
             }
@@ -98,9 +98,9 @@ impl Door for EmbeddedDoor {
         self.serve()?;
         match &self.state {
             State::Running(running) => {
-                let answer = running.desk.answer(&Who::console(), request)?;
+                let answer = running.dispatcher.answer(&Requester::console(), request)?;
                 if entry.method == network_setup::START {
-                    self.online.go(&running.desk.handle)?;
+                    self.network_setup.apply(&running.dispatcher.handle)?;
                 }
                 Ok(answer.into_value())
             }

@@ -1,21 +1,21 @@
-//! Who asks this process for something.
+//! Who asks this process for something, for permission and for the audit log.
 
 use std::net::IpAddr;
 
-/// Who asks.
+/// The origin of a request.
 #[derive(Debug, Clone)]
-pub struct Who {
+pub struct Requester {
     /// `console`, `control` or `http`.
-    pub door: &'static str,
-    /// A user's name, or `uid N`; nobody without credentials.
+    pub transport: &'static str,
+    /// A user's name, or `uid N`; `None` without credentials.
     pub user: Option<String>,
     pub address: Option<IpAddr>,
 }
 
-impl Who {
+impl Requester {
     /// The console of this process.
-    pub fn console() -> Who {
+    pub fn console() -> Requester {
         let user = format!("uid {}", rustix::process::getuid().as_raw());
-        Who { door: "console", user: Some(user), address: None }
+        Requester { transport: "console", user: Some(user), address: None }
     }
 }

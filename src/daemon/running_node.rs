@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use super::actor::Actor;
 use super::atomic_file::POOL_FILE;
 use super::control::ControlServer;
-use super::data_folder::{Held, Holding, say};
-use super::dispatcher::Desk;
+use super::data_folder::{LockedFolder, Stage, write_holder};
+use super::dispatcher::Dispatcher;
 use super::logs;
 use super::metrics_export::{self, Exporter};
 use super::stratum::StratumServer;
@@ -27,38 +27,38 @@ use store::db::Store;
 /// Verified transactions that are remembered until a block has them.
 const SCRIPT_CACHE_ENTRIES: usize = 200_000;
 
-/// How often a long start says where it is.
-const SAY_EVERY: Duration = Duration::from_secs(2);
+/// How often a long start reports its progress.
+const REPORT_EVERY: Duration = Duration::from_secs(2);
 
 /// The node thread with its control socket.
-pub struct Running {
+pub struct RunningNode {
     actor: Actor,
-    pub desk: Arc<Desk>,
-    // Dropped before the actor stops, so that nobody is let in to a stopping node.
+    pub dispatcher: Arc<Dispatcher>,
+    // Dropped before the actor stops, so that a stopping node accepts no console.
     server: ControlServer,
     stratum: Option<StratumServer>,
     rows: Option<Exporter>,
 }
 
-impl Running {
-    /// Starts the node thread on a held folder and lets other consoles in.
-    pub fn start(held: Held, upkeep: Arc<Upkeep>) -> Result<Running, CallError> {
+impl RunningNode {
+    /// Starts the node thread on a locked folder and accepts other consoles.
+    pub fn start(folder: LockedFolder, upkeep: Arc<Upkeep>) -> Result<RunningNode, CallError> {
         let failed = |e: std::io::Error| {
             CallError::new(ErrorKind::Internal, format!("the node can't start: {e}"))
         };
-        let socket = held.config.control_socket();
-        say(&held.config, Holding::Starting, held.shortly);
-        let mut node = open_node(held.store, &held.config)?;
+        let socket = folder.config.control_socket();
+        write_holder(&folder.config, Stage::Starting, folder.is_one_liner);
+        let mut node = open_node(folder.store, &folder.config)?;
         warm_up(&mut node)?;
-        let pool_file = held.config.data_folder().join(POOL_FILE);
+        let pool_file = folder.config.data_folder().join(POOL_FILE);
         let actor = Actor::start(node, pool_file, |why| {
             logs::note("store", &format!("the node stops: {why}"));
         })
         .map_err(failed)?;
-        let desk = Desk::new(actor.handle.clone(), upkeep);
-        // Doors open last: whoever finds one finds the whole node behind it.
-        let opened = serve_miners(&desk, &held.config.mining).and_then(|stratum| {
-            let server = ControlServer::start(&socket, Arc::clone(&desk)).map_err(|e| {
+        let dispatcher = Dispatcher::new(actor.handle.clone(), upkeep);
+        // Servers start last: a client that can connect finds the whole node behind it.
+        let opened = serve_miners(&dispatcher, &folder.config.mining).and_then(|stratum| {
+            let server = ControlServer::start(&socket, Arc::clone(&dispatcher)).map_err(|e| {
                 let path = socket.display();
                 CallError::new(
                     ErrorKind::NoNode,
@@ -69,43 +69,46 @@ impl Running {
         });
         match opened {
             Ok((server, stratum)) => {
-                say(&held.config, Holding::Ready, held.shortly);
-                Ok(Running { actor, desk, server, stratum, rows: None })
+                write_holder(&folder.config, Stage::Ready, folder.is_one_liner);
+                Ok(RunningNode { actor, dispatcher, server, stratum, rows: None })
             }
             Err(error) => {
-                desk.close();
+                dispatcher.close();
                 actor.stop()?;
                 Err(error)
             }
         }
     }
 
-    /// Begins what the command line asks for beside the node: to mine, and to write metrics as
-    /// rows. A node that can't mine yet, because peers have blocks that are not here, begins once
-    /// they are.
+    /// Starts what the options ask for beside the node: mining, and the export of metrics. A node
+    /// that can't mine yet, because it lacks blocks that its peers have, begins once it has them.
     pub fn begin(&mut self, config: &Config) -> Result<(), CallError> {
-        self.rows = metrics_export::start(config, &self.desk.handle, &self.desk.upkeep)?;
+        self.rows =
+            metrics_export::start(config, &self.dispatcher.handle, &self.dispatcher.upkeep)?;
         let mining = &config.mining;
-        let ask = |act| self.desk.handle.act(Act::Mine(act)).map(|_| ());
+        let ask = |act| self.dispatcher.handle.act(Act::Mine(act)).map(|_| ());
         if mining.address.is_some() && mining.threads != Some(0) {
             ask(MineAct::Start { threads: mining.threads, blocks: None, patient: true })?;
         }
         Ok(())
     }
 
-    /// Stops in order: what was changed is on the disk when this returns.
+    /// Shuts down cleanly: every change is on disk when this returns.
     pub fn stop(self) -> Result<(), CallError> {
         drop(self.rows);
         drop(self.server);
         drop(self.stratum);
-        self.desk.close();
+        self.dispatcher.close();
         self.actor.stop()
     }
 }
 
-/// Tells the node where mined coins go, and opens the port for miners elsewhere.
-fn serve_miners(desk: &Desk, mining: &Mining) -> Result<Option<StratumServer>, CallError> {
-    let ask = |act| desk.handle.act(Act::Mine(act)).map(|_| ());
+/// Sets where mined coins go, and starts the Stratum server for remote miners.
+fn serve_miners(
+    dispatcher: &Dispatcher,
+    mining: &Mining,
+) -> Result<Option<StratumServer>, CallError> {
+    let ask = |act| dispatcher.handle.act(Act::Mine(act)).map(|_| ());
     if !mining.tag.is_empty() {
         ask(MineAct::SetTag { tag: mining.tag.clone().into_bytes() })?;
     }
@@ -114,15 +117,15 @@ fn serve_miners(desk: &Desk, mining: &Mining) -> Result<Option<StratumServer>, C
     }
     let Some(address) = &mining.stratum else { return Ok(None) };
     ask(MineAct::Serve { on: true })?;
-    StratumServer::start(address, desk.handle.clone()).map(Some)
+    StratumServer::start(address, dispatcher.handle.clone()).map(Some)
 }
 
-/// Finishes what a node must have before it answers, and says so when it takes long.
+/// Finishes what a node needs before it can answer, and reports progress when it takes long.
 fn warm_up(node: &mut Node) -> Result<(), CallError> {
-    let mut said = Instant::now();
+    let mut reported = Instant::now();
     while let Some(built) = node.warm_up()? {
-        if said.elapsed() >= SAY_EVERY {
-            said = Instant::now();
+        if reported.elapsed() >= REPORT_EVERY {
+            reported = Instant::now();
             let (done, of) = (u64::from(built.done), u64::from(built.of.max(1)));
             let percent = done * 100 / of;
             let text = format!("the indexes are being built, {:?} {percent} %", built.phase);

@@ -61,7 +61,7 @@ fn flag(on: bool) -> f64 {
 impl Collector for Node {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let app = &self.0;
-        let view = app.back.view();
+        let view = app.backend.view();
         let mut gauge = |name: &str, help: &str, unit: Option<&Unit>, value: f64| {
             let gauge = ConstGauge::new(value);
             let encoder = encoder.encode_descriptor(
@@ -115,7 +115,7 @@ impl Collector for Node {
         if let Some(bytes) = resident_bytes() {
             gauge("resident_memory", "Memory of the process", Some(&Unit::Bytes), bytes as f64)?;
         }
-        let rows = app.back.rows();
+        let rows = app.backend.rows();
         if let Some(rows) = rows {
             let waiting = rows.waiting.load(Ordering::Relaxed);
             gauge("postgres_rows_waiting", "Rows that wait for PostgreSQL", None, waiting as f64)?;

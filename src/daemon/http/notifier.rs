@@ -9,7 +9,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::backend::Back;
+use super::backend::Backend;
 use super::notifications::{
     LOOK_EVERY, Moved, POOL_BATCH, Seen, add_moved, address_text, missed, pool_pushes,
 };
@@ -63,7 +63,7 @@ impl Pushes {
     /// listens.
     pub async fn pump(
         &self,
-        back: Arc<dyn Back>,
+        backend: Arc<dyn Backend>,
         mut events: broadcast::Receiver<Arc<ChainEvent>>,
         mut pool_events: broadcast::Receiver<PoolEvent>,
     ) {
@@ -76,9 +76,9 @@ impl Pushes {
                 biased;
                 event = events.recv() => match event {
                     Ok(_) if self.subscribers() == 0 => continue,
-                    Ok(event) => self.written(&back.view(), &event),
+                    Ok(event) => self.written(&backend.view(), &event),
                     // More at once than we hold, as in an import: say where the chain is now.
-                    Err(RecvError::Lagged(_)) => tip_event(&back.view()).into_iter().collect(),
+                    Err(RecvError::Lagged(_)) => tip_event(&backend.view()).into_iter().collect(),
                     Err(RecvError::Closed) => return,
                 },
                 event = pool_events.recv() => match event {
@@ -91,14 +91,14 @@ impl Pushes {
                             batch.push(event);
                         }
                         let watched = locked(&self.watched).keys().cloned().collect();
-                        pool_pushes(&back.view(), &batch, &watched)
+                        pool_pushes(&backend.view(), &batch, &watched)
                     }
                     Err(RecvError::Lagged(count)) => vec![missed(count)],
                     Err(RecvError::Closed) => return,
                 },
                 // Also while nobody listens, so that the first to do so hears of the next change.
                 _ = look.tick() => {
-                    let pushes = seen.look(&back.view());
+                    let pushes = seen.look(&backend.view());
                     if self.subscribers() == 0 {
                         continue;
                     }

@@ -29,7 +29,7 @@ fn unready(at: Position, blocks: u32, age_s: Option<u32>) -> Option<String> {
 
 /// `/ready`.
 pub fn ready(app: &App) -> Response<Body> {
-    let view = app.back.view();
+    let view = app.backend.view();
     match unreadiness(app, &view) {
         Some(why) => plain(StatusCode::SERVICE_UNAVAILABLE, why),
         None => {

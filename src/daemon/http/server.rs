@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower_service::Service as _;
 
-use super::backend::Back;
+use super::backend::Backend;
 use super::guard::{Caller, Guard};
 use super::metrics;
 use super::pages;
@@ -76,14 +76,14 @@ fn resolve(text: &str) -> Result<SocketAddr, CallError> {
 
 impl Server {
     /// Opens the port of `config` and serves it from threads of its own.
-    pub fn start(config: &Config, back: Arc<dyn Back>) -> Result<Server, CallError> {
-        Server::start_with(config, back, REPLIES_HELD)
+    pub fn start(config: &Config, backend: Arc<dyn Backend>) -> Result<Server, CallError> {
+        Server::start_with(config, backend, REPLIES_HELD)
     }
 
     /// As `start`, with the number of replies that a socket may hold back; 1 is for comparison.
     pub fn start_with(
         config: &Config,
-        back: Arc<dyn Back>,
+        backend: Arc<dyn Backend>,
         replies_held: usize,
     ) -> Result<Server, CallError> {
         let wanted = resolve(config.service.websocket.as_deref().unwrap_or_default())?;
@@ -102,7 +102,7 @@ impl Server {
         let mut config = config.clone();
         config.service.websocket = Some(address.to_string());
         let guard = Guard::new(&config.service, &config.cookie_file())?;
-        let app = Arc::new(App::new(back, config, guard, replies_held));
+        let app = Arc::new(App::new(backend, config, guard, replies_held));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("http")
             .enable_all()
@@ -163,8 +163,8 @@ async fn serve(app: Arc<App>, listener: TcpListener, mut stopped: watch::Receive
     };
     let pump = {
         let app = Arc::clone(&app);
-        let (events, pool) = (app.back.events(), app.back.pool_events());
-        tokio::spawn(async move { app.pushes.pump(Arc::clone(&app.back), events, pool).await })
+        let (events, pool) = (app.backend.events(), app.backend.pool_events());
+        tokio::spawn(async move { app.pushes.pump(Arc::clone(&app.backend), events, pool).await })
     };
     let router = router(Arc::clone(&app), stopped.clone());
     loop {

@@ -259,7 +259,7 @@ impl Socket {
     }
 
     fn subscribe(&mut self, add: bool, request: &Request) -> Result<Value, CallError> {
-        let view = self.app.back.view();
+        let view = self.app.backend.view();
         match &request.params {
             Params::ByPosition(values) => self.subscription.change(&view, add, values),
             Params::ByName(values) => {

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use self::audit_recorder::Audit;
+use self::audit_recorder::AuditRecorder;
 pub use self::backups::Backups;
 use super::actor::Handle;
 use super::row_counts::RowCounts;
@@ -23,14 +23,14 @@ use rpc::service::Services;
 pub struct Upkeep {
     pub config: Config,
     pub backups: Backups,
-    pub audit: Audit,
+    pub audit: AuditRecorder,
     pub rows: RowCounts,
     opened: Instant,
 }
 
 impl Upkeep {
     pub fn new(config: Config) -> Arc<Upkeep> {
-        let audit = Audit::new(config.data_folder());
+        let audit = AuditRecorder::new(config.data_folder());
         let (backups, rows) = (Backups::default(), RowCounts::default());
         Arc::new(Upkeep { config, backups, audit, rows, opened: Instant::now() })
     }
