@@ -1,4 +1,4 @@
-//! How far the chain is, and how far it lags behind the best header and the clock.
+//! The height of the chain, and how far it lags behind the best header and the clock.
 
 use super::view_query::read;
 use node::view::View;
@@ -21,10 +21,10 @@ pub fn position(view: &View, now: u32) -> Result<Position, CallError> {
     let row = id.map(|id| snapshot.header(id)).transpose()?.flatten();
     let time = row.map_or(0, |row| row.header.time);
     let height = u64::from(tip.height.0);
-    let told = read(view, "getblockchaininfo").and_then(|info| info.get("headers")?.as_u64());
+    let reported = read(view, "getblockchaininfo").and_then(|info| info.get("headers")?.as_u64());
     Ok(Position {
         height,
-        headers: told.unwrap_or(height).max(height),
+        headers: reported.unwrap_or(height).max(height),
         tip_age_s: now.saturating_sub(time),
     })
 }

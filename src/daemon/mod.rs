@@ -1,4 +1,4 @@
-//! The only room with sockets, threads and clocks.
+//! The daemon: the node thread, its sockets and clocks, and every server of a process.
 
 pub mod actor;
 pub mod atomic_file;

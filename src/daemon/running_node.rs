@@ -4,8 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::actor::Actor;
-use super::atomic_file::POOL_FILE;
+use super::actor::{Actor, POOL_FILE};
 use super::control::ControlServer;
 use super::data_folder::{LockedFolder, Stage, write_holder};
 use super::dispatcher::Dispatcher;

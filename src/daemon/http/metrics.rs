@@ -1,4 +1,4 @@
-//! `/metrics`: what Prometheus scrapes, read when it is asked for.
+//! `/metrics` in the format of OpenMetrics, for Prometheus; read at each scrape.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,8 +30,7 @@ impl fmt::Debug for Node {
     }
 }
 
-/// Metrics that a member of a call's answer gives: call, member, metric, help. A call without
-/// parameters that is not in the table gives none.
+/// Metrics that are a member of a read call's answer: call, member, metric, help.
 const FROM_CALLS: &[(&str, &str, &str, &str)] = &[
     ("getblockchaininfo", "difficulty", "difficulty", "Difficulty of the tip"),
     ("getblockchaininfo", "transactions", "chain_transactions", "Transactions on the best chain"),
@@ -100,10 +99,10 @@ impl Collector for Node {
         }
         let count = |n: usize| n as f64;
         let open = app.connections.load(Ordering::Relaxed);
-        gauge("http_connections", "Open connections on the port", None, count(open))?;
+        gauge("http_connections", "Open connections of the API server", None, count(open))?;
         let sockets = app.sockets.load(Ordering::Relaxed);
         gauge("websocket_connections", "Open WebSockets", None, count(sockets))?;
-        let subscribers = app.pushes.subscribers();
+        let subscribers = app.notifier.subscribers();
         gauge(
             "websocket_subscribers",
             "WebSockets that listen to events",
@@ -111,7 +110,7 @@ impl Collector for Node {
             count(subscribers),
         )?;
         let uptime = app.started.elapsed().as_secs_f64();
-        gauge("uptime", "Time since the port opened", Some(&Unit::Seconds), uptime)?;
+        gauge("uptime", "Time since the API server started", Some(&Unit::Seconds), uptime)?;
         if let Some(bytes) = resident_bytes() {
             gauge("resident_memory", "Memory of the process", Some(&Unit::Bytes), bytes as f64)?;
         }
@@ -136,7 +135,7 @@ impl Collector for Node {
         let dropped = app.dropped_slow.load(Ordering::Relaxed);
         counter("websocket_dropped_slow", "Subscribers dropped for being too slow", dropped)?;
         let refused = app.refused.load(Ordering::Relaxed);
-        counter("http_refused", "Connections and requests refused at the door", refused)?;
+        counter("http_refused", "Connections and requests that were refused", refused)?;
 
         if let Some(rows) = rows {
             let written = rows.written.load(Ordering::Relaxed);

@@ -1,6 +1,6 @@
-//! One port for WebSocket, HTTP JSON-RPC, health, metrics and the explorer.
+//! The API server: WebSocket, HTTP JSON-RPC, health, metrics and the explorer on one port.
 //!
-//! The runtime lives in a thread of its own that exists only while the port is open.
+//! Its runtime has a thread of its own that exists only while the server runs.
 
 pub mod backend;
 mod guard;

@@ -1,4 +1,4 @@
-//! `/health` and `/ready`, for load balancers.
+//! `/ready`, for load balancers: whether this node is synced and fresh enough to be asked.
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
@@ -39,7 +39,7 @@ pub fn ready(app: &App) -> Response<Body> {
     }
 }
 
-/// Why the node should get no requests from a balancer; `None` when it should.
+/// Why a balancer should send no requests to this node; `None` when it should.
 pub fn unreadiness(app: &App, view: &View) -> Option<String> {
     let service = &app.config.service;
     // Blocks of a regression test come when they are asked for.

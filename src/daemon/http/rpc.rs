@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use super::backend::Backend;
 use super::guard::{Caller, Guard};
 use super::meter::Meters;
-use super::notifier::Pushes;
+use super::notifier::Notifier;
 use crate::config::Config;
 use crate::daemon::requester::Requester;
 use rpc::call::{Class, Runner};
@@ -45,7 +45,7 @@ pub struct App {
     pub config: Config,
     pub guard: Guard,
     pub meters: Meters,
-    pub pushes: Pushes,
+    pub notifier: Notifier,
     pub connections: AtomicUsize,
     pub sockets: AtomicUsize,
     pub refused: AtomicU64,
@@ -71,7 +71,7 @@ impl App {
             config,
             guard,
             meters: Meters::default(),
-            pushes: Pushes::default(),
+            notifier: Notifier::default(),
             connections: AtomicUsize::new(0),
             sockets: AtomicUsize::new(0),
             refused: AtomicU64::new(0),

@@ -1,4 +1,4 @@
-//! Looks after the node of a process or the folder that it only reads: backups, health, memory.
+//! Maintenance of a node, or of the folder that a process only reads: backups, health, memory, audit.
 
 pub mod audit_recorder;
 mod backups;
@@ -19,7 +19,7 @@ use node::view::View;
 use rpc::error::{CallError, ErrorKind};
 use rpc::service::Services;
 
-/// What looks after one process.
+/// The maintenance services of one process.
 pub struct Upkeep {
     pub config: Config,
     pub backups: Backups,
