@@ -8,8 +8,8 @@ use forthcoin::console::args::{self, Arguments, Refusal};
 use forthcoin::console::eval::{EXIT_FINE, EXIT_USAGE, Next, Session};
 use forthcoin::console::repl;
 use forthcoin::daemon::client;
-use forthcoin::daemon::daemon::Daemon;
 use forthcoin::daemon::damage;
+use forthcoin::daemon::supervisor::Daemon;
 
 fn main() -> ExitCode {
     let arguments = match args::read(std::env::args_os(), |name| std::env::var(name).ok()) {
