@@ -7,9 +7,9 @@ use std::sync::Arc;
 use forthcoin::console::args::{self, Arguments, Refusal};
 use forthcoin::console::eval::{EXIT_FINE, EXIT_USAGE, Next, Session};
 use forthcoin::console::repl;
-use forthcoin::daemon::daemon::Daemon;
+use forthcoin::daemon::client;
 use forthcoin::daemon::damage;
-use forthcoin::daemon::open;
+use forthcoin::daemon::supervisor::Daemon;
 
 fn main() -> ExitCode {
     let arguments = match args::read(std::env::args_os(), |name| std::env::var(name).ok()) {
@@ -50,7 +50,7 @@ fn run(arguments: Arguments) -> u8 {
         }
     };
     let config = arguments.config.clone();
-    let opener = Box::new(move || open::open(&config, terminal));
+    let opener = Box::new(move || client::open(&config, terminal));
     let session = Session::new(arguments, opener);
     if daemon.is_none() {
         // Ctrl-C stops the running word; a console without it still works.

@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 
 use super::host::ConsoleHost;
 use super::wallet::pay::Wish;
+use audit_log::{AuditLog, head, tail, verify};
 use forth2012::host::HostContext;
 use primitives::amount::Amount;
 use primitives::hex;
 use primitives::script::Script;
 use primitives::tx::TxOut;
 use rpc::error::{CallError, ErrorKind};
-use store::audit::{AuditLog, head, tail, verify};
 use store::backup::Summary;
 
 /// What an anchor's OP_RETURN begins with; the line's number (8 bytes, little-endian) and its hash

@@ -1,5 +1,5 @@
-//! The backup that a process writes, one at a time, on a thread of its own: the node goes on, and
-//! whoever asked looks how far it is.
+//! Backups, one at a time, written on a thread of their own: the node goes on, and the caller polls
+//! the progress.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -28,7 +28,7 @@ struct Job {
 
 struct State {
     path: PathBuf,
-    /// The store's size when it began: what the rows take is not known before they are read.
+    /// The store's size at the start: the size of the rows is not known before they are read.
     of: u64,
     done: AtomicU64,
     verifying: AtomicBool,
@@ -99,7 +99,7 @@ impl Backups {
         let Some(job) = &mut *last else { return };
         job.state.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = job.thread.take() {
-            // One that broke down has nothing more to write.
+            // A thread that panicked writes nothing more.
             let _ = thread.join();
         }
     }

@@ -1,45 +1,36 @@
-//! Looks after the node of a process or the folder that it only reads: backups, health, memory.
+//! Maintenance of a node, or of the folder that a process only reads: backups, health, memory, audit.
 
-pub mod audit;
+pub mod audit_recorder;
 mod backups;
 mod health;
 pub mod memory;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use serde_json::Value;
 
-use self::audit::Audit;
+use self::audit_recorder::AuditRecorder;
 pub use self::backups::Backups;
 use super::actor::Handle;
+use super::row_counts::RowCounts;
 use crate::config::Config;
 use node::view::View;
 use rpc::error::{CallError, ErrorKind};
 use rpc::service::Services;
 
-/// Rows of metrics that PostgreSQL has taken, that wait for it, and that were given up while it was
-/// away.
-#[derive(Debug, Default)]
-pub struct RowCounts {
-    pub written: AtomicU64,
-    pub waiting: AtomicU64,
-    pub dropped: AtomicU64,
-}
-
-/// What looks after one process.
+/// The maintenance services of one process.
 pub struct Upkeep {
     pub config: Config,
     pub backups: Backups,
-    pub audit: Audit,
+    pub audit: AuditRecorder,
     pub rows: RowCounts,
     opened: Instant,
 }
 
 impl Upkeep {
     pub fn new(config: Config) -> Arc<Upkeep> {
-        let audit = Audit::new(config.data_folder());
+        let audit = AuditRecorder::new(config.data_folder());
         let (backups, rows) = (Backups::default(), RowCounts::default());
         Arc::new(Upkeep { config, backups, audit, rows, opened: Instant::now() })
     }

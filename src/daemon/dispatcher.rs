@@ -1,5 +1,5 @@
-//! Answers every request that comes to this process: the node's calls, and those on what runs
-//! around it.
+//! Answers every request to this process, whichever transport it came by: calls of the node, and
+//! calls on the services around it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
 use super::actor::Handle;
-use super::http::back::Back;
+use super::http::backend::Backend;
 use super::http::server::Server;
 use super::logs;
-use super::online;
-use super::upkeep::audit::Who;
-use super::upkeep::{RowCounts, Upkeep};
+use super::network_setup;
+use super::requester::Requester;
+use super::row_counts::RowCounts;
+use super::upkeep::Upkeep;
 use crate::config::Config;
 use chain::event::ChainEvent;
 use mempool::pool::PoolEvent;
@@ -26,23 +27,23 @@ use rpc::table;
 use rpc::value::Reply;
 use rpc::wire::Request;
 
-/// Time for the answer to `stop` to leave.
+/// Time for the reply to `stop` to be sent.
 const STOP_AFTER: Duration = Duration::from_millis(100);
 
-/// The node's handle, and the port when it is open.
-pub struct Desk {
+/// The node's handle, the services around it, and the API server while it runs.
+pub struct Dispatcher {
     pub handle: Handle,
     pub upkeep: Arc<Upkeep>,
     config: Config,
     server: Mutex<Option<Server>>,
-    /// The process heeds SIGTERM by stopping in order.
+    /// The process handles SIGTERM by a clean shutdown.
     stoppable: AtomicBool,
-    itself: Weak<Desk>,
+    itself: Weak<Dispatcher>,
 }
 
-impl Desk {
-    pub fn new(handle: Handle, upkeep: Arc<Upkeep>) -> Arc<Desk> {
-        Arc::new_cyclic(|itself| Desk {
+impl Dispatcher {
+    pub fn new(handle: Handle, upkeep: Arc<Upkeep>) -> Arc<Dispatcher> {
+        Arc::new_cyclic(|itself| Dispatcher {
             handle,
             config: upkeep.config.clone(),
             upkeep,
@@ -52,12 +53,12 @@ impl Desk {
         })
     }
 
-    /// Answers a request, wherever it came in.
-    pub fn answer(&self, who: &Who, request: Request) -> Result<Reply, CallError> {
+    /// Answers a request and records it in the audit log if it asks for a change.
+    pub fn answer(&self, requester: &Requester, request: Request) -> Result<Reply, CallError> {
         let entry = table::find(&request.method)?;
         let Request { method, params } = request;
-        self.upkeep.audit.around(who, entry, params, |params| {
-            online::refusal(&self.config, entry)?;
+        self.upkeep.audit.run_recorded(requester, entry, params, |params| {
+            network_setup::check_readonly(&self.config, entry)?;
             match entry.runner {
                 Runner::Service(run) => run(self, &entry.arrange(params)?).map(Reply::Value),
                 _ => self.handle.answer(Request { method, params }),
@@ -65,37 +66,37 @@ impl Desk {
         })
     }
 
-    /// From now on SIGTERM stops the process in order.
-    pub fn heeds_signals(&self) {
+    /// From now on SIGTERM shuts the process down cleanly.
+    pub fn handles_signals(&self) {
         self.stoppable.store(true, Ordering::Relaxed);
     }
 
-    /// Ends the process's own work and closes the port; nobody comes in by it when this returns.
+    /// Stops a running backup and the API server, which has no connection left when this returns.
     pub fn close(&self) {
         self.upkeep.backups.stop();
-        self.close_port();
+        self.close_server();
     }
 
-    fn close_port(&self) {
+    fn close_server(&self) {
         let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(server);
     }
 }
 
-impl Services for Desk {
+impl Services for Dispatcher {
     fn start_server(&self) -> Result<Value, CallError> {
         let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(server) = &*server {
-            let why = format!("the port is open already on {}", server.address);
+            let why = format!("the API server is open already on {}", server.address);
             return Err(CallError::new(ErrorKind::Rejected, why));
         }
         let stopping = || CallError::new(ErrorKind::NoNode, "the node is stopping");
-        let back = self.itself.upgrade().ok_or_else(stopping)?;
-        Ok(server.insert(Server::start(&self.config, back)?).status())
+        let backend = self.itself.upgrade().ok_or_else(stopping)?;
+        Ok(server.insert(Server::start(&self.config, backend)?).status())
     }
 
     fn stop_server(&self) -> Result<(), CallError> {
-        self.close_port();
+        self.close_server();
         Ok(())
     }
 
@@ -104,11 +105,11 @@ impl Services for Desk {
             let why = "this node runs in a console: `bye` there ends it";
             return Err(CallError::new(ErrorKind::Forbidden, why));
         }
-        // Whoever asked is answered first.
+        // The reply is sent first.
         let ask = || {
             std::thread::sleep(STOP_AFTER);
             if let Err(e) = signal_hook::low_level::raise(signal_hook::consts::SIGTERM) {
-                logs::note("daemon", &format!("the node can't stop by itself: {e}"));
+                logs::note("daemon", &format!("the node can't stop itself: {e}"));
             }
         };
         let started = std::thread::Builder::new().name("stop".to_owned()).spawn(ask);
@@ -151,13 +152,13 @@ impl Services for Desk {
     }
 }
 
-impl Back for Desk {
-    fn answer(&self, who: &Who, request: Request) -> Result<Reply, CallError> {
-        Desk::answer(self, who, request)
+impl Backend for Dispatcher {
+    fn answer(&self, requester: &Requester, request: Request) -> Result<Reply, CallError> {
+        Dispatcher::answer(self, requester, request)
     }
 
-    fn refused(&self, who: &Who, entry: &Entry, error: &CallError) {
-        self.upkeep.audit.refused(who, entry, error);
+    fn refused(&self, requester: &Requester, entry: &Entry, error: &CallError) {
+        self.upkeep.audit.refused(requester, entry, error);
     }
 
     fn view(&self) -> Arc<View> {

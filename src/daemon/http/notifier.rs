@@ -1,4 +1,4 @@
-//! What happens on the node as texts for subscribers, written once for all of them.
+//! Sends notifications of the node's events to subscribers; each is serialised once for all of them.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,11 +9,12 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::back::Back;
-use super::news::{
-    LOOK_EVERY, Moved, POOL_BATCH, Seen, add_moved, address_text, missed, pool_pushes,
+use super::backend::Backend;
+use super::notifications::{
+    POLL_EVERY, POOL_BATCH, StateWatcher, Transfers, add_transfer, address_text, missed,
+    pool_notifications,
 };
-use super::topic::{Push, TOPICS, Topic};
+use super::topic::{Notification, TOPICS, Topic};
 use chain::event::ChainEvent;
 use mempool::pool::PoolEvent;
 use node::view::View;
@@ -22,21 +23,21 @@ use primitives::block::{Block, Height};
 use primitives::id::{BlockHash, Txid};
 use rpc::error::CallError;
 
-/// Events that a subscriber may be behind before it is dropped.
+/// Notifications that a subscriber may be behind before it is dropped.
 const QUEUE: usize = 256;
 
-/// Addresses of one connection.
+/// Addresses that one connection may watch.
 pub const MAX_ADDRESSES: usize = 100;
 
 /// The queue to all subscribers, and what addresses they watch.
-pub struct Pushes {
-    sender: broadcast::Sender<Arc<Push>>,
+pub struct Notifier {
+    sender: broadcast::Sender<Arc<Notification>>,
     watched: Arc<Mutex<HashMap<String, usize>>>,
 }
 
-impl Default for Pushes {
-    fn default() -> Pushes {
-        Pushes { sender: broadcast::channel(QUEUE).0, watched: Arc::default() }
+impl Default for Notifier {
+    fn default() -> Notifier {
+        Notifier { sender: broadcast::channel(QUEUE).0, watched: Arc::default() }
     }
 }
 
@@ -44,7 +45,7 @@ fn locked(watched: &Mutex<HashMap<String, usize>>) -> MutexGuard<'_, HashMap<Str
     watched.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Pushes {
+impl Notifier {
     pub fn subscribers(&self) -> usize {
         self.sender.receiver_count()
     }
@@ -59,26 +60,25 @@ impl Pushes {
         }
     }
 
-    /// Writes events for subscribers until the node ends. Nothing is sent while nobody
-    /// listens.
-    pub async fn pump(
+    /// Sends notifications until the node ends; none while there is no subscriber.
+    pub async fn run(
         &self,
-        back: Arc<dyn Back>,
+        backend: Arc<dyn Backend>,
         mut events: broadcast::Receiver<Arc<ChainEvent>>,
         mut pool_events: broadcast::Receiver<PoolEvent>,
     ) {
-        let mut seen = Seen::default();
-        let mut look = tokio::time::interval(LOOK_EVERY);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut watcher = StateWatcher::default();
+        let mut poll = tokio::time::interval(POLL_EVERY);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let pushes = tokio::select! {
+            let notifications = tokio::select! {
                 // The chain's events of a step come before the pool's.
                 biased;
                 event = events.recv() => match event {
                     Ok(_) if self.subscribers() == 0 => continue,
-                    Ok(event) => self.written(&back.view(), &event),
-                    // More at once than we hold, as in an import: say where the chain is now.
-                    Err(RecvError::Lagged(_)) => tip_event(&back.view()).into_iter().collect(),
+                    Ok(event) => self.chain_notifications(&backend.view(), &event),
+                    // More at once than we queue, as in an import: announce the tip alone.
+                    Err(RecvError::Lagged(_)) => tip_notification(&backend.view()).into_iter().collect(),
                     Err(RecvError::Closed) => return,
                 },
                 event = pool_events.recv() => match event {
@@ -91,34 +91,34 @@ impl Pushes {
                             batch.push(event);
                         }
                         let watched = locked(&self.watched).keys().cloned().collect();
-                        pool_pushes(&back.view(), &batch, &watched)
+                        pool_notifications(&backend.view(), &batch, &watched)
                     }
                     Err(RecvError::Lagged(count)) => vec![missed(count)],
                     Err(RecvError::Closed) => return,
                 },
-                // Also while nobody listens, so that the first to do so hears of the next change.
-                _ = look.tick() => {
-                    let pushes = seen.look(&back.view());
+                // Also without subscribers, so that the first one is notified of the next change.
+                _ = poll.tick() => {
+                    let notifications = watcher.poll(&backend.view());
                     if self.subscribers() == 0 {
                         continue;
                     }
-                    pushes
+                    notifications
                 }
             };
-            for push in pushes {
+            for notification in notifications {
                 // The last subscriber may have just left.
-                let _ = self.sender.send(Arc::new(push));
+                let _ = self.sender.send(Arc::new(notification));
             }
         }
     }
 
-    fn written(&self, view: &View, event: &ChainEvent) -> Vec<Push> {
+    fn chain_notifications(&self, view: &View, event: &ChainEvent) -> Vec<Notification> {
         match event {
             ChainEvent::BlockConnected { hash, height, block, txids } => {
-                let mut pushes = vec![
-                    block_push(*height, hash, block),
-                    confirmed_push(*height, hash, txids),
-                    Push::of(
+                let mut notifications = vec![
+                    block_notification(*height, hash, block),
+                    confirmed_notification(*height, hash, txids),
+                    Notification::of(
                         Topic::Mining,
                         &json!({
                             "type": "mining",
@@ -129,14 +129,15 @@ impl Pushes {
                     ),
                 ];
                 if !locked(&self.watched).is_empty() {
-                    pushes.push(self.address_push(view, *height, hash, block, txids));
+                    notifications
+                        .push(self.address_notification(view, *height, hash, block, txids));
                 }
-                pushes
+                notifications
             }
             ChainEvent::TipChanged { hash, height, disconnected, connected }
                 if *disconnected > 0 =>
             {
-                vec![Push::of(
+                vec![Notification::of(
                     Topic::Reorganisations,
                     &json!({
                         "type": "reorganisation",
@@ -152,14 +153,14 @@ impl Pushes {
     }
 
     /// What the block paid to watched addresses and spent from them.
-    fn address_push(
+    fn address_notification(
         &self,
         view: &View,
         height: Height,
         hash: &BlockHash,
         block: &Block,
         txids: &[Txid],
-    ) -> Push {
+    ) -> Notification {
         let watched: HashSet<String> = locked(&self.watched).keys().cloned().collect();
         let hash_text = hash.to_string();
         let snapshot = view.read().ok();
@@ -171,25 +172,32 @@ impl Pushes {
         let mut coins = spent.iter().flat_map(|spent| &spent.outputs);
         for (tx, txid) in block.txs.iter().zip(txids) {
             // Received and sent by address, in base units.
-            let mut moved = Moved::new();
+            let mut transfers = Transfers::new();
             for output in &tx.outputs {
-                add_moved(&mut moved, view, &watched, &output.script_pubkey, output.value, false);
+                add_transfer(
+                    &mut transfers,
+                    view,
+                    &watched,
+                    &output.script_pubkey,
+                    output.value,
+                    false,
+                );
             }
             let inputs = if tx.is_coinbase() { 0 } else { tx.inputs.len() };
             for coin in coins.by_ref().take(inputs) {
-                add_moved(&mut moved, view, &watched, &coin.script_pubkey, coin.value, true);
+                add_transfer(&mut transfers, view, &watched, &coin.script_pubkey, coin.value, true);
             }
-            for (address, sums) in moved {
+            for (address, sums) in transfers {
                 let text = address_text(&address, txid, sums, Some((height.0, &hash_text)));
                 by_address.entry(address).or_default().push(text);
             }
         }
-        Push { topic: Topic::Address, texts: Vec::new(), by_address }
+        Notification { topic: Topic::Address, texts: Vec::new(), by_address }
     }
 }
 
-fn block_push(height: Height, hash: &BlockHash, block: &Block) -> Push {
-    Push::of(
+fn block_notification(height: Height, hash: &BlockHash, block: &Block) -> Notification {
+    Notification::of(
         Topic::Blocks,
         &json!({
             "type": "block",
@@ -205,7 +213,7 @@ fn block_push(height: Height, hash: &BlockHash, block: &Block) -> Push {
     )
 }
 
-fn confirmed_push(height: Height, hash: &BlockHash, txids: &[Txid]) -> Push {
+fn confirmed_notification(height: Height, hash: &BlockHash, txids: &[Txid]) -> Notification {
     let write = |txid: &Txid| {
         // Nothing but hex and a number: no text that would need escapes.
         let text = format!(
@@ -215,37 +223,38 @@ fn confirmed_push(height: Height, hash: &BlockHash, txids: &[Txid]) -> Push {
         text.into()
     };
     let texts = txids.iter().map(write).collect();
-    Push { topic: Topic::Transactions, texts, by_address: HashMap::new() }
+    Notification { topic: Topic::Transactions, texts, by_address: HashMap::new() }
 }
 
-/// The tip as a block event, when those between were too many.
-fn tip_event(view: &View) -> Option<Push> {
+/// The tip as a block notification, when events were lost.
+fn tip_notification(view: &View) -> Option<Notification> {
     let snapshot = view.read().ok()?;
     let tip = snapshot.tip().ok()?;
     let id = snapshot.id_at(tip.height).ok().flatten()?;
     let block = snapshot.block(id).ok().flatten()?;
-    Some(block_push(tip.height, &tip.hash, &block))
+    Some(block_notification(tip.height, &tip.hash, &block))
 }
 
-/// What one connection wants to hear.
+/// What one connection has subscribed to.
 pub struct Subscription {
-    receiver: Option<broadcast::Receiver<Arc<Push>>>,
-    sender: broadcast::Sender<Arc<Push>>,
+    receiver: Option<broadcast::Receiver<Arc<Notification>>>,
+    sender: broadcast::Sender<Arc<Notification>>,
     topics: u8,
     addresses: HashSet<String>,
     watched: Arc<Mutex<HashMap<String, usize>>>,
 }
 
-/// More was pushed than the subscriber took.
+/// The subscriber is more notifications behind than are queued for it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TooSlow;
 
 impl Subscription {
-    /// Adds what a `subscribe` names, or takes it away; what is subscribed to afterwards.
+    /// Adds or removes the topics and addresses of the parameters; returns all that are then subscribed
+    /// to.
     pub fn change(&mut self, view: &View, add: bool, params: &[Value]) -> Result<Value, CallError> {
         let (mut topics, addresses) = read_topics(view, params)?;
         if topics == 0 && addresses.is_empty() {
-            // Nothing named: all that needs no name of its own, or an end to everything.
+            // Without parameters: subscribe to every topic that needs no address, or unsubscribe from all.
             topics = if add { !(Topic::Address as u8) } else { u8::MAX };
         }
         if add {
@@ -299,20 +308,22 @@ impl Subscription {
         }
     }
 
-    /// The texts of the next event that this connection wants; waits for ever when it wants none.
+    /// The texts of the next notification for this connection; waits for ever without a subscription.
     pub async fn next(&mut self) -> Result<Vec<Utf8Bytes>, TooSlow> {
         let Some(receiver) = &mut self.receiver else { return std::future::pending().await };
         loop {
             match receiver.recv().await {
-                Ok(push) if push.topic == Topic::Address => {
-                    let mine = |name: &String| push.by_address.get(name);
+                Ok(notification) if notification.topic == Topic::Address => {
+                    let mine = |name: &String| notification.by_address.get(name);
                     let texts: Vec<Utf8Bytes> =
                         self.addresses.iter().filter_map(mine).flatten().cloned().collect();
                     if !texts.is_empty() {
                         return Ok(texts);
                     }
                 }
-                Ok(push) if self.topics & push.topic as u8 != 0 => return Ok(push.texts.clone()),
+                Ok(notification) if self.topics & notification.topic as u8 != 0 => {
+                    return Ok(notification.texts.clone());
+                }
                 Ok(_) => {}
                 Err(RecvError::Lagged(_)) => return Err(TooSlow),
                 Err(RecvError::Closed) => return std::future::pending().await,
@@ -369,10 +380,10 @@ fn read_topics(view: &View, params: &[Value]) -> Result<(u8, HashSet<String>), C
 mod tests {
     use super::*;
 
-    fn subscription(pushes: &Pushes, topics: u8) -> Subscription {
-        let mut subscription = pushes.subscription();
+    fn subscription(notifier: &Notifier, topics: u8) -> Subscription {
+        let mut subscription = notifier.subscription();
         subscription.topics = topics;
-        subscription.receiver = Some(pushes.sender.subscribe());
+        subscription.receiver = Some(notifier.sender.subscribe());
         subscription
     }
 
@@ -381,21 +392,22 @@ mod tests {
     }
 
     #[test]
-    fn who_is_too_slow_is_told_so_and_holds_up_nobody() {
-        let pushes = Pushes::default();
-        let mut slow = subscription(&pushes, Topic::Blocks as u8);
-        let mut quick = subscription(&pushes, Topic::Blocks as u8);
-        let mut other = subscription(&pushes, Topic::Peers as u8);
+    fn a_slow_subscriber_is_dropped_and_delays_no_other() {
+        let notifier = Notifier::default();
+        let mut slow = subscription(&notifier, Topic::Blocks as u8);
+        let mut quick = subscription(&notifier, Topic::Blocks as u8);
+        let mut other = subscription(&notifier, Topic::Peers as u8);
         for n in 0..=QUEUE {
-            let push = Push::of(Topic::Blocks, &json!({ "type": "block", "height": n }));
-            assert!(pushes.sender.send(Arc::new(push)).is_ok());
+            let notification =
+                Notification::of(Topic::Blocks, &json!({ "type": "block", "height": n }));
+            assert!(notifier.sender.send(Arc::new(notification)).is_ok());
             assert!(matches!(next(&mut quick), Some(Ok(texts)) if texts.len() == 1));
-            // What is not wanted is passed over.
+            // Other topics are skipped.
             assert!(next(&mut other).is_none());
         }
         assert_eq!(next(&mut slow), Some(Err(TooSlow)));
-        assert_eq!(pushes.subscribers(), 3);
+        assert_eq!(notifier.subscribers(), 3);
         drop(slow);
-        assert_eq!(pushes.subscribers(), 2);
+        assert_eq!(notifier.subscribers(), 2);
     }
 }

@@ -1,12 +1,9 @@
-//! Files of the data folder beside the database: read whole, replaced whole, private.
+//! Files of the data folder beside the database: read whole, replaced atomically, private (0600).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-
-/// Unconfirmed transactions, kept over a restart.
-pub const POOL_FILE: &str = "mempool.dat";
 
 /// The file's bytes; `None` if there is none.
 pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
@@ -19,21 +16,25 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 
 /// Replaces the file: whatever happens, it holds the old bytes or the new ones.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let early = PathBuf::from(format!("{}.{}.new", path.display(), std::process::id()));
+    let temporary = PathBuf::from(format!("{}.{}.new", path.display(), std::process::id()));
     let write = || {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&early)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&early, path)?;
+        fs::rename(&temporary, path)?;
         match path.parent() {
             Some(folder) => File::open(folder)?.sync_all(),
             None => Ok(()),
         }
     };
     write().inspect_err(|_| {
-        // What was begun is of no use to anyone.
-        let _ = fs::remove_file(&early);
+        // A partial file is of no use.
+        let _ = fs::remove_file(&temporary);
     })
 }
 
@@ -43,7 +44,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn replaced_whole_and_private() {
+    fn replaced_atomically_and_private() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("x");
         assert_eq!(read(&path).expect("readable"), None);

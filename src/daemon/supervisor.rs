@@ -1,5 +1,5 @@
-//! A node without a terminal: starts on the data folder, serves the control socket and the port
-//! that was asked for, tells systemd how it is, and stops in order on SIGTERM or SIGINT.
+//! A node without a terminal: starts on the data folder, serves the control socket and the API
+//! server if it is enabled, notifies systemd of its state, and shuts down cleanly on SIGTERM or SIGINT.
 
 use std::collections::{HashSet, VecDeque};
 use std::process;
@@ -14,10 +14,10 @@ use tokio::sync::broadcast::error::TryRecvError;
 
 use super::actor::{EVENT_LIMIT, Handle, POOL_EVENT_LIMIT};
 use super::clock::now_s;
-use super::embedded::Running;
-use super::folder;
+use super::data_folder;
 use super::logs;
-use super::online;
+use super::network_setup;
+use super::running_node::RunningNode;
 use super::upkeep::Upkeep;
 use crate::config::Config;
 use chain::event::ChainEvent;
@@ -27,49 +27,49 @@ use rpc::door::{Happening, Watch};
 use rpc::error::{CallError, ErrorKind};
 use rpc::service::Services;
 
-/// How often a waiting console looks for events.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How often a waiting console polls for events.
+const POLL_EVERY: Duration = Duration::from_millis(20);
 
-/// A node that runs until a signal or its own console ends it.
+/// A node that runs until a signal or its own console stops it.
 pub struct Daemon {
-    /// Taken by whoever stops it first.
-    running: Arc<Mutex<Option<Running>>>,
+    /// `None` once it is being stopped.
+    running: Arc<Mutex<Option<RunningNode>>>,
     handle: Handle,
-    /// What has happened since before the doors were open, until the console takes it.
+    /// Events since before any server was open, until the console takes them.
     queues: Mutex<Option<Queues>>,
 }
 
 /// Where the chain's and the pool's events arrive.
 type Queues = (Receiver<Arc<ChainEvent>>, Receiver<PoolEvent>);
 
-/// Tells systemd; without it there is nobody to tell.
+/// Notifies systemd, where it started this process.
 fn notify(state: NotifyState<'_>) {
     let _ = sd_notify::notify(&[state]);
 }
 
 impl Daemon {
-    /// Starts the node. A folder that another node holds is refused at once: two never share one.
+    /// Starts the node. It fails at once if another node has locked the folder.
     pub fn start(config: &Config) -> Result<Daemon, CallError> {
         logs::start(&config.service)?;
-        let held = folder::hold_for_node(config)?;
+        let locked = data_folder::lock_for_node(config)?;
         let failed = |e: std::io::Error| {
             CallError::new(ErrorKind::Internal, format!("signals can't be heard: {e}"))
         };
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(failed)?;
-        let mut running = Running::start(held, Upkeep::new(config.clone()))?;
-        let handle = running.desk.handle.clone();
+        let mut running = RunningNode::start(locked, Upkeep::new(config.clone()))?;
+        let handle = running.dispatcher.handle.clone();
         let queues = Mutex::new(Some((handle.events(), handle.pool_events())));
         let served = match config.service.websocket {
-            Some(_) => running.desk.start_server().map(|_| ()),
+            Some(_) => running.dispatcher.start_server().map(|_| ()),
             None => Ok(()),
         };
-        // What was asked for by name must work, or the node stops in order.
-        let online = served.and_then(|()| online::whole_node(config, &handle));
+        // What the options ask for must work, or the node shuts down.
+        let online = served.and_then(|()| network_setup::apply_to_daemon(config, &handle));
         if let Err(error) = online.and_then(|()| running.begin(config)) {
             running.stop()?;
             return Err(error);
         }
-        let desk = Arc::clone(&running.desk);
+        let dispatcher = Arc::clone(&running.dispatcher);
         let running = Arc::new(Mutex::new(Some(running)));
         let ours = Arc::clone(&running);
         std::thread::Builder::new()
@@ -91,7 +91,7 @@ impl Daemon {
                 }
             })
             .map_err(failed)?;
-        desk.heeds_signals();
+        dispatcher.handles_signals();
         if let Some(limit) = sd_notify::watchdog_enabled() {
             let handle = handle.clone();
             std::thread::Builder::new()
@@ -106,56 +106,55 @@ impl Daemon {
         Ok(Daemon { running, handle, queues })
     }
 
-    /// What happens on the node from its start on, for the console that waits with it: what its
-    /// words' own loading took is not lost.
+    /// The node's events from its start on, for the console that waits with it: those that came while
+    /// the console loaded its files are not lost.
     pub fn events(&self) -> Events {
         let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner).take();
         Events {
             queues,
             handle: self.handle.clone(),
             ready: VecDeque::new(),
-            told: HashSet::new(),
+            announced: HashSet::new(),
             leaving: Vec::new(),
         }
     }
 
-    /// Stops in order: what was changed is on the disk when this returns.
+    /// Shuts down cleanly: every change is on disk when this returns.
     pub fn stop(&self) -> Result<(), CallError> {
         stop(&self.running)
     }
 }
 
-fn stop(running: &Mutex<Option<Running>>) -> Result<(), CallError> {
-    // Held while stopping, so that whoever comes second waits for the first.
+fn stop(running: &Mutex<Option<RunningNode>>) -> Result<(), CallError> {
+    // Locked while stopping, so that a second caller waits for the first.
     let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(running) = running.take() else { return Ok(()) };
     notify(NotifyState::Stopping);
     running.stop()
 }
 
-/// Keeps systemd quiet for as long as the node's own loop comes round: a node that hangs is
-/// started anew.
+/// Feeds systemd's watchdog as long as the node's loop makes progress: a node that hangs is restarted.
 fn watchdog(handle: &Handle, limit: Duration) {
     let every = (limit / 3).max(Duration::from_millis(100));
     loop {
-        let quiet = now_s().saturating_sub(handle.last_beat_s());
-        if Duration::from_secs(u64::from(quiet)) < limit {
+        let silent = now_s().saturating_sub(handle.last_beat_s());
+        if Duration::from_secs(u64::from(silent)) < limit {
             notify(NotifyState::Watchdog);
         }
         std::thread::sleep(every);
     }
 }
 
-/// Events as the console takes them. A transaction is told of once, when it enters the pool, or by
-/// its block if that is where it was seen first.
+/// Events as the console takes them. A transaction is announced once: when it enters the mempool, or
+/// by its block if it was first seen there.
 pub struct Events {
     handle: Handle,
-    /// None while nobody listens.
+    /// `None` while nobody listens.
     queues: Option<Queues>,
     ready: VecDeque<Happening>,
-    /// Told of, and in the pool as far as we know.
-    told: HashSet<Txid>,
-    /// Seen to leave the pool, perhaps for a block that is not taken yet.
+    /// Announced, and in the mempool as far as we know.
+    announced: HashSet<Txid>,
+    /// Seen to leave the mempool, perhaps for a block whose event is not taken yet.
     leaving: Vec<Txid>,
 }
 
@@ -164,21 +163,21 @@ fn missed(count: u64) {
 }
 
 impl Events {
-    /// Takes what the pool has told, at most as much as it holds for us; who left it goes to `gone`.
+    /// Takes the events of the mempool, as many as are queued at most; those that left go to `gone`.
     fn take_pool(&mut self, gone: &mut Vec<Txid>) {
         let Some((_, pool)) = &mut self.queues else { return };
         while self.ready.len() + gone.len() < POOL_EVENT_LIMIT {
             match pool.try_recv() {
                 Ok(PoolEvent::Added { txid, .. }) => {
-                    if self.told.insert(txid) {
+                    if self.announced.insert(txid) {
                         self.ready.push_back(Happening::Transaction { txid: txid.to_string() });
                     }
                 }
                 Ok(PoolEvent::Removed { txid, .. }) => gone.push(txid),
                 Err(TryRecvError::Lagged(count)) => {
                     missed(count);
-                    // Among the lost may be those that say what left the pool.
-                    self.told.clear();
+                    // The lost events may include removals.
+                    self.announced.clear();
                 }
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
@@ -198,11 +197,11 @@ impl Events {
         events
     }
 
-    /// Takes all that has happened; false if nothing has.
+    /// Takes all queued events; false if there are none.
     ///
-    /// A step's events of the chain are sent before those of the pool: who has been seen to leave
-    /// the pool left it for a block that is in the chain's queue by then. What entered the pool
-    /// before a block is seen before it, if the pool is looked at once more.
+    /// A step's events of the chain are sent before those of the mempool: the block that a transaction
+    /// was seen to leave the mempool for is in the chain's queue by then. What entered the mempool
+    /// before a block is seen before it, if the mempool's queue is read once more.
     fn take(&mut self) -> bool {
         let mut gone = std::mem::take(&mut self.leaving);
         self.take_pool(&mut gone);
@@ -210,10 +209,10 @@ impl Events {
         let mut leaving = Vec::new();
         self.take_pool(&mut leaving);
         self.leaving = leaving;
-        let told = &self.told;
-        self.ready.extend(events.iter().filter_map(|event| happening(event, told)));
+        let announced = &self.announced;
+        self.ready.extend(events.iter().filter_map(|event| happening(event, announced)));
         for txid in gone {
-            self.told.remove(&txid);
+            self.announced.remove(&txid);
         }
         !self.ready.is_empty()
     }
@@ -232,16 +231,16 @@ impl Watch for Events {
             if left.is_zero() {
                 return None;
             }
-            std::thread::sleep(left.min(LOOK_EVERY));
+            std::thread::sleep(left.min(POLL_EVERY));
         }
     }
 
     fn rest(&mut self, wait: Duration) {
-        // Whoever listens later hears of what happens from then on.
+        // A later listener gets the events from then on.
         self.queues = None;
         std::thread::sleep(wait);
         self.ready.clear();
-        self.told.clear();
+        self.announced.clear();
         self.leaving.clear();
     }
 
@@ -250,11 +249,15 @@ impl Watch for Events {
     }
 }
 
-fn happening(event: &ChainEvent, told: &HashSet<Txid>) -> Option<Happening> {
+fn happening(event: &ChainEvent, announced: &HashSet<Txid>) -> Option<Happening> {
     match event {
         ChainEvent::BlockConnected { height, txids, .. } => Some(Happening::Block {
             height: height.0,
-            txids: txids.iter().filter(|id| !told.contains(id)).map(ToString::to_string).collect(),
+            txids: txids
+                .iter()
+                .filter(|id| !announced.contains(id))
+                .map(ToString::to_string)
+                .collect(),
         }),
         ChainEvent::TipChanged { height, disconnected, .. } if *disconnected > 0 => {
             Some(Happening::Reorganisation { height: height.0, depth: *disconnected })

@@ -1,6 +1,5 @@
-//! Events of the pool, the peers and mining as texts for subscribers. The pool tells its own; peers
-//! and mining are seen by looking at what the node publishes, so a change that is taken back between
-//! two looks is not told.
+//! Notifications of the mempool, the peers and mining. The mempool has events; peers and mining are
+//! polled from the published view, so a change that is undone between two polls is not reported.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -8,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::back::read;
-use super::topic::{Push, Topic};
+use super::topic::{Notification, Topic};
+use crate::daemon::view_query::read;
 use mempool::pool::{PoolEvent, Removal};
 use node::view::View;
 use primitives::address::Address;
@@ -19,21 +18,21 @@ use primitives::script::Script;
 use primitives::tx::Transaction;
 use rpc::show;
 
-/// How often peers and mining are looked at.
-pub const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often peers and mining are polled.
+pub const POLL_EVERY: Duration = Duration::from_millis(500);
 
-/// What of mining changes all the time and is told with the rest only.
-const UNSTEADY: [&str; 4] = ["hashrate", "pooledtx", "currentblockweight", "currentblocktx"];
+/// Members of `getmininginfo` that change all the time: reported with others, never alone.
+const VOLATILE: [&str; 4] = ["hashrate", "pooledtx", "currentblockweight", "currentblocktx"];
 
-/// Events of the pool that are told together.
+/// Events of the mempool in one notification.
 pub const POOL_BATCH: usize = 256;
 
-/// What a transaction moves: received and sent in base units, by address.
-pub type Moved = HashMap<String, (i64, i64)>;
+/// What a transaction transfers: received and sent in base units, by address.
+pub type Transfers = HashMap<String, (i64, i64)>;
 
-/// Adds what `script` gets (or gives, when `sent`) if its address is watched.
-pub fn add_moved(
-    moved: &mut Moved,
+/// Adds what `script` receives (or sends, when `sent`) if its address is watched.
+pub fn add_transfer(
+    transfers: &mut Transfers,
     view: &View,
     watched: &HashSet<String>,
     script: &Script,
@@ -45,7 +44,7 @@ pub fn add_moved(
         return;
     };
     if watched.contains(&address) {
-        let (received, spent) = moved.entry(address).or_default();
+        let (received, spent) = transfers.entry(address).or_default();
         let side = if sent { spent } else { received };
         *side = side.saturating_add(value.0);
     }
@@ -62,8 +61,12 @@ fn removal(why: Removal) -> &'static str {
     }
 }
 
-/// What the pool did, oldest first: one push for all, and one for watched addresses.
-pub fn pool_pushes(view: &View, events: &[PoolEvent], watched: &HashSet<String>) -> Vec<Push> {
+/// Events of the mempool, oldest first: one notification for all, and one for watched addresses.
+pub fn pool_notifications(
+    view: &View,
+    events: &[PoolEvent],
+    watched: &HashSet<String>,
+) -> Vec<Notification> {
     let mut texts: Vec<Utf8Bytes> = Vec::new();
     let mut by_address: HashMap<String, Vec<Utf8Bytes>> = HashMap::new();
     for event in events {
@@ -72,7 +75,7 @@ pub fn pool_pushes(view: &View, events: &[PoolEvent], watched: &HashSet<String>)
                 if !watched.is_empty()
                     && let Some(tx) = view.unconfirmed(txid)
                 {
-                    for (address, sums) in unconfirmed_moves(view, &tx, watched) {
+                    for (address, sums) in unconfirmed_transfers(view, &tx, watched) {
                         let text = address_text(&address, txid, sums, None);
                         by_address.entry(address).or_default().push(text);
                     }
@@ -86,7 +89,7 @@ pub fn pool_pushes(view: &View, events: &[PoolEvent], watched: &HashSet<String>)
                     "vsize": vsize,
                 })
             }
-            // The block tells of it.
+            // Reported by the notification of its block.
             PoolEvent::Removed { why: Removal::Confirmed, .. } => continue,
             PoolEvent::Removed { txid, why } => {
                 json!({ "type": "removed", "txid": txid.to_string(), "reason": removal(*why) })
@@ -94,28 +97,32 @@ pub fn pool_pushes(view: &View, events: &[PoolEvent], watched: &HashSet<String>)
         };
         texts.push(text.to_string().into());
     }
-    let mut pushes = Vec::new();
+    let mut notifications = Vec::new();
     if !texts.is_empty() {
-        pushes.push(Push { topic: Topic::Transactions, texts, by_address: HashMap::new() });
+        notifications.push(Notification {
+            topic: Topic::Transactions,
+            texts,
+            by_address: HashMap::new(),
+        });
     }
     if !by_address.is_empty() {
-        pushes.push(Push { topic: Topic::Address, texts: Vec::new(), by_address });
+        notifications.push(Notification { topic: Topic::Address, texts: Vec::new(), by_address });
     }
-    pushes
+    notifications
 }
 
-/// More happened to the pool at once than we hold.
-pub fn missed(count: u64) -> Push {
+/// More mempool events came at once than we queue.
+pub fn missed(count: u64) -> Notification {
     let event = json!({ "type": "missed", "topic": "transactions", "count": count });
-    Push::of(Topic::Transactions, &event)
+    Notification::of(Topic::Transactions, &event)
 }
 
-/// What an unconfirmed transaction moves at watched addresses; its coins are the chain's or the
-/// pool's.
-fn unconfirmed_moves(view: &View, tx: &Transaction, watched: &HashSet<String>) -> Moved {
-    let mut moved = Moved::new();
+/// What an unconfirmed transaction transfers at watched addresses; it may spend outputs of the chain
+/// or of the mempool.
+fn unconfirmed_transfers(view: &View, tx: &Transaction, watched: &HashSet<String>) -> Transfers {
+    let mut transfers = Transfers::new();
     for output in &tx.outputs {
-        add_moved(&mut moved, view, watched, &output.script_pubkey, output.value, false);
+        add_transfer(&mut transfers, view, watched, &output.script_pubkey, output.value, false);
     }
     let snapshot = view.read().ok();
     for input in &tx.inputs {
@@ -128,10 +135,10 @@ fn unconfirmed_moves(view: &View, tx: &Transaction, watched: &HashSet<String>) -
                 .map(|coin| coin.output),
         };
         if let Some(output) = spent {
-            add_moved(&mut moved, view, watched, &output.script_pubkey, output.value, true);
+            add_transfer(&mut transfers, view, watched, &output.script_pubkey, output.value, true);
         }
     }
-    moved
+    transfers
 }
 
 /// What a transaction did to an address; `block` is its height and hash once it is in one.
@@ -156,36 +163,36 @@ pub fn address_text(
     event.to_string().into()
 }
 
-/// What was seen at the last look.
+/// Peers and mining as they were at the last poll.
 #[derive(Default)]
-pub struct Seen {
+pub struct StateWatcher {
     peers: Option<BTreeMap<u64, (String, bool)>>,
     mining: Option<Value>,
 }
 
-impl Seen {
-    /// What has changed since the last look; nothing at the first.
-    pub fn look(&mut self, view: &View) -> Vec<Push> {
+impl StateWatcher {
+    /// What has changed since the last poll; nothing at the first.
+    pub fn poll(&mut self, view: &View) -> Vec<Notification> {
         let ready = view.net.ready_peers();
         let peers = ready.map(|peer| (peer.id, (peer.address.to_string(), peer.inbound)));
         let agent = |id: u64| {
             let peer = view.net.peers.iter().find(|peer| peer.id == id);
             peer.map(|peer| peer.agent.clone())
         };
-        let mut pushes = self.look_at_peers(peers.collect(), agent);
+        let mut notifications = self.poll_peers(peers.collect(), agent);
         let mining = read(view, "getmininginfo");
-        pushes.extend(self.look_at_mining(mining));
-        pushes
+        notifications.extend(self.poll_mining(mining));
+        notifications
     }
 
-    fn look_at_peers(
+    fn poll_peers(
         &mut self,
         now: BTreeMap<u64, (String, bool)>,
         agent: impl Fn(u64) -> Option<String>,
-    ) -> Vec<Push> {
+    ) -> Vec<Notification> {
         let Some(before) = self.peers.replace(now) else { return Vec::new() };
         let now = self.peers.as_ref().unwrap_or(&before);
-        let tell = |what: &str, id: u64, (address, inbound): &(String, bool)| {
+        let notification = |what: &str, id: u64, (address, inbound): &(String, bool)| {
             let event = json!({
                 "type": "peer",
                 "event": what,
@@ -195,19 +202,19 @@ impl Seen {
                 "subver": agent(id),
                 "peers": now.len(),
             });
-            Push::of(Topic::Peers, &event)
+            Notification::of(Topic::Peers, &event)
         };
         let gone = before.iter().filter(|(id, _)| !now.contains_key(id));
         let new = now.iter().filter(|(id, _)| !before.contains_key(id));
-        let gone = gone.map(|(id, peer)| tell("disconnected", *id, peer));
-        gone.chain(new.map(|(id, peer)| tell("connected", *id, peer))).collect()
+        let gone = gone.map(|(id, peer)| notification("disconnected", *id, peer));
+        gone.chain(new.map(|(id, peer)| notification("connected", *id, peer))).collect()
     }
 
-    fn look_at_mining(&mut self, now: Option<Value>) -> Option<Push> {
+    fn poll_mining(&mut self, now: Option<Value>) -> Option<Notification> {
         let now = now.filter(Value::is_object)?;
         let steady = |mut value: Value| {
             if let Some(members) = value.as_object_mut() {
-                members.retain(|name, _| !UNSTEADY.contains(&name.as_str()));
+                members.retain(|name, _| !VOLATILE.contains(&name.as_str()));
             }
             value
         };
@@ -219,7 +226,7 @@ impl Seen {
         if let (Some(event), Value::Object(members)) = (event.as_object_mut(), now) {
             event.extend(members.into_iter().filter(|(name, _)| name != "type"));
         }
-        Some(Push::of(Topic::Mining, &event))
+        Some(Notification::of(Topic::Mining, &event))
     }
 }
 
@@ -227,20 +234,22 @@ impl Seen {
 mod tests {
     use super::*;
 
-    fn events(pushes: &[Push]) -> Vec<Value> {
-        let texts = pushes.iter().flat_map(|push| &push.texts);
+    fn events(notifications: &[Notification]) -> Vec<Value> {
+        let texts = notifications.iter().flat_map(|notification| &notification.texts);
         texts.map(|text| serde_json::from_str(text).expect("JSON")).collect()
     }
 
     #[test]
-    fn peers_that_come_and_go_are_told() {
-        let mut seen = Seen::default();
+    fn peers_that_connect_and_disconnect_are_reported() {
+        let mut watcher = StateWatcher::default();
         let peer = |id: u64| (id, (format!("192.0.2.{id}:8333"), id % 2 == 1));
         let agent = |id: u64| (id == 2).then(|| "/x/".to_owned());
-        assert!(seen.look_at_peers(BTreeMap::from([peer(1)]), agent).is_empty());
-        let told = events(&seen.look_at_peers(BTreeMap::from([peer(2)]), agent));
-        let shown: Vec<_> =
-            told.iter().map(|e| (e["event"].as_str(), e["id"].as_u64(), &e["subver"])).collect();
+        assert!(watcher.poll_peers(BTreeMap::from([peer(1)]), agent).is_empty());
+        let reported = events(&watcher.poll_peers(BTreeMap::from([peer(2)]), agent));
+        let shown: Vec<_> = reported
+            .iter()
+            .map(|e| (e["event"].as_str(), e["id"].as_u64(), &e["subver"]))
+            .collect();
         let agent_text = json!("/x/");
         assert_eq!(
             shown,
@@ -249,23 +258,23 @@ mod tests {
                 (Some("connected"), Some(2), &agent_text)
             ]
         );
-        assert_eq!(told[1]["peers"], 1);
-        assert!(seen.look_at_peers(BTreeMap::from([peer(2)]), agent).is_empty());
+        assert_eq!(reported[1]["peers"], 1);
+        assert!(watcher.poll_peers(BTreeMap::from([peer(2)]), agent).is_empty());
     }
 
     #[test]
-    fn mining_is_told_when_it_changes() {
-        let mut seen = Seen::default();
-        assert!(seen.look_at_mining(None).is_none());
-        assert!(seen.look_at_mining(Some(json!({ "blocks": 1 }))).is_none());
-        assert!(seen.look_at_mining(Some(json!({ "blocks": 1 }))).is_none());
-        let told = seen.look_at_mining(Some(json!({ "blocks": 2 }))).expect("a change");
-        assert_eq!(events(&[told]), [json!({ "type": "mining", "blocks": 2 })]);
-        // Another hashrate alone is no news.
+    fn mining_is_reported_when_it_changes() {
+        let mut watcher = StateWatcher::default();
+        assert!(watcher.poll_mining(None).is_none());
+        assert!(watcher.poll_mining(Some(json!({ "blocks": 1 }))).is_none());
+        assert!(watcher.poll_mining(Some(json!({ "blocks": 1 }))).is_none());
+        let reported = watcher.poll_mining(Some(json!({ "blocks": 2 }))).expect("a change");
+        assert_eq!(events(&[reported]), [json!({ "type": "mining", "blocks": 2 })]);
+        // Another hashrate alone is not reported.
         let faster = json!({ "blocks": 2, "hashrate": 5 });
-        assert!(seen.look_at_mining(Some(faster)).is_none());
-        let told = seen.look_at_mining(Some(json!({ "blocks": 3, "hashrate": 6 })));
-        let told = events(&[told.expect("a change")]);
-        assert_eq!(told, [json!({ "type": "mining", "blocks": 3, "hashrate": 6 })]);
+        assert!(watcher.poll_mining(Some(faster)).is_none());
+        let reported = watcher.poll_mining(Some(json!({ "blocks": 3, "hashrate": 6 })));
+        let reported = events(&[reported.expect("a change")]);
+        assert_eq!(reported, [json!({ "type": "mining", "blocks": 3, "hashrate": 6 })]);
     }
 }

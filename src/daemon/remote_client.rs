@@ -1,4 +1,4 @@
-//! The door to a node elsewhere: JSON-RPC over its WebSocket port.
+//! The client of a remote node: JSON-RPC over a WebSocket to its API server.
 
 use std::fs;
 use std::net::{TcpStream, ToSocketAddrs};
@@ -20,13 +20,13 @@ use rpc::door::Door;
 use rpc::error::{CallError, ErrorKind};
 use rpc::wire::{self, MAX_LINE, Request};
 
-/// How long a node may take to let us in.
+/// How long a node may take to accept us.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 
 const DEFAULT_PORT: u16 = 8765;
 
-/// The asking end of another node's port.
-pub struct AttachedDoor {
+/// The connection to another node's API server.
+pub struct RemoteClient {
     socket: WebSocket<TcpStream>,
     url: String,
     next_id: u64,
@@ -36,10 +36,10 @@ fn no_node(why: String) -> CallError {
     CallError::new(ErrorKind::NoNode, why)
 }
 
-impl AttachedDoor {
+impl RemoteClient {
     /// Connects to `url`, with the token of `--token-file`, or of our own data folder when the
     /// node is on this machine.
-    pub fn connect(config: &Config, url: &str) -> Result<AttachedDoor, CallError> {
+    pub fn connect(config: &Config, url: &str) -> Result<RemoteClient, CallError> {
         let wrong = |why: &str| {
             let why = format!("--attach {url}: {why}; write ws://HOST:PORT");
             CallError::new(ErrorKind::InvalidParams, why)
@@ -93,7 +93,7 @@ impl AttachedDoor {
         // An import may keep the node busy for as long as it takes.
         let patient = socket.get_ref().set_read_timeout(None);
         patient.map_err(|e| no_node(format!("the connection to {url} failed: {e}")))?;
-        Ok(AttachedDoor { socket, url: url.to_owned(), next_id: 1 })
+        Ok(RemoteClient { socket, url: url.to_owned(), next_id: 1 })
     }
 
     fn lost(&self, error: &WsError) -> CallError {
@@ -144,7 +144,7 @@ fn token(config: &Config, here: bool) -> Result<Option<String>, CallError> {
     Ok(here.then(|| read(&config.cookie_file()).ok()).flatten())
 }
 
-impl Door for AttachedDoor {
+impl Door for RemoteClient {
     fn ask(&mut self, request: Request) -> Result<Value, CallError> {
         let id = self.next_id;
         self.next_id += 1;
@@ -156,7 +156,7 @@ impl Door for AttachedDoor {
     }
 
     fn close(&mut self) -> Result<(), CallError> {
-        // Whether the other side hears our goodbye is its affair.
+        // The connection ends whether or not the other side sees the close frame.
         let _ = self.socket.close(None);
         let _ = self.socket.flush();
         Ok(())

@@ -1,6 +1,5 @@
-//! What the command line says about the network, as acts of a node: `--readonly`, `--filters`,
-//! `--listen`, `--peer`. A node without a terminal does it at its start, a console's own node when
-//! `init-network` runs.
+//! Applies the network options to a node: `--readonly`, `--filters`, `--listen`, `--peer`. A daemon
+//! does it when it starts, a console's own node when `init-network` runs.
 
 use std::collections::VecDeque;
 
@@ -15,22 +14,22 @@ use rpc::error::{CallError, ErrorKind};
 /// The call that starts the network.
 pub const START: &str = "startnetwork";
 
-/// What is still to be done, in order.
-pub struct Online(VecDeque<NetAct>);
+/// The options that are still to be applied, in order.
+pub struct NetworkSetup(VecDeque<NetAct>);
 
-impl Online {
-    pub fn new(config: &Config) -> Online {
+impl NetworkSetup {
+    pub fn new(config: &Config) -> NetworkSetup {
         let mut acts = VecDeque::new();
         acts.extend(config.readonly.then_some(NetAct::SetReadonly));
         acts.extend(config.filters.then_some(NetAct::ServeFilters));
         let listen = config.listen.clone().filter(|address| address != "none");
         acts.extend(listen.map(|address| NetAct::Listen { address: Some(address) }));
         acts.extend(config.peers.iter().map(|peer| NetAct::AddNode { target: peer.clone() }));
-        Online(acts)
+        NetworkSetup(acts)
     }
 
-    /// Does it. What fails ends it; the next try goes on from there.
-    pub fn go(&mut self, handle: &Handle) -> Result<(), CallError> {
+    /// Applies them until one fails; the next attempt begins with that one.
+    pub fn apply(&mut self, handle: &Handle) -> Result<(), CallError> {
         while let Some(act) = self.0.front() {
             handle.act(Act::Net(act.clone()))?;
             self.0.pop_front();
@@ -39,11 +38,11 @@ impl Online {
     }
 }
 
-/// As `Online`, for a node that others should find: it also listens on its network's usual port.
-pub fn whole_node(config: &Config, handle: &Handle) -> Result<(), CallError> {
-    Online::new(config).go(handle)?;
+/// Applies the options to a daemon, which also listens on its network's default port.
+pub fn apply_to_daemon(config: &Config, handle: &Handle) -> Result<(), CallError> {
+    NetworkSetup::new(config).apply(handle)?;
     if config.listen.is_none() && config.params.p2p_by_default {
-        // The usual port may be another node's: this one can still dial.
+        // The port may be another node's: this one can still make outbound connections.
         if let Err(e) = handle.act(Act::Net(NetAct::Listen { address: None })) {
             logs::note("net", &format!("{e}; others can't connect to this node"));
         }
@@ -51,8 +50,8 @@ pub fn whole_node(config: &Config, handle: &Handle) -> Result<(), CallError> {
     Ok(())
 }
 
-/// Why `--readonly` refuses a call. A replica must start its network to follow anybody.
-pub fn refusal(config: &Config, entry: &Entry) -> Result<(), CallError> {
+/// An error if `--readonly` forbids the call. A replica may start its network: it must follow peers.
+pub fn check_readonly(config: &Config, entry: &Entry) -> Result<(), CallError> {
     match config.readonly && entry.class != Class::Read && entry.method != START {
         true => {
             let why = format!("this node is read-only: {} is refused", entry.method);

@@ -1,39 +1,13 @@
-//! `/health` and `/ready`, for load balancers.
+//! `/ready`, for load balancers: whether this node is synced and fresh enough to be asked.
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 
-use super::back::read;
 use super::rpc::{App, plain};
+use crate::daemon::chain_position::{Position, position};
 use crate::daemon::clock::now_s;
 use node::view::View;
 use primitives::network::REGTEST;
-use rpc::error::CallError;
-
-/// Where the chain is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    pub height: u64,
-    /// The best header known, at least `height`.
-    pub headers: u64,
-    /// Seconds since the tip's block says it was made.
-    pub tip_age_s: u32,
-}
-
-pub fn position(view: &View, now: u32) -> Result<Position, CallError> {
-    let snapshot = view.read()?;
-    let tip = snapshot.tip()?;
-    let id = snapshot.id_at(tip.height)?;
-    let row = id.map(|id| snapshot.header(id)).transpose()?.flatten();
-    let time = row.map_or(0, |row| row.header.time);
-    let height = u64::from(tip.height.0);
-    let told = read(view, "getblockchaininfo").and_then(|info| info.get("headers")?.as_u64());
-    Ok(Position {
-        height,
-        headers: told.unwrap_or(height).max(height),
-        tip_age_s: now.saturating_sub(time),
-    })
-}
 
 /// Why the node is not ready; `None` when it is.
 fn unready(at: Position, blocks: u32, age_s: Option<u32>) -> Option<String> {
@@ -55,7 +29,7 @@ fn unready(at: Position, blocks: u32, age_s: Option<u32>) -> Option<String> {
 
 /// `/ready`.
 pub fn ready(app: &App) -> Response<Body> {
-    let view = app.back.view();
+    let view = app.backend.view();
     match unreadiness(app, &view) {
         Some(why) => plain(StatusCode::SERVICE_UNAVAILABLE, why),
         None => {
@@ -65,7 +39,7 @@ pub fn ready(app: &App) -> Response<Body> {
     }
 }
 
-/// Why the node should get no requests from a balancer; `None` when it should.
+/// Why a balancer should send no requests to this node; `None` when it should.
 pub fn unreadiness(app: &App, view: &View) -> Option<String> {
     let service = &app.config.service;
     // Blocks of a regression test come when they are asked for.

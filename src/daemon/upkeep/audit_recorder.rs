@@ -1,18 +1,19 @@
-//! Notes every change asked for, whichever door it came by: who, what, how it ended.
+//! Records every change asked for in the audit log, whichever transport it came by: requester, what, and
+//! the result.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value, json};
 
 use crate::daemon::clock::now_s;
+use crate::daemon::requester::Requester;
+use audit_log::{AuditLog, redacted};
 use rpc::call::{Class, Entry};
 use rpc::error::CallError;
 use rpc::wire::Params;
-use store::audit::{AuditLog, redacted};
 
-/// Refusals that are noted in one second; of more only the number is.
+/// Refusals that are recorded in one second; of more only the number is.
 const REFUSALS_A_SECOND: u32 = 10;
 
 /// Longest text of all parameters together, in bytes.
@@ -21,26 +22,8 @@ const LONGEST_PARAMS: usize = 4096;
 /// Longest reason, in characters.
 const LONGEST_REASON: usize = 300;
 
-/// Who asks.
-#[derive(Debug, Clone)]
-pub struct Who {
-    /// `console`, `control` or `http`.
-    pub door: &'static str,
-    /// A user's name, or `uid N`; nobody without credentials.
-    pub user: Option<String>,
-    pub address: Option<IpAddr>,
-}
-
-impl Who {
-    /// The console of this process.
-    pub fn console() -> Who {
-        let user = format!("uid {}", rustix::process::getuid().as_raw());
-        Who { door: "console", user: Some(user), address: None }
-    }
-}
-
-/// The log of the folder that this process holds, opened at the first line.
-pub struct Audit {
+/// Writes the audit log of the data folder that this process holds; opened at the first line.
+pub struct AuditRecorder {
     folder: PathBuf,
     state: Mutex<State>,
 }
@@ -50,12 +33,12 @@ struct State {
     log: Option<AuditLog>,
     /// Why the last line could not be written.
     fault: Option<String>,
-    /// The second that refusals were last noted in, how many, and how many were not.
+    /// The second in which refusals were last recorded, how many were, and how many were not.
     refused: (u32, u32, u64),
 }
 
-/// The parameters as they are kept, by name where that is known.
-fn kept(entry: &Entry, params: &Params) -> Value {
+/// The parameters as they are recorded, by name where that is known.
+fn recorded(entry: &Entry, params: &Params) -> Value {
     let named: Map<String, Value> = match params {
         Params::ByName(values) => values
             .iter()
@@ -77,9 +60,9 @@ fn kept(entry: &Entry, params: &Params) -> Value {
     }
 }
 
-impl Audit {
-    pub fn new(folder: PathBuf) -> Audit {
-        Audit { folder, state: Mutex::default() }
+impl AuditRecorder {
+    pub fn new(folder: PathBuf) -> AuditRecorder {
+        AuditRecorder { folder, state: Mutex::default() }
     }
 
     /// Why the last line could not be written; `None` when all is well.
@@ -87,10 +70,10 @@ impl Audit {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).fault.clone()
     }
 
-    /// Runs what a request asks for and notes it if it changes something.
-    pub fn around<T>(
+    /// Runs a request and records it if it asks for a change.
+    pub fn run_recorded<T>(
         &self,
-        who: &Who,
+        requester: &Requester,
         entry: &Entry,
         params: Params,
         run: impl FnOnce(Params) -> Result<T, CallError>,
@@ -98,18 +81,24 @@ impl Audit {
         if entry.class == Class::Read {
             return run(params);
         }
-        let told = kept(entry, &params);
+        let recorded = recorded(entry, &params);
         let answer = run(params);
-        self.note(who, entry, told, answer.as_ref().err());
+        self.record(requester, entry, recorded, answer.as_ref().err());
         answer
     }
 
-    /// Notes a request that was refused at the door.
-    pub fn refused(&self, who: &Who, entry: &Entry, error: &CallError) {
-        self.note(who, entry, Value::Null, Some(error));
+    /// Records a request that was refused before it reached the node.
+    pub fn refused(&self, requester: &Requester, entry: &Entry, error: &CallError) {
+        self.record(requester, entry, Value::Null, Some(error));
     }
 
-    fn note(&self, who: &Who, entry: &Entry, params: Value, error: Option<&CallError>) {
+    fn record(
+        &self,
+        requester: &Requester,
+        entry: &Entry,
+        params: Value,
+        error: Option<&CallError>,
+    ) {
         let now = now_s();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut fields = Map::new();
@@ -119,9 +108,9 @@ impl Audit {
             }
         };
         add("at", json!(now));
-        add("door", json!(who.door));
-        add("user", json!(who.user.as_deref().unwrap_or("nobody")));
-        add("address", json!(who.address.map(|address| address.to_string())));
+        add("door", json!(requester.transport));
+        add("user", json!(requester.user.as_deref().unwrap_or("nobody")));
+        add("address", json!(requester.address.map(|address| address.to_string())));
         add("method", json!(entry.method));
         add("params", params);
         match error {
@@ -150,7 +139,7 @@ impl Audit {
         let written = write();
         state.fault = written.err().map(|e| e.to_string());
         if let Some(why) = state.fault.clone() {
-            // Opened again with the next line: what is in the file counts.
+            // Opened again with the next line: the file is the truth, not our memory of it.
             state.log = None;
             tracing::error!(target: "audit", why, "the audit log can't be written");
         }
