@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::args::{Arguments, Source};
 use super::host::{ConsoleHost, Shared, read_source, source_name};
 use super::library::{self, PRELUDE, SOURCES};
-use super::render::render;
+use super::render::report::render;
 use super::stdio;
 use forth2012::error::{Failure, Report};
 use forth2012::limits::Limits;

@@ -12,19 +12,18 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 
 use super::alerts::Alerts;
-use super::bench::{self, Bench, BenchError};
 use super::files::Files;
-use super::help;
-use super::mine::Mine;
-use super::net_picture;
-use super::picture;
 use super::progress::Progress;
-use super::simulate;
+use super::render::{json as picture, network as net_picture};
+use super::script_debugger::{self as bench, Bench, BenchError};
 use super::stdio::{self, Stdio};
 use super::wallet::{
     self,
-    desk::{Around, Desk},
+    session::{Around, Desk},
 };
+use super::words::help;
+use super::words::mining::Mine;
+use super::words::simulate;
 use super::words::{self, Meaning, Own};
 use crate::config::Config;
 use chain::import::{BlockFile, FileError, Place};

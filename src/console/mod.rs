@@ -2,25 +2,17 @@
 
 pub mod alerts;
 pub mod args;
-mod audit;
-mod bench;
 mod complete;
 pub mod eval;
-mod export;
 mod files;
-mod help;
+mod history_filter;
 pub mod host;
 mod library;
-mod mine;
-mod net_picture;
-mod picture;
 mod progress;
 mod render;
 pub mod repl;
-mod secrets;
-mod simulate;
+mod script_debugger;
 mod stdio;
-mod upkeep;
 pub mod wallet;
 mod watch;
 mod words;

@@ -17,8 +17,8 @@ use rustyline::{Config, Editor};
 
 use super::complete::{ConsoleHelper, Open, open_part};
 use super::eval::{EXIT_FINE, EXIT_THROW, Session, UNSAVED};
+use super::history_filter::looks_secret;
 use super::host::VERSION;
-use super::secrets::looks_secret;
 use forth2012::error::Failure;
 
 /// Lines that the history keeps.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::desk::address_text;
-use super::desk::{Around, Desk, refused, wrong};
+use super::session::address_text;
+use super::session::{Around, Desk, refused, wrong};
 use primitives::amount::Amount;
 use primitives::hex;
 use primitives::script::Script;

@@ -1,24 +1,25 @@
 //! Wallets at the console: keys, passphrases and phrases stay in this process.
 
 mod coins;
-pub mod desk;
+
 #[cfg(feature = "hsm")]
 mod hsm;
 #[cfg(not(feature = "hsm"))]
 #[path = "no_hsm.rs"]
 mod hsm;
-mod known;
 pub mod pay;
+mod psbt_files;
 mod qr;
+mod script_cache;
 mod secret;
-mod treasury;
+pub mod session;
 mod vaults;
 pub mod words;
 
 use std::path::Path;
 
-use self::desk::{Around, Desk, wrong};
 use self::pay::Wish;
+use self::session::{Around, Desk, wrong};
 use self::words::Word;
 use forth2012::host::{HostContext, Throw};
 use primitives::amount::Amount;
@@ -190,9 +191,8 @@ fn left(
         Word::MultisigInfo => desk.multisig_info().map(json),
         Word::Signatures => desk.signatures(Path::new(&pop_text(context)?), around).map(json),
         Word::RestOfLine => Ok(Left::Text(context.parse_rest_of_line())),
-        Word::SlurpText => {
-            treasury::read(Path::new(&pop_text(context)?)).map(|psbt| Left::Text(psbt.to_base64()))
-        }
+        Word::SlurpText => psbt_files::read(Path::new(&pop_text(context)?))
+            .map(|psbt| Left::Text(psbt.to_base64())),
         Word::Help => Ok(Left::Text(HELP.to_owned())),
         Word::Qr => qr::picture(&context.pop_string()?).map(Left::Text),
         Word::VaultKey => desk.show_vault_key().map(Left::Text),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::coins::State;
-use super::desk::{Around, Desk, address_text, refused, wrong};
+use super::session::{Around, Desk, address_text, refused, wrong};
 use crypto::entropy::{SystemEntropy, random_bytes};
 use primitives::address::Address;
 use primitives::amount::Amount;

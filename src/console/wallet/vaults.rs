@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::desk::{Around, Desk, address_text, refused, wrong};
 use super::pay::Wish;
+use super::session::{Around, Desk, address_text, refused, wrong};
 use crypto::entropy::{SystemEntropy, random_bytes};
 use crypto::hash::sha256;
 use primitives::address::Address;

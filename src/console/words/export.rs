@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
-use super::host::{ConsoleHost, file_error};
-use super::progress::Progress;
+use crate::console::host::{ConsoleHost, file_error};
+use crate::console::progress::Progress;
 use forth2012::host::HostContext;
 use rpc::error::{CallError, ErrorKind};
 
@@ -117,7 +117,7 @@ impl ConsoleHost {
     }
 
     /// Every block of the best chain, the first one included, without its transactions' bodies.
-    pub(super) fn export_chain(
+    pub(in crate::console) fn export_chain(
         &mut self,
         name: &str,
         context: &mut HostContext<'_>,
@@ -146,7 +146,7 @@ impl ConsoleHost {
 
     /// The addresses of the open wallet that were given out; without a wallet, every address of
     /// the chain that holds coins.
-    pub(super) fn export_addresses(
+    pub(in crate::console) fn export_addresses(
         &mut self,
         name: &str,
         context: &mut HostContext<'_>,

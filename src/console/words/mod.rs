@@ -1,6 +1,13 @@
 //! The words that Rust gives the console: every call of the table as a plain stack word, and the
 //! console's own.
 
+pub mod audit;
+pub mod export;
+pub mod help;
+pub mod mining;
+pub mod simulate;
+pub mod upkeep;
+
 use super::wallet::words::{self as wallet, Word};
 use forth2012::host::HostWord;
 use rpc::table::CALLS;

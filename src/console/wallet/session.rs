@@ -21,7 +21,7 @@ use wallet::file::{self, Hold};
 use wallet::keys::Seed;
 
 use super::hsm::Hsm;
-use super::known::Known;
+use super::script_cache::Known;
 
 /// What a key derivation is made to take when a file is made, in milliseconds.
 const SEAL_TARGET_MS: u64 = 500;

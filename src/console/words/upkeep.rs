@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::host::{ConsoleHost, file_error};
-use super::picture;
-use super::progress::Progress;
-use super::wallet::desk::Desk;
+use crate::console::host::{ConsoleHost, file_error};
+use crate::console::progress::Progress;
+use crate::console::render::json as picture;
+use crate::console::wallet::session::Desk;
 use crypto::seal;
 use forth2012::host::HostContext;
 use rpc::error::{CallError, ErrorKind};
@@ -44,7 +44,7 @@ impl ConsoleHost {
     }
 
     /// Shows a value as a picture, or as it is under --json.
-    pub(super) fn show_value(
+    pub(in crate::console) fn show_value(
         &mut self,
         value: &Value,
         context: &mut HostContext<'_>,
@@ -59,7 +59,7 @@ impl ConsoleHost {
 
     /// Has the node write a backup and waits for it. The name is taken from this console's folder;
     /// a node elsewhere wants a whole path.
-    pub(super) fn back_up(
+    pub(in crate::console) fn back_up(
         &mut self,
         name: &str,
         context: &mut HostContext<'_>,
@@ -101,7 +101,7 @@ impl ConsoleHost {
     }
 
     /// What a file is, by its first bytes, and whether it is whole.
-    pub(super) fn verify_backup(
+    pub(in crate::console) fn verify_backup(
         &mut self,
         name: &str,
         context: &mut HostContext<'_>,
@@ -134,7 +134,7 @@ impl ConsoleHost {
     }
 
     /// Makes the store of a backup in the data folder.
-    pub(super) fn restore(
+    pub(in crate::console) fn restore(
         &mut self,
         name: &str,
         context: &mut HostContext<'_>,
@@ -168,7 +168,10 @@ impl ConsoleHost {
     }
 
     /// Brings the data up to this program's schema, step by step.
-    pub(super) fn migrate(&mut self, context: &mut HostContext<'_>) -> Result<(), CallError> {
+    pub(in crate::console) fn migrate(
+        &mut self,
+        context: &mut HostContext<'_>,
+    ) -> Result<(), CallError> {
         let before = self.ask("getschema", Vec::new())?;
         let interrupt = context.interrupt();
         let mut progress = Progress::new(self.stdio.output_is_terminal && !self.config.json, "");
@@ -195,7 +198,10 @@ impl ConsoleHost {
     }
 
     /// Makes the chain's file as small as what it holds.
-    pub(super) fn compact(&mut self, context: &mut HostContext<'_>) -> Result<(), CallError> {
+    pub(in crate::console) fn compact(
+        &mut self,
+        context: &mut HostContext<'_>,
+    ) -> Result<(), CallError> {
         if self.config.offline || self.config.readonly || self.config.service.attach.is_some() {
             let why = "--offline, --readonly and --attach compact nothing";
             return Err(CallError::new(ErrorKind::Forbidden, why));
@@ -225,7 +231,10 @@ impl ConsoleHost {
     }
 
     /// Shows the checks; fails when one does.
-    pub(super) fn health(&mut self, context: &mut HostContext<'_>) -> Result<(), CallError> {
+    pub(in crate::console) fn health(
+        &mut self,
+        context: &mut HostContext<'_>,
+    ) -> Result<(), CallError> {
         let health = self.ask("gethealth", Vec::new())?;
         self.show_value(&health, context)?;
         if health.get("healthy") == Some(&Value::Bool(true)) {

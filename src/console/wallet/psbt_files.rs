@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::desk::{Around, Desk, address_text, refused, wrong};
 use super::hsm::Hsm;
-use super::known::Known;
 use super::pay::Wish;
+use super::script_cache::Known;
+use super::session::{Around, Desk, address_text, refused, wrong};
 use crypto::entropy::{SystemEntropy, random_bytes};
 use primitives::codec::Encode;
 use primitives::hex;

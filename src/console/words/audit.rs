@@ -5,8 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-use super::host::ConsoleHost;
-use super::wallet::pay::Wish;
+use crate::console::host::ConsoleHost;
+use crate::console::wallet::pay::Wish;
 use forth2012::host::HostContext;
 use primitives::amount::Amount;
 use primitives::hex;
@@ -34,7 +34,7 @@ impl ConsoleHost {
         Ok(self.config.data_folder())
     }
 
-    pub(super) fn audit_tail(
+    pub(in crate::console) fn audit_tail(
         &mut self,
         count: usize,
         context: &mut HostContext<'_>,
@@ -45,7 +45,10 @@ impl ConsoleHost {
         self.show(&text, context).map_err(closed)
     }
 
-    pub(super) fn audit_verify(&mut self, context: &mut HostContext<'_>) -> Result<(), CallError> {
+    pub(in crate::console) fn audit_verify(
+        &mut self,
+        context: &mut HostContext<'_>,
+    ) -> Result<(), CallError> {
         let report = verify(&self.audit_folder()?).map_err(unread)?;
         let shown = json!({
             "files": report.files,
@@ -68,7 +71,10 @@ impl ConsoleHost {
     }
 
     /// Pays for a transaction that holds the log's head; it goes through the node like any other.
-    pub(super) fn audit_anchor(&mut self, context: &mut HostContext<'_>) -> Result<(), CallError> {
+    pub(in crate::console) fn audit_anchor(
+        &mut self,
+        context: &mut HostContext<'_>,
+    ) -> Result<(), CallError> {
         let folder = self.audit_folder()?;
         let report = verify(&folder).map_err(unread)?;
         if let Some(fault) = report.faults.first() {
@@ -99,7 +105,7 @@ impl ConsoleHost {
     }
 
     /// Begins the audit log of a restored folder with who made it of what.
-    pub(super) fn note_restore(&self, name: &str, folder: &Path, restored: &Summary) {
+    pub(in crate::console) fn note_restore(&self, name: &str, folder: &Path, restored: &Summary) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let user = format!("uid {}", rustix::process::getuid().as_raw());
         let fields: [(&str, Value); 6] = [

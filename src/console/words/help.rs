@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::library::{self, SOURCES};
-use super::words::host_words;
+use super::host_words;
+use crate::console::library::{self, SOURCES};
 use forth2012::machine::{Machine, WordInfo};
 
 /// Columns of the overview.

@@ -1,0 +1,5 @@
+//! Values as people read them: JSON, the network, error reports.
+
+pub mod json;
+pub mod network;
+pub mod report;
