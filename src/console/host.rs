@@ -15,11 +15,11 @@ use super::alerts::Alerts;
 use super::files::Files;
 use super::progress::Progress;
 use super::render::{json as picture, network as net_picture};
-use super::script_debugger::{self as bench, Bench, BenchError};
+use super::script_debugger::{self, DebuggerError, ScriptDebugger};
 use super::stdio::{self, Stdio};
 use super::wallet::{
     self,
-    session::{Around, Desk},
+    session::{ConsoleServices, WalletSession},
 };
 use super::words::help;
 use super::words::mining::Mine;
@@ -124,8 +124,8 @@ pub struct ConsoleHost {
     sandbox: bool,
     started: Instant,
     shared: Rc<Shared>,
-    bench: Bench,
-    pub(super) desk: Desk,
+    debugger: ScriptDebugger,
+    pub(super) wallet: WalletSession,
 }
 
 /// The block hashes that the first level of an answer names.
@@ -161,7 +161,7 @@ pub(super) fn file_error(what: &str, path: &str, error: &std::io::Error) -> Call
 impl ConsoleHost {
     pub fn new(config: Config, opener: Opener, sandbox: bool, shared: Rc<Shared>) -> ConsoleHost {
         ConsoleHost {
-            desk: Desk::new(config.passphrase_file.clone()),
+            wallet: WalletSession::new(config.passphrase_file.clone()),
             config,
             opener,
             stdio: Stdio::new(),
@@ -169,7 +169,7 @@ impl ConsoleHost {
             sandbox,
             started: Instant::now(),
             shared,
-            bench: Bench::default(),
+            debugger: ScriptDebugger::default(),
         }
     }
 
@@ -321,36 +321,36 @@ impl ConsoleHost {
             }
             Own::DisassembleScript => {
                 let script = context.pop_string()?;
-                let text = bench::disassembled(&String::from_utf8_lossy(&script));
-                context.push_string(text.map_err(bench_throw)?.as_bytes())
+                let text = script_debugger::disassembled(&String::from_utf8_lossy(&script));
+                context.push_string(text.map_err(debugger_throw)?.as_bytes())
             }
             Own::UseScriptFlags => {
                 let flags = context.pop_string()?;
-                self.bench.set_flags(&String::from_utf8_lossy(&flags)).map_err(bench_throw)
+                self.debugger.set_flags(&String::from_utf8_lossy(&flags)).map_err(debugger_throw)
             }
             Own::OpenScript => {
                 let script_pubkey = pop_hex(context)?;
                 let script_sig = pop_hex(context)?;
-                self.bench.open_pair(script_sig, script_pubkey);
+                self.debugger.open_pair(script_sig, script_pubkey);
                 Ok(())
             }
             Own::OpenSpend => {
                 let spend = context.pop_string()?;
-                self.bench.open_json(&spend).map_err(bench_throw)
+                self.debugger.open_json(&spend).map_err(debugger_throw)
             }
             Own::ScriptGo => {
                 let by = context.pop()?;
-                self.bench.go(by).map_err(bench_throw)
+                self.debugger.go(by).map_err(debugger_throw)
             }
             Own::ScriptNow => {
-                let state = self.bench.state().map_err(bench_throw)?;
+                let state = self.debugger.state().map_err(debugger_throw)?;
                 context.push_string(state.to_string().as_bytes())
             }
             Own::ScriptSteps => {
-                let trace = self.bench.trace().map_err(bench_throw)?;
+                let trace = self.debugger.trace().map_err(debugger_throw)?;
                 context.push_string(trace.to_string().as_bytes())
             }
-            Own::ShowScript => self.show_by(bench::picture, context),
+            Own::ShowScript => self.show_by(script_debugger::picture, context),
             Own::ImportBlocksFrom => {
                 let name = pop_path(context)?;
                 self.import_blocks(&name, context).map_err(throw_of)
@@ -595,7 +595,7 @@ fn next_batch(file: &mut BlockFile<fs::File>) -> Batch {
     (batch, None)
 }
 
-fn bench_throw(error: BenchError) -> Throw {
+fn debugger_throw(error: DebuggerError) -> Throw {
     throw_of(CallError::invalid_params(error.to_string()))
 }
 
@@ -645,7 +645,7 @@ fn push_value(shape: Shape, value: &Value, context: &mut HostContext<'_>) -> Res
     }
 }
 
-impl Around for ConsoleHost {
+impl ConsoleServices for ConsoleHost {
     fn ask(&mut self, method: &str, params: Vec<Value>) -> Result<Value, CallError> {
         ConsoleHost::ask(self, method, params)
     }
@@ -766,9 +766,9 @@ impl Host for ConsoleHost {
             Meaning::Own(own) => self.own_word(own, context),
             Meaning::Call(number) => self.call_entry(&CALLS[number], context),
             Meaning::Wallet(word) => {
-                let mut desk = std::mem::take(&mut self.desk);
+                let mut desk = std::mem::take(&mut self.wallet);
                 let done = wallet::run(&mut desk, word, self, context);
-                self.desk = desk;
+                self.wallet = desk;
                 done
             }
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::session::address_text;
-use super::session::{Around, Desk, refused, wrong};
+use super::session::{ConsoleServices, WalletSession, refused, wrong};
 use primitives::amount::Amount;
 use primitives::hex;
 use primitives::script::Script;
@@ -53,9 +53,9 @@ fn malformed() -> CallError {
     CallError::new(ErrorKind::Internal, "the node's answer about scripts is malformed")
 }
 
-impl Desk {
+impl WalletSession {
     /// Asks the node for every coin of the wallet.
-    pub fn scan(&mut self, around: &mut dyn Around) -> Result<Scan, CallError> {
+    pub fn scan(&mut self, around: &mut dyn ConsoleServices) -> Result<Scan, CallError> {
         let open = self.wallet()?;
         let mut scan = Scan { height: 0, coins: Vec::new() };
         // For each branch of each account: how many scripts were asked for, and one past the last
@@ -130,7 +130,7 @@ impl Desk {
     }
 
     /// Sums by state.
-    pub fn balances(&mut self, around: &mut dyn Around) -> Result<Value, CallError> {
+    pub fn balances(&mut self, around: &mut dyn ConsoleServices) -> Result<Value, CallError> {
         let scan = self.scan(around)?;
         let mut sums = [0i64; 5];
         for coin in &scan.coins {
@@ -148,7 +148,7 @@ impl Desk {
     }
 
     /// What can be spent now, in base units.
-    pub fn balance(&mut self, around: &mut dyn Around) -> Result<i64, CallError> {
+    pub fn balance(&mut self, around: &mut dyn ConsoleServices) -> Result<i64, CallError> {
         let scan = self.scan(around)?;
         let mut sum = 0;
         for coin in &scan.coins {
@@ -160,7 +160,7 @@ impl Desk {
     }
 
     /// Every coin.
-    pub fn utxos(&mut self, around: &mut dyn Around) -> Result<Value, CallError> {
+    pub fn utxos(&mut self, around: &mut dyn ConsoleServices) -> Result<Value, CallError> {
         let scan = self.scan(around)?;
         let mut list = Vec::new();
         for coin in &scan.coins {
@@ -179,7 +179,7 @@ impl Desk {
     }
 
     /// Every address that was given out or paid to, with what it holds.
-    pub fn addresses(&mut self, around: &mut dyn Around) -> Result<Vec<Value>, CallError> {
+    pub fn addresses(&mut self, around: &mut dyn ConsoleServices) -> Result<Vec<Value>, CallError> {
         let scan = self.scan(around)?;
         let mut held: BTreeMap<(usize, usize, u32), (i64, u64)> = BTreeMap::new();
         for coin in &scan.coins {
@@ -211,7 +211,7 @@ impl Desk {
     }
 
     /// Every transaction, newest first.
-    pub fn history(&mut self, around: &mut dyn Around) -> Result<Value, CallError> {
+    pub fn history(&mut self, around: &mut dyn ConsoleServices) -> Result<Value, CallError> {
         // A scan finds how far addresses are used.
         self.scan(around)?;
         let open = self.wallet()?;
@@ -233,7 +233,7 @@ impl Desk {
         &mut self,
         text: &str,
         locked: bool,
-        around: &mut dyn Around,
+        around: &mut dyn ConsoleServices,
     ) -> Result<(), CallError> {
         let outpoint: OutPoint = text.trim().parse().map_err(wrong)?;
         let book = &mut self.wallet()?.book;

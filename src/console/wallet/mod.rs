@@ -18,8 +18,8 @@ pub mod words;
 
 use std::path::Path;
 
-use self::pay::Wish;
-use self::session::{Around, Desk, wrong};
+use self::pay::PaymentRequest;
+use self::session::{ConsoleServices, WalletSession, wrong};
 use self::words::Word;
 use forth2012::host::{HostContext, Throw};
 use primitives::amount::Amount;
@@ -62,9 +62,9 @@ enum Left {
 
 /// Runs a word of the wallet.
 pub fn run(
-    desk: &mut Desk,
+    desk: &mut WalletSession,
     word: Word,
-    around: &mut dyn Around,
+    around: &mut dyn ConsoleServices,
     context: &mut HostContext<'_>,
 ) -> Result<(), Throw> {
     match left(desk, word, around, context)? {
@@ -76,23 +76,23 @@ pub fn run(
 
 /// An output of the address and amount on the stack.
 fn pop_payment(
-    desk: &Desk,
-    around: &dyn Around,
+    desk: &WalletSession,
+    around: &dyn ConsoleServices,
     context: &mut HostContext<'_>,
-) -> Result<Wish, Throw> {
+) -> Result<PaymentRequest, Throw> {
     let value = Amount(context.pop()?);
     let address = pop_text(context)?;
     let script_pubkey = desk.script_of(&address, around).map_err(throw)?;
     if !value.is_money() {
         return Err(throw(wrong("the amount is below zero, or more than can exist")));
     }
-    Ok(Wish::Pay(vec![TxOut { value, script_pubkey }]))
+    Ok(PaymentRequest::Pay(vec![TxOut { value, script_pubkey }]))
 }
 
 fn left(
-    desk: &mut Desk,
+    desk: &mut WalletSession,
     word: Word,
-    around: &mut dyn Around,
+    around: &mut dyn ConsoleServices,
     context: &mut HostContext<'_>,
 ) -> Result<Left, Throw> {
     let json = |value: serde_json::Value| Left::Text(value.to_string());
@@ -143,11 +143,11 @@ fn left(
         Word::SendMany => {
             let list = context.pop_string()?;
             let recipients = desk.recipients(&list, around).map_err(throw)?;
-            pay(desk, Wish::Pay(recipients), around)
+            pay(desk, PaymentRequest::Pay(recipients), around)
         }
         Word::Sweep => {
             let script = desk.script_of(&pop_text(context)?, around).map_err(throw)?;
-            pay(desk, Wish::Sweep(script), around)
+            pay(desk, PaymentRequest::Sweep(script), around)
         }
         Word::Bump => desk.bump(&pop_text(context)?, around).map(Left::Text),
         Word::Cpfp => desk.cpfp(&pop_text(context)?, around).map(Left::Text),
@@ -230,7 +230,11 @@ fn left(
     done.map_err(throw)
 }
 
-fn pay(desk: &mut Desk, wish: Wish, around: &mut dyn Around) -> Result<Left, CallError> {
+fn pay(
+    desk: &mut WalletSession,
+    wish: PaymentRequest,
+    around: &mut dyn ConsoleServices,
+) -> Result<Left, CallError> {
     let plan = desk.plan(wish, around)?;
     desk.send(plan, None, around).map(Left::Text)
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::coins::State;
-use super::session::{Around, Desk, address_text, refused, wrong};
+use super::session::{ConsoleServices, WalletSession, address_text, refused, wrong};
 use crypto::entropy::{SystemEntropy, random_bytes};
 use primitives::address::Address;
 use primitives::amount::Amount;
@@ -26,7 +26,7 @@ const FALLBACK_RATE: i64 = 1000;
 const MOST_RATE: i64 = 10_000;
 
 /// What a payment is for.
-pub enum Wish {
+pub enum PaymentRequest {
     Pay(Vec<TxOut>),
     Sweep(Script),
 }
@@ -40,15 +40,19 @@ fn amount_in(value: &Value) -> Option<Amount> {
     text.parse().ok()
 }
 
-impl Desk {
+impl WalletSession {
     /// The script that an address of this network stands for.
-    pub fn script_of(&self, text: &str, around: &dyn Around) -> Result<Script, CallError> {
+    pub fn script_of(&self, text: &str, around: &dyn ConsoleServices) -> Result<Script, CallError> {
         let address = Address::from_text(text.trim(), around.config().params).map_err(wrong)?;
         Ok(address.to_script())
     }
 
     /// `{"ADDRESS": "1.5", …}` as outputs.
-    pub fn recipients(&self, json: &[u8], around: &dyn Around) -> Result<Vec<TxOut>, CallError> {
+    pub fn recipients(
+        &self,
+        json: &[u8],
+        around: &dyn ConsoleServices,
+    ) -> Result<Vec<TxOut>, CallError> {
         let value: Value = serde_json::from_slice(json).map_err(wrong)?;
         let why = "recipients are {\"ADDRESS\":\"AMOUNT\",…}, amounts as 1.5 or 150000sat";
         let map = value.as_object().ok_or_else(|| wrong(why))?;
@@ -78,7 +82,7 @@ impl Desk {
     }
 
     /// Base units for 1,000 virtual bytes: as set, else the node's estimate, else the least.
-    pub fn rate(&self, around: &mut dyn Around) -> Result<i64, CallError> {
+    pub fn rate(&self, around: &mut dyn ConsoleServices) -> Result<i64, CallError> {
         if let Some(rate) = self.rate {
             return Ok(rate * 1000);
         }
@@ -92,7 +96,10 @@ impl Desk {
     }
 
     /// Coins that a payment of the chosen account may use, and what can't be used now.
-    fn candidates(&mut self, around: &mut dyn Around) -> Result<(Vec<Coin>, i64, u32), CallError> {
+    fn candidates(
+        &mut self,
+        around: &mut dyn ConsoleServices,
+    ) -> Result<(Vec<Coin>, i64, u32), CallError> {
         let scan = self.scan(around)?;
         let at = self.wallet()?.account;
         let single = |descriptor: &Descriptor| {
@@ -118,13 +125,17 @@ impl Desk {
     }
 
     /// Plans a payment; nothing is signed.
-    pub fn plan(&mut self, wish: Wish, around: &mut dyn Around) -> Result<Plan, CallError> {
+    pub fn plan(
+        &mut self,
+        wish: PaymentRequest,
+        around: &mut dyn ConsoleServices,
+    ) -> Result<Plan, CallError> {
         let (coins, waiting, height) = self.candidates(around)?;
         let rate = self.rate(around)?;
         let open = self.wallet()?;
         let (recipients, sweep) = match wish {
-            Wish::Pay(recipients) => (recipients, false),
-            Wish::Sweep(script_pubkey) => {
+            PaymentRequest::Pay(recipients) => (recipients, false),
+            PaymentRequest::Sweep(script_pubkey) => {
                 (vec![TxOut { value: Amount::ZERO, script_pubkey }], true)
             }
         };
@@ -173,7 +184,7 @@ impl Desk {
         &mut self,
         plan: Plan,
         replaces: Option<&Transaction>,
-        around: &mut dyn Around,
+        around: &mut dyn ConsoleServices,
     ) -> Result<String, CallError> {
         self.wallet()?.book.seed().map_err(refused)?;
         self.agree(&plan, around)?;
@@ -183,7 +194,7 @@ impl Desk {
     }
 
     /// At a terminal, shows the plan and asks; elsewhere a fee that looks like a slip is refused.
-    fn agree(&mut self, plan: &Plan, around: &mut dyn Around) -> Result<(), CallError> {
+    fn agree(&mut self, plan: &Plan, around: &mut dyn ConsoleServices) -> Result<(), CallError> {
         if let Some(slip) = plan.fee_slip() {
             if !around.is_terminal() {
                 return Err(refused(format!("{slip}: nothing was sent; set a lower `fee-rate`")));
@@ -210,7 +221,11 @@ impl Desk {
         Ok(())
     }
 
-    pub fn psbt(&mut self, plan: &Plan, around: &mut dyn Around) -> Result<Psbt, CallError> {
+    pub fn psbt(
+        &mut self,
+        plan: &Plan,
+        around: &mut dyn ConsoleServices,
+    ) -> Result<Psbt, CallError> {
         let open = self.wallet()?;
         psbt_of(&open.book, plan, |txid| {
             let hex = around.ask("getrawtransaction", vec![json!(txid.to_string())]).ok()?;
@@ -233,7 +248,7 @@ impl Desk {
         plan: &Plan,
         tx: Transaction,
         replaces: Option<&Transaction>,
-        around: &mut dyn Around,
+        around: &mut dyn ConsoleServices,
     ) -> Result<String, CallError> {
         let spent = plan.coins.iter().map(|coin| coin.output.clone()).collect();
         let change = plan.change.map(|(vout, ..)| vout);
@@ -281,7 +296,11 @@ impl Desk {
     }
 
     /// Replaces a payment by one that pays a higher fee (BIP125).
-    pub fn bump(&mut self, txid: &str, around: &mut dyn Around) -> Result<String, CallError> {
+    pub fn bump(
+        &mut self,
+        txid: &str,
+        around: &mut dyn ConsoleServices,
+    ) -> Result<String, CallError> {
         let old = self.sent(txid)?;
         let (mut coins, waiting, height) = self.candidates(around)?;
         let entry = around.ask("getmempoolentry", vec![json!(old.tx.txid().to_string())]);
@@ -337,7 +356,11 @@ impl Desk {
     }
 
     /// Spends what an unconfirmed transaction brought, with a fee for both (CPFP).
-    pub fn cpfp(&mut self, txid: &str, around: &mut dyn Around) -> Result<String, CallError> {
+    pub fn cpfp(
+        &mut self,
+        txid: &str,
+        around: &mut dyn ConsoleServices,
+    ) -> Result<String, CallError> {
         let parent: Txid = txid.trim().parse().map_err(|_| wrong("this is no transaction id"))?;
         let scan = self.scan(around)?;
         let must: Vec<Coin> = scan

@@ -6,9 +6,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::hsm::Hsm;
-use super::pay::Wish;
-use super::script_cache::Known;
-use super::session::{Around, Desk, address_text, refused, wrong};
+use super::pay::PaymentRequest;
+use super::script_cache::ScriptCache;
+use super::session::{ConsoleServices, WalletSession, address_text, refused, wrong};
 use crypto::entropy::{SystemEntropy, random_bytes};
 use primitives::codec::Encode;
 use primitives::hex;
@@ -53,7 +53,7 @@ enum Whose {
 /// says so and is not is a lie.
 fn whose(
     book: &Book,
-    known: &mut Known,
+    known: &mut ScriptCache,
     output: &TxOut,
     told: &[(Vec<u8>, KeyOrigin)],
 ) -> Result<Whose, CallError> {
@@ -82,13 +82,13 @@ fn whose(
     Ok(Whose::Others)
 }
 
-impl Desk {
+impl WalletSession {
     /// A payment of the chosen account as a PSBT file, unsigned.
     pub fn create_psbt(
         &mut self,
-        wish: Wish,
+        wish: PaymentRequest,
         path: &Path,
-        around: &mut dyn Around,
+        around: &mut dyn ConsoleServices,
     ) -> Result<(), CallError> {
         let plan = self.plan(wish, around)?;
         if let Some(slip) = plan.fee_slip()
@@ -108,14 +108,18 @@ impl Desk {
     }
 
     /// What a PSBT does: who pays whom how much, what comes back to us, who has signed.
-    pub fn look_at(&mut self, path: &Path, around: &mut dyn Around) -> Result<Value, CallError> {
+    pub fn look_at(
+        &mut self,
+        path: &Path,
+        around: &mut dyn ConsoleServices,
+    ) -> Result<Value, CallError> {
         let psbt = read(path)?;
         psbt.check_signatures().map_err(refused)?;
         let params = around.config().params;
         let empty = Book::watch_only(params);
         let (book, known) = match &mut self.open {
             Some(open) => (&open.book, &mut open.known),
-            None => (&empty, &mut Known::default()),
+            None => (&empty, &mut ScriptCache::default()),
         };
         let mut inputs = Vec::new();
         let mut complete = true;
@@ -173,7 +177,7 @@ impl Desk {
         &mut self,
         from: &Path,
         to: &Path,
-        around: &mut dyn Around,
+        around: &mut dyn ConsoleServices,
     ) -> Result<i64, CallError> {
         let mut psbt = read(from)?;
         let open = self.wallet()?;
@@ -207,7 +211,7 @@ impl Desk {
         &mut self,
         module: &str,
         slot: i64,
-        around: &mut dyn Around,
+        around: &mut dyn ConsoleServices,
     ) -> Result<(), CallError> {
         let slot = u64::try_from(slot).map_err(wrong)?;
         let pin = self.secrets.ask("Enter PIN: ", around.is_terminal())?;
@@ -231,7 +235,7 @@ impl Desk {
         &mut self,
         from: &Path,
         to: &Path,
-        around: &mut dyn Around,
+        around: &mut dyn ConsoleServices,
     ) -> Result<i64, CallError> {
         let mut psbt = read(from)?;
         let token = self.token()?;
@@ -336,7 +340,11 @@ impl Desk {
     }
 
     /// Finishes a PSBT and hands it to the node.
-    pub fn broadcast(&mut self, from: &Path, around: &mut dyn Around) -> Result<String, CallError> {
+    pub fn broadcast(
+        &mut self,
+        from: &Path,
+        around: &mut dyn ConsoleServices,
+    ) -> Result<String, CallError> {
         let hex = self.extract(from)?;
         let sent = around.ask("sendrawtransaction", vec![json!(hex)]);
         let txid = sent.map_err(|e| {
@@ -359,7 +367,7 @@ impl Desk {
         name: &str,
         required: i64,
         keys: &[&str],
-        around: &mut dyn Around,
+        around: &mut dyn ConsoleServices,
     ) -> Result<Value, CallError> {
         let params = around.config().params;
         let keys: Result<Vec<KeyExpr>, _> =
@@ -401,7 +409,11 @@ impl Desk {
     }
 
     /// Signatures that a PSBT has, input by input.
-    pub fn signatures(&mut self, path: &Path, around: &mut dyn Around) -> Result<Value, CallError> {
+    pub fn signatures(
+        &mut self,
+        path: &Path,
+        around: &mut dyn ConsoleServices,
+    ) -> Result<Value, CallError> {
         let look = self.look_at(path, around)?;
         let rows = look["inputs"].as_array().into_iter().flatten().map(|input| {
             json!({

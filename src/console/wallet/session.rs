@@ -1,5 +1,5 @@
-//! The wallet on the console's desk: at most one is open. The node never sees it; what it needs of
-//! the chain it asks through the door as anybody would.
+//! The wallet session of a console: at most one wallet is open. The node never sees its keys; what
+//! the session needs of the chain it asks like any other client.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -21,13 +21,13 @@ use wallet::file::{self, Hold};
 use wallet::keys::Seed;
 
 use super::hsm::Hsm;
-use super::script_cache::Known;
+use super::script_cache::ScriptCache;
 
 /// What a key derivation is made to take when a file is made, in milliseconds.
 const SEAL_TARGET_MS: u64 = 500;
 
-/// What the desk needs of the console around it.
-pub trait Around {
+/// What a wallet session needs of the console.
+pub trait ConsoleServices {
     fn ask(&mut self, method: &str, params: Vec<Value>) -> Result<Value, CallError>;
     fn config(&self) -> &Config;
     /// Somebody sits at a terminal.
@@ -45,14 +45,14 @@ pub struct Open {
     pub book: Book,
     /// The file's key and the hold on it, once it has a file.
     pub file: Option<(SealKey, Hold)>,
-    pub known: Known,
+    pub known: ScriptCache,
     /// The account that addresses and payments are of.
     pub account: usize,
 }
 
-/// The desk.
+/// At most one open wallet, and how the operator works with it.
 #[derive(Default)]
-pub struct Desk {
+pub struct WalletSession {
     pub open: Option<Open>,
     pub secrets: Secrets,
     /// The token that was entered.
@@ -75,9 +75,9 @@ fn file_failed(why: impl ToString) -> CallError {
     CallError::new(ErrorKind::File, why.to_string())
 }
 
-impl Desk {
-    pub fn new(secrets: Option<PathBuf>) -> Desk {
-        Desk { secrets: Secrets::new(secrets), ..Desk::default() }
+impl WalletSession {
+    pub fn new(secrets: Option<PathBuf>) -> WalletSession {
+        WalletSession { secrets: Secrets::new(secrets), ..WalletSession::default() }
     }
 
     pub fn is_open(&self) -> bool {
@@ -89,27 +89,28 @@ impl Desk {
         self.open.as_mut().ok_or_else(|| CallError::not_found(why))
     }
 
-    /// Puts a wallet on the desk; one that was never saved is not put away without asking.
-    fn put(&mut self, book: Book, around: &mut dyn Around) -> Result<(), CallError> {
+    /// Opens a wallet in place of the one before; one that was never saved is not dropped without
+    /// asking.
+    fn put(&mut self, book: Book, around: &mut dyn ConsoleServices) -> Result<(), CallError> {
         if self.unsaved
             && !around.confirm("the open wallet was never saved and will be lost; go on?")
         {
             let why = "the open wallet was never saved: `save-encrypted FILE` it first";
             return Err(refused(why));
         }
-        let known = Known::kept(&book);
+        let known = ScriptCache::kept(&book);
         self.open = Some(Open { book, file: None, known, account: 0 });
         self.set_unsaved(true, around);
         Ok(())
     }
 
-    fn set_unsaved(&mut self, unsaved: bool, around: &mut dyn Around) {
+    fn set_unsaved(&mut self, unsaved: bool, around: &mut dyn ConsoleServices) {
         self.unsaved = unsaved;
         around.set_unsaved(unsaved);
     }
 
     /// A new wallet: its fingerprint and first address.
-    pub fn create(&mut self, around: &mut dyn Around) -> Result<Value, CallError> {
+    pub fn create(&mut self, around: &mut dyn ConsoleServices) -> Result<Value, CallError> {
         let params = around.config().params;
         let book = Book::generate(params, &mut SystemEntropy).map_err(refused)?;
         self.put(book, around)?;
@@ -117,7 +118,7 @@ impl Desk {
     }
 
     /// Puts the wallet away and wipes it.
-    pub fn close(&mut self, around: &mut dyn Around) -> Result<(), CallError> {
+    pub fn close(&mut self, around: &mut dyn ConsoleServices) -> Result<(), CallError> {
         if self.unsaved
             && !around.confirm("the open wallet was never saved and will be lost; go on?")
         {
@@ -130,7 +131,7 @@ impl Desk {
     }
 
     /// A wallet from the words that are asked for.
-    pub fn restore(&mut self, around: &mut dyn Around) -> Result<Value, CallError> {
+    pub fn restore(&mut self, around: &mut dyn ConsoleServices) -> Result<Value, CallError> {
         let phrase = self.secrets.ask("Enter phrase: ", around.is_terminal())?;
         let seed = Seed::from_phrase(&phrase).map_err(refused)?;
         let book = Book::from_seed(seed, around.config().params).map_err(refused)?;
@@ -147,7 +148,11 @@ impl Desk {
     }
 
     /// A watch-only account of a descriptor, in the open wallet or in a new one.
-    pub fn watch(&mut self, text: &str, around: &mut dyn Around) -> Result<Value, CallError> {
+    pub fn watch(
+        &mut self,
+        text: &str,
+        around: &mut dyn ConsoleServices,
+    ) -> Result<Value, CallError> {
         let params = around.config().params;
         let descriptor = Descriptor::parse(text, params).map_err(wrong)?;
         if self.open.is_none() {
@@ -162,7 +167,7 @@ impl Desk {
         &mut self,
         name: &str,
         descriptor: Descriptor,
-        around: &mut dyn Around,
+        around: &mut dyn ConsoleServices,
     ) -> Result<Value, CallError> {
         let open = self.wallet()?;
         let at = open.book.add_account(name, descriptor).map_err(refused)?;
@@ -178,7 +183,7 @@ impl Desk {
     }
 
     /// Saves at once where there is a file, else remembers that something is unsaved.
-    pub fn touched(&mut self, around: &mut dyn Around) -> Result<(), CallError> {
+    pub fn touched(&mut self, around: &mut dyn ConsoleServices) -> Result<(), CallError> {
         if self.wallet()?.file.is_some() {
             return self.save(around);
         }
@@ -187,7 +192,7 @@ impl Desk {
     }
 
     /// Saves to the file that the wallet has.
-    pub fn save(&mut self, around: &mut dyn Around) -> Result<(), CallError> {
+    pub fn save(&mut self, around: &mut dyn ConsoleServices) -> Result<(), CallError> {
         let open = self.wallet()?;
         let Some((key, hold)) = &open.file else {
             let why = "the wallet has no file yet: `save-encrypted FILE` gives it one";
@@ -201,7 +206,11 @@ impl Desk {
     }
 
     /// Seals the wallet into a file under a passphrase that is asked for.
-    pub fn save_to(&mut self, path: &Path, around: &mut dyn Around) -> Result<(), CallError> {
+    pub fn save_to(
+        &mut self,
+        path: &Path,
+        around: &mut dyn ConsoleServices,
+    ) -> Result<(), CallError> {
         let open = self.wallet()?;
         if open.file.as_ref().is_some_and(|(_, hold)| hold.path() == path) {
             return self.save(around);
@@ -223,7 +232,11 @@ impl Desk {
     }
 
     /// Opens a sealed file with a passphrase that is asked for.
-    pub fn load_from(&mut self, path: &Path, around: &mut dyn Around) -> Result<(), CallError> {
+    pub fn load_from(
+        &mut self,
+        path: &Path,
+        around: &mut dyn ConsoleServices,
+    ) -> Result<(), CallError> {
         let bytes = file::read(path).map_err(file_failed)?;
         seal::header(&bytes).map_err(refused)?;
         let same = |open: &Open| open.file.as_ref().is_some_and(|(_, h)| h.path() == path);
@@ -240,11 +253,11 @@ impl Desk {
         Ok(())
     }
 
-    /// The file opens under a passphrase that is asked for; nothing on the desk changes.
+    /// The file opens under a passphrase that is asked for; the session does not change.
     pub fn verify_backup(
         &mut self,
         path: &Path,
-        around: &mut dyn Around,
+        around: &mut dyn ConsoleServices,
     ) -> Result<Value, CallError> {
         let bytes = file::read(path).map_err(file_failed)?;
         let cost = seal::header(&bytes).map_err(refused)?.cost;
@@ -266,7 +279,7 @@ impl Desk {
     }
 
     /// Seals the wallet anew under another passphrase; the old one is asked for first.
-    pub fn change_passphrase(&mut self, around: &mut dyn Around) -> Result<(), CallError> {
+    pub fn change_passphrase(&mut self, around: &mut dyn ConsoleServices) -> Result<(), CallError> {
         let terminal = around.is_terminal();
         if self.wallet()?.file.is_none() {
             let why = "the wallet has no file yet: `save-encrypted FILE` asks for its passphrase";
@@ -288,7 +301,7 @@ impl Desk {
     }
 
     /// Shows the words at a terminal, after a question.
-    pub fn show_phrase(&mut self, around: &mut dyn Around) -> Result<(), CallError> {
+    pub fn show_phrase(&mut self, around: &mut dyn ConsoleServices) -> Result<(), CallError> {
         if !around.is_terminal() {
             let why = "the phrase is shown at a terminal alone, never into a file or a pipe";
             return Err(CallError::new(ErrorKind::Forbidden, why));
@@ -307,7 +320,7 @@ impl Desk {
     }
 
     /// The next address of the account to be paid on.
-    pub fn next_address(&mut self, around: &mut dyn Around) -> Result<String, CallError> {
+    pub fn next_address(&mut self, around: &mut dyn ConsoleServices) -> Result<String, CallError> {
         let open = self.wallet()?;
         let at = open.account;
         if open.book.accounts.is_empty() {

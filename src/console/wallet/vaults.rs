@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::pay::Wish;
-use super::session::{Around, Desk, address_text, refused, wrong};
+use super::pay::PaymentRequest;
+use super::session::{ConsoleServices, WalletSession, address_text, refused, wrong};
 use crypto::entropy::{SystemEntropy, random_bytes};
 use crypto::hash::sha256;
 use primitives::address::Address;
@@ -21,7 +21,7 @@ use wallet::vault::{Lock, Opens, TIME_THRESHOLD, VaultScript};
 /// The branch of the first account that vaults' keys are of.
 const VAULT_BRANCH: u32 = 2;
 
-impl Desk {
+impl WalletSession {
     /// The key of this wallet for the next vault.
     fn vault_key(book: &Book) -> Result<KeyExpr, CallError> {
         let master = book.master().map_err(refused)?;
@@ -39,7 +39,7 @@ impl Desk {
     /// The same as text, for another who locks coins to it.
     pub fn show_vault_key(&mut self) -> Result<String, CallError> {
         let book = &self.wallet()?.book;
-        Ok(Desk::vault_key(book)?.show_cosigner(book.params))
+        Ok(WalletSession::vault_key(book)?.show_cosigner(book.params))
     }
 
     /// Locks an amount of ours until a height or a time.
@@ -47,10 +47,10 @@ impl Desk {
         &mut self,
         text: &str,
         amount: Amount,
-        around: &mut dyn Around,
+        around: &mut dyn ConsoleServices,
     ) -> Result<Value, CallError> {
         let lock = absolute(text)?;
-        let key = Desk::vault_key(&self.wallet()?.book)?;
+        let key = WalletSession::vault_key(&self.wallet()?.book)?;
         self.fill(VaultScript::Timed { key, lock }, amount, around)
     }
 
@@ -59,7 +59,7 @@ impl Desk {
         &mut self,
         text: &str,
         amount: Amount,
-        around: &mut dyn Around,
+        around: &mut dyn ConsoleServices,
     ) -> Result<Value, CallError> {
         let why =
             "a time to wait is blocks (144) or seconds (86400s), up to 65535 blocks or 388 days";
@@ -70,7 +70,7 @@ impl Desk {
         let number: u32 = digits.parse().map_err(|_| wrong(why))?;
         let lock = if seconds { Lock::seconds(number) } else { Lock::blocks(number) };
         let lock = lock.ok_or_else(|| wrong(why))?;
-        let key = Desk::vault_key(&self.wallet()?.book)?;
+        let key = WalletSession::vault_key(&self.wallet()?.book)?;
         self.fill(VaultScript::Timed { key, lock }, amount, around)
     }
 
@@ -80,7 +80,7 @@ impl Desk {
         &mut self,
         [hash, claim, until]: [&str; 3],
         amount: Amount,
-        around: &mut dyn Around,
+        around: &mut dyn ConsoleServices,
     ) -> Result<Value, CallError> {
         let lock = absolute(until)?;
         let params = around.config().params;
@@ -94,7 +94,7 @@ impl Desk {
             text => hex::decode_array(text)
                 .map_err(|_| wrong("a hash is 64 hex digits, or new for a fresh secret"))?,
         };
-        let refund = Desk::vault_key(&self.wallet()?.book)?;
+        let refund = WalletSession::vault_key(&self.wallet()?.book)?;
         let mut shown =
             self.fill(VaultScript::Hashed { claim, hash, refund, lock }, amount, around)?;
         shown["hash"] = json!(hex::encode(&hash));
@@ -106,11 +106,11 @@ impl Desk {
         &mut self,
         vault: VaultScript<KeyExpr>,
         amount: Amount,
-        around: &mut dyn Around,
+        around: &mut dyn ConsoleServices,
     ) -> Result<Value, CallError> {
         let descriptor = Descriptor::Vault(Box::new(vault));
         let script_pubkey = descriptor.derive(0, 0).map_err(refused)?.script_pubkey;
-        let wish = Wish::Pay(vec![TxOut { value: amount, script_pubkey }]);
+        let wish = PaymentRequest::Pay(vec![TxOut { value: amount, script_pubkey }]);
         // Whatever can be refused is, before the account is there.
         let plan = self.plan(wish, around)?;
         let before = self.wallet()?.account;
@@ -133,7 +133,7 @@ impl Desk {
         &mut self,
         name: &str,
         address: &str,
-        around: &mut dyn Around,
+        around: &mut dyn ConsoleServices,
     ) -> Result<String, CallError> {
         let script_pubkey = self.script_of(address, around)?;
         let scan = self.scan(around)?;
@@ -194,7 +194,7 @@ impl Desk {
         lock: Lock,
         coins: &[Coin],
         height: u32,
-        around: &mut dyn Around,
+        around: &mut dyn ConsoleServices,
     ) -> Result<(), CallError> {
         let info = around.ask("getblockchaininfo", Vec::new())?;
         let tip_time = info["mediantime"].as_u64().unwrap_or(0) as u32;
@@ -229,7 +229,7 @@ impl Desk {
     }
 
     /// Keeps the secret of a hash lock, which is asked for; gives its hash.
-    pub fn learn_secret(&mut self, around: &mut dyn Around) -> Result<String, CallError> {
+    pub fn learn_secret(&mut self, around: &mut dyn ConsoleServices) -> Result<String, CallError> {
         let text = self.secrets.ask("Enter secret (64 hex digits): ", around.is_terminal())?;
         let secret: [u8; 32] =
             hex::decode_array(text.trim()).map_err(|_| wrong("the secret is not 64 hex digits"))?;
@@ -239,7 +239,11 @@ impl Desk {
     }
 
     /// Shows the secret of a hash at a terminal, to be handed over.
-    pub fn show_secret(&mut self, hash: &str, around: &mut dyn Around) -> Result<(), CallError> {
+    pub fn show_secret(
+        &mut self,
+        hash: &str,
+        around: &mut dyn ConsoleServices,
+    ) -> Result<(), CallError> {
         let hash = hex::decode_array(hash.trim()).map_err(wrong)?;
         if !around.is_terminal() {
             let why = "a secret is shown at a terminal alone, never into a file or a pipe";
@@ -261,7 +265,7 @@ impl Desk {
         address: &str,
         text: &[u8],
         old: bool,
-        around: &mut dyn Around,
+        around: &mut dyn ConsoleServices,
     ) -> Result<String, CallError> {
         let params = around.config().params;
         let address = Address::from_text(address.trim(), params).map_err(wrong)?;
@@ -314,7 +318,7 @@ impl Desk {
         address: &str,
         signature: &str,
         text: &[u8],
-        around: &mut dyn Around,
+        around: &mut dyn ConsoleServices,
     ) -> Result<Value, CallError> {
         let params = around.config().params;
         let address = Address::from_text(address.trim(), params).map_err(wrong)?;

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 
 use crate::console::host::ConsoleHost;
-use crate::console::wallet::pay::Wish;
+use crate::console::wallet::pay::PaymentRequest;
 use forth2012::host::HostContext;
 use primitives::amount::Amount;
 use primitives::hex;
@@ -91,10 +91,11 @@ impl ConsoleHost {
         let mut script = vec![0x6a, data.len() as u8];
         script.extend_from_slice(&data);
         let output = TxOut { value: Amount::ZERO, script_pubkey: Script::new(script) };
-        let mut desk = std::mem::take(&mut self.desk);
-        let sent =
-            desk.plan(Wish::Pay(vec![output]), self).and_then(|plan| desk.send(plan, None, self));
-        self.desk = desk;
+        let mut session = std::mem::take(&mut self.wallet);
+        let sent = session
+            .plan(PaymentRequest::Pay(vec![output]), self)
+            .and_then(|plan| session.send(plan, None, self));
+        self.wallet = session;
         let shown = json!({
             "txid": sent?,
             "number": head.number,

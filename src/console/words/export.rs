@@ -151,7 +151,7 @@ impl ConsoleHost {
         name: &str,
         context: &mut HostContext<'_>,
     ) -> Result<(), CallError> {
-        let (rows, of) = match self.desk.is_open() {
+        let (rows, of) = match self.wallet.is_open() {
             true => (self.export_wallet(name)?, "wallet"),
             false => (self.export_holders(name, context)?, "chain"),
         };
@@ -159,9 +159,9 @@ impl ConsoleHost {
     }
 
     fn export_wallet(&mut self, name: &str) -> Result<u64, CallError> {
-        let mut desk = std::mem::take(&mut self.desk);
-        let list = desk.addresses(self);
-        self.desk = desk;
+        let mut session = std::mem::take(&mut self.wallet);
+        let list = session.addresses(self);
+        self.wallet = session;
         let mut export = Export::new(name, WALLET_COLUMNS)?;
         for row in list? {
             export.row(&row)?;

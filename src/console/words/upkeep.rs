@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::console::host::{ConsoleHost, file_error};
 use crate::console::progress::Progress;
 use crate::console::render::json as picture;
-use crate::console::wallet::session::Desk;
+use crate::console::wallet::session::WalletSession;
 use crypto::seal;
 use forth2012::host::HostContext;
 use rpc::error::{CallError, ErrorKind};
@@ -123,9 +123,9 @@ impl ConsoleHost {
             let why = format!("{name:?} is neither a backup of a chain nor a sealed wallet");
             return Err(CallError::new(ErrorKind::Undecodable, why));
         }
-        let mut desk: Desk = std::mem::take(&mut self.desk);
-        let verified = desk.verify_backup(path, self);
-        self.desk = desk;
+        let mut session: WalletSession = std::mem::take(&mut self.wallet);
+        let verified = session.verify_backup(path, self);
+        self.wallet = session;
         let mut verified = verified?;
         if let Value::Object(verified) = &mut verified {
             verified.insert("kind".to_owned(), json!("wallet"));
