@@ -7,10 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::args::{Arguments, Source};
-use super::host::{ConsoleHost, Shared, read_source, source_name};
+use super::host::ConsoleHost;
 use super::library::{self, PRELUDE, SOURCES};
 use super::render::report::render;
+use super::sandbox;
+use super::shared::Shared;
+use super::sources::{read_source, source_name};
 use super::stdio;
+use super::words::host_words;
 use forth2012::error::{Failure, Report};
 use forth2012::limits::Limits;
 use forth2012::machine::Machine;
@@ -50,6 +54,9 @@ impl Session {
             Rc::clone(&shared),
         );
         let mut machine = Machine::new(Limits::default(), Box::new(host));
+        if arguments.sandbox {
+            sandbox::restrict(&mut machine, host_words().len());
+        }
         machine.autoload(autoload_table(), SOURCES);
         let prelude = machine.interpret(PRELUDE.as_bytes(), "prelude");
         assert!(prelude.is_ok(), "the prelude compiles: {prelude:?}");
@@ -108,6 +115,7 @@ impl Session {
 
     /// Runs standard input line by line, so that a writer at the other end can wait for answers.
     pub fn run_stdin(&self) -> Next {
+        self.shared.source_is_stdin.set(true);
         loop {
             let line = match stdio::read_line() {
                 Ok(Some(line)) => line,

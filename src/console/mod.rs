@@ -2,16 +2,21 @@
 
 pub mod alerts;
 pub mod args;
+mod calendar;
 mod complete;
 pub mod eval;
 mod files;
 mod history_filter;
-pub mod host;
+mod host;
 mod library;
 mod progress;
 mod render;
 pub mod repl;
+mod sandbox;
 mod script_debugger;
+mod shared;
+mod sources;
+mod stack_values;
 mod stdio;
 pub mod wallet;
 mod watch;

@@ -45,6 +45,7 @@ pub fn run(session: &Session) -> u8 {
         "{VERSION} on {}: `help` explains, `bye` leaves",
         session.arguments.config.params.name
     );
+    session.shared.source_is_stdin.set(true);
     let mut text = String::new();
     loop {
         in_comment.set(!text.is_empty());

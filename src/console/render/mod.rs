@@ -2,4 +2,5 @@
 
 pub mod json;
 pub mod network;
+pub mod printable;
 pub mod report;

@@ -5,7 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
+use super::{CONSOLE, ConsoleWord};
 use crate::console::host::ConsoleHost;
+use crate::console::host::throw_of;
+use crate::console::sandbox::Capability;
 use crate::console::wallet::pay::PaymentRequest;
 use forth2012::host::HostContext;
 use primitives::amount::Amount;
@@ -15,6 +18,43 @@ use primitives::tx::TxOut;
 use rpc::error::{CallError, ErrorKind};
 use store::audit::{AuditLog, head, tail, verify};
 use store::backup::Summary;
+
+/// Entries of the words.
+pub const WORDS: &[ConsoleWord] = &[
+    ConsoleWord {
+        name: "audit-tail",
+        effect: "( n -- )",
+        help: "Show the newest n lines of the folder's audit log: every change asked for, by whom, and how it ended.",
+        example: "5 audit-tail",
+        group: CONSOLE,
+        twin: None,
+        capability: Capability::Files,
+        run: |console, context| {
+            let count = usize::try_from(context.pop()?).unwrap_or(0);
+            console.audit_tail(count, context).map_err(throw_of)
+        },
+    },
+    ConsoleWord {
+        name: "audit-verify",
+        effect: "( -- )",
+        help: "Check the hash chain of the audit log, rotated files included; THROW -270 and name what was removed, edited or moved.",
+        example: "audit-verify",
+        group: CONSOLE,
+        twin: None,
+        capability: Capability::Files,
+        run: |console, context| console.audit_verify(context).map_err(throw_of),
+    },
+    ConsoleWord {
+        name: "audit-anchor",
+        effect: "( -- )",
+        help: "Put the newest hash of the audit log into an OP_RETURN, paid for by the open wallet; the transaction's id is shown.",
+        example: "",
+        group: CONSOLE,
+        twin: None,
+        capability: Capability::Wallet,
+        run: |console, context| console.audit_anchor(context).map_err(throw_of),
+    },
+];
 
 /// What an anchor's OP_RETURN begins with; the line's number (8 bytes, little-endian) and its hash
 /// follow.
@@ -91,11 +131,10 @@ impl ConsoleHost {
         let mut script = vec![0x6a, data.len() as u8];
         script.extend_from_slice(&data);
         let output = TxOut { value: Amount::ZERO, script_pubkey: Script::new(script) };
-        let mut session = std::mem::take(&mut self.wallet);
-        let sent = session
-            .plan(PaymentRequest::Pay(vec![output]), self)
-            .and_then(|plan| session.send(plan, None, self));
-        self.wallet = session;
+        let sent = self.lend_to_wallet(|wallet, services| {
+            let plan = wallet.plan(PaymentRequest::Pay(vec![output]), services)?;
+            wallet.send(plan, None, services)
+        });
         let shown = json!({
             "txid": sent?,
             "number": head.number,
