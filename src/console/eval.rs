@@ -16,6 +16,7 @@ use super::sources::{read_source, source_name};
 use super::stdio;
 use super::words::host_words;
 use forth2012::error::{Failure, Report};
+use forth2012::host::Host;
 use forth2012::limits::Limits;
 use forth2012::machine::Machine;
 use rpc::door::Opener;
@@ -53,13 +54,7 @@ impl Session {
             arguments.sandbox,
             Rc::clone(&shared),
         );
-        let mut machine = Machine::new(Limits::default(), Box::new(host));
-        if arguments.sandbox {
-            sandbox::restrict(&mut machine, host_words().len());
-        }
-        machine.autoload(autoload_table(), SOURCES);
-        let prelude = machine.interpret(PRELUDE.as_bytes(), "prelude");
-        assert!(prelude.is_ok(), "the prelude compiles: {prelude:?}");
+        let machine = console_machine(Box::new(host), arguments.sandbox);
         let interrupt = machine.interrupt();
         Session { machine: Rc::new(RefCell::new(machine)), shared, arguments, interrupt }
     }
@@ -173,6 +168,18 @@ impl Session {
     pub fn close(&self) -> Result<(), CallError> {
         self.shared.close()
     }
+}
+
+/// A Forth machine with the words of the console's host and its library.
+pub(super) fn console_machine(host: Box<dyn Host>, sandbox: bool) -> Machine {
+    let mut machine = Machine::new(Limits::default(), host);
+    if sandbox {
+        sandbox::restrict(&mut machine, host_words().len());
+    }
+    machine.autoload(autoload_table(), SOURCES);
+    let prelude = machine.interpret(PRELUDE.as_bytes(), "prelude");
+    assert!(prelude.is_ok(), "the prelude compiles: {prelude:?}");
+    machine
 }
 
 type AutoloadRow = (&'static str, &'static str, &'static str, usize);

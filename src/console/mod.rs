@@ -13,6 +13,8 @@ mod progress;
 mod render;
 pub mod repl;
 mod sandbox;
+#[cfg(test)]
+mod sandbox_tests;
 mod script_debugger;
 mod shared;
 mod sources;
