@@ -251,6 +251,7 @@ fn the_sandbox_allows_every_word_that_is_pure_and_those_reach_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path().join("none");
     let words = every_word(&console(&folder, false).0);
+    let (file_code, node_code) = (ErrorKind::File.throw_code(), ErrorKind::NoNode.throw_code());
     let here = || std::fs::read_dir(".").expect("this folder").count();
     let before = here();
     for (name, (effect, capability)) in &words {
@@ -269,12 +270,37 @@ fn the_sandbox_allows_every_word_that_is_pure_and_those_reach_nothing() {
                 if let Err(Failure::Error(report)) = machine.interpret(text.as_bytes(), "test") {
                     let refused = report.message.starts_with("--sandbox");
                     assert!(!refused, "{text:?}: {report}");
+                    // What a word says that looked for a file, or for a node.
+                    let looked = [-37, -38, file_code, node_code].contains(&report.code);
+                    assert!(!looked, "{text:?}: {report}");
                 }
                 assert_eq!(*reached.borrow(), [""; 0], "{text:?}");
             }
         }
     }
     assert_eq!(here(), before, "a file was made in the current folder");
+    assert!(!folder.exists(), "the data folder was made");
+}
+
+#[test]
+fn no_number_is_a_token_that_the_sandbox_forgot() {
+    /// Execution token of the first word, and as many as there are words and some more.
+    const FIRST: i64 = 0x0100_0000_0000;
+    const COUNT: i64 = 1500;
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path().join("none");
+    let mut refused = 0;
+    for token in (FIRST..FIRST + COUNT).chain(-5..5) {
+        // A fresh one: a word may have left no search order.
+        let (mut machine, reached) = console(&folder, true);
+        let text = format!("{STACK} {token} execute 1\n");
+        refused += usize::from(is_refused(&mut machine, &text).is_ok());
+        assert_eq!(*reached.borrow(), [""; 0], "{text:?}");
+    }
+    let of_host = words::all().iter().map(|word| Some(word.capability()));
+    let of_machine = Machine::entries().map(|(set, e)| Capability::of_machine_word(e.name, set));
+    let closed = of_host.chain(of_machine).filter(|known| *known != Some(Capability::Pure)).count();
+    assert!(refused >= closed, "{refused} tokens of {closed} words are refused");
     assert!(!folder.exists(), "the data folder was made");
 }
 
