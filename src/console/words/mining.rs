@@ -40,7 +40,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often a terminal is told.
 const SHOW_EVERY: Duration = Duration::from_millis(500);
 
-/// A wish for so many blocks; `shown`: with progress on the terminal.
+/// How many blocks to mine; `shown`: with progress on the terminal.
 pub struct Mine {
     pub blocks: u64,
     pub shown: bool,
