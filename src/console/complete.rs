@@ -12,7 +12,7 @@ use rustyline::hint::Hinter;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper};
 
-use super::host::Shared;
+use super::shared::Shared;
 use forth2012::machine::Machine;
 use rpc::table::CALLS;
 

@@ -2,25 +2,24 @@
 
 pub mod alerts;
 pub mod args;
-mod audit;
-mod bench;
+mod calendar;
 mod complete;
 pub mod eval;
-mod export;
 mod files;
-mod help;
-pub mod host;
+mod history_filter;
+mod host;
 mod library;
-mod mine;
-mod net_picture;
-mod picture;
 mod progress;
 mod render;
 pub mod repl;
-mod secrets;
-mod simulate;
+mod sandbox;
+#[cfg(test)]
+mod sandbox_tests;
+mod script_debugger;
+mod shared;
+mod sources;
+mod stack_values;
 mod stdio;
-mod upkeep;
 pub mod wallet;
 mod watch;
 mod words;

@@ -10,6 +10,7 @@ mod mining;
 mod network;
 mod repl;
 mod run;
+mod sandbox;
 mod service;
 mod service_events;
 mod sim;

@@ -19,16 +19,16 @@ pub type Place = (usize, usize, u32);
 
 /// Scripts by place, and places by script.
 #[derive(Default)]
-pub struct Known {
+pub struct ScriptCache {
     lists: HashMap<(usize, usize), Vec<Script>>,
     places: HashMap<Script, Place>,
 }
 
-impl Known {
+impl ScriptCache {
     /// What a wallet's file has kept. Each list is held against its first and its last script; one
     /// that is not the account's is left out.
-    pub fn kept(book: &Book) -> Known {
-        let mut known = Known::default();
+    pub fn kept(book: &Book) -> ScriptCache {
+        let mut known = ScriptCache::default();
         for Derivations { account, branch, scripts } in &book.derivations {
             let Some(of) = book.accounts.get(*account) else { continue };
             let Some(last) = scripts.len().checked_sub(1) else { continue };

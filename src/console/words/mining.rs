@@ -7,7 +7,32 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::{CONSOLE, ConsoleWord};
+use crate::console::host::{ConsoleHost, throw_of};
+use crate::console::sandbox::Capability;
+use crate::console::stack_values::push_json;
+use forth2012::host::{HostContext, Throw};
 use rpc::error::{CallError, ErrorKind};
+
+/// Entries of the words.
+pub const WORDS: &[ConsoleWord] = &[ConsoleWord {
+    name: "mine-n",
+    effect: "( n -- json-addr u )",
+    help: "Mine so many blocks to the set address and wait for them; Ctrl-C stops. On a terminal it shows the hashrate.",
+    example: "init-storage s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" set-mining-address-to 2 mine-n .json",
+    group: CONSOLE,
+    twin: None,
+    capability: Capability::NodeChange,
+    run: mine_n,
+}];
+
+fn mine_n(console: &mut ConsoleHost, context: &mut HostContext<'_>) -> Result<(), Throw> {
+    let blocks = u64::try_from(context.pop()?).unwrap_or(0);
+    let shown = console.shows_progress();
+    let mut ask = |method: &str, params| console.ask(method, params);
+    let mined = Mine { blocks, shown }.run(&mut ask, &context.interrupt());
+    push_json(&mined.map_err(throw_of)?, context)
+}
 
 /// How long the first look at the miner waits, and the later ones at most.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
@@ -15,7 +40,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often a terminal is told.
 const SHOW_EVERY: Duration = Duration::from_millis(500);
 
-/// A wish for so many blocks; `shown`: with progress on the terminal.
+/// How many blocks to mine; `shown`: with progress on the terminal.
 pub struct Mine {
     pub blocks: u64,
     pub shown: bool,
