@@ -8,6 +8,7 @@ use super::super::limits::{CATCH_NESTING, SPACE_BASE, SPACE_BYTES};
 use super::super::machine::{CatchFrame, RETURN_TAG, is_return, return_token};
 use super::super::memory::{Space, TO_IN};
 use super::super::stack::GUARD;
+use super::native::{CHAIN_BYTES, position};
 pub use super::return_address;
 use super::{BIAS, Exit, Insn, LOCALS, Vm, Window, colon_of, locals_window};
 
@@ -156,7 +157,14 @@ pub(super) fn fail<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], sp: usize, code: i64) ->
     vm.site = site_at(vm, ip);
     vm.depth = sp;
     vm.code_thrown = code;
+    measure(vm);
     cold_exit(Exit::Throw)
+}
+
+/// Notes how much of the native stack is in use.
+#[inline(always)]
+fn measure(vm: &mut Vm<'_>) {
+    vm.native_used = vm.native_used.max(position().abs_diff(vm.native_base));
 }
 
 #[inline(always)]
@@ -173,7 +181,32 @@ fn site_at<'a>(vm: &Vm<'a>, ip: &'a [Insn]) -> u32 {
 fn leave(vm: &mut Vm<'_>, token: u32, depth: usize, exit: Exit) -> Exit {
     vm.token = token;
     vm.depth = depth;
+    measure(vm);
     cold_exit(exit)
+}
+
+/// Ends the chain of handlers when it has used its share of the native stack.
+pub fn check_stack<'a>(
+    vm: &mut Vm<'a>,
+    ip: &'a [Insn],
+    frame: &'a Window,
+    sp: usize,
+    acc: i64,
+) -> Exit {
+    let (_, next) = fetch!(vm, ip);
+    if position().abs_diff(vm.native_base) > CHAIN_BYTES {
+        return unwind(vm, ip, frame, sp, acc);
+    }
+    go!(next, vm, ip, frame, sp, acc)
+}
+
+#[cold]
+#[inline(never)]
+fn unwind<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, acc: i64) -> Exit {
+    vm.resume = (ip.get(1..).unwrap_or(&[]), frame, acc);
+    vm.depth = sp;
+    measure(vm);
+    cold_exit(Exit::Unwind)
 }
 
 /// Goes on at an instruction index.
@@ -331,6 +364,7 @@ fn pause(vm: &mut Vm<'_>, target: i32, sp: usize) -> Exit {
     vm.ticks = 0;
     vm.token = vm.token_of.get((target as usize).wrapping_sub(1)).copied().unwrap_or(0);
     vm.depth = sp;
+    measure(vm);
     cold_exit(Exit::Resume)
 }
 
@@ -874,6 +908,7 @@ pub fn call_direct<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize
 fn resume_at(vm: &mut Vm<'_>, header: usize, sp: usize) -> Exit {
     vm.token = vm.token_of.get(header).copied().unwrap_or(0);
     vm.depth = sp;
+    measure(vm);
     cold_exit(Exit::Resume)
 }
 

@@ -1,8 +1,8 @@
 //! Fast code: tail-threaded handlers over the slots of a stack window.
 //!
 //! An instruction is a handler and 64 bits of operands. A handler does its work and calls the
-//! handler of the next instruction as its last act, which the optimiser turns into a jump; builds
-//! without optimisation return to the caller every few branches (see [`QUANTUM`]).
+//! handler of the next instruction as its last act. Optimised, these calls are jumps; where they are
+//! not, checks in the code bound the native stack (see [`native`]).
 //!
 //! The data stack is seen through a window of 256 cells around the place where its top was when
 //! the definition, or the code after the last call, began. Translation knows the depth at each
@@ -17,6 +17,7 @@ pub mod floats;
 mod flow;
 pub mod handlers;
 mod inline;
+mod native;
 pub mod select;
 mod translate;
 
@@ -38,7 +39,7 @@ pub const BIAS: usize = 128;
 /// Locals in view.
 pub const LOCALS: usize = 64;
 /// Backward branches and calls between two visits to the run loop.
-pub const QUANTUM: u32 = if cfg!(debug_assertions) { 32 } else { 8192 };
+pub const QUANTUM: u32 = 8192;
 /// As the place of an entry: this definition stays with the stepper.
 pub const NEVER: u32 = u32::MAX;
 /// As the place of an entry: not translated yet.
@@ -80,6 +81,8 @@ pub enum Exit {
     Resume,
     /// THROW `vm.code` at the token `vm.token`.
     Throw,
+    /// The native stack is deep: go on at `vm.resume`.
+    Unwind,
 }
 
 /// What handlers work on. Hot values travel as arguments: the instruction, the window, the depth of
@@ -113,6 +116,12 @@ pub struct Vm<'a> {
     pub site: u32,
     pub code_thrown: i64,
     pub depth: usize,
+    /// Where the native stack stood when fast code began.
+    pub native_base: usize,
+    /// Bytes of the native stack in use when fast code ended.
+    pub native_used: usize,
+    /// Instruction, window and last result to go on with after [`Exit::Unwind`].
+    pub resume: (&'a [Insn], &'a Window, i64),
 }
 
 /// Fast code of a machine.
@@ -132,6 +141,10 @@ pub struct Fast {
     pub entries: Vec<Entry>,
     /// Header of each definition by the index of its word, 0 when it has no fast code yet.
     pub heads: Vec<u32>,
+    /// Whether calls of handlers nest on the native stack, once that is known.
+    pub nests: Option<bool>,
+    /// Most bytes of the native stack seen in use.
+    pub native_peak: usize,
 }
 
 impl Fast {
@@ -154,7 +167,12 @@ impl Machine {
             self.translate(start);
         }
         let mut counts = vec![0; (end - start) as usize];
-        for (&token, &site) in self.fast.token_of.iter().zip(&self.fast.site_of) {
+        let places = self.fast.token_of.iter().zip(&self.fast.site_of);
+        for (insn, (&token, &site)) in self.fast.code.iter().zip(places) {
+            // How many checks there are depends on how the program was built.
+            if std::ptr::fn_addr_eq(insn.f, handlers::check_stack as Handler) {
+                continue;
+            }
             let mut token = token;
             let mut site = site;
             while let Some(&from) = self.fast.sites.get(site as usize)
@@ -207,25 +225,16 @@ impl Machine {
         }
     }
 
-    /// Runs fast code from a header until it hands over. False: the stepper must take the next
-    /// token.
-    pub(crate) fn run_fast(&mut self, entry: u32, floor: usize) -> Res<bool> {
+    /// The machine as handlers see it.
+    #[inline(always)]
+    fn fast_state(&mut self) -> Option<Vm<'_>> {
         // Cut so that a window exists exactly for the depths that are allowed.
         let room = self.ds.limit + BIAS + WINDOW;
         let stack = Cell::from_mut(&mut self.ds.cells[..room]).as_slice_of_cells();
         let lstack = Cell::from_mut(&mut self.ls.cells[..]).as_slice_of_cells();
-        let locals = locals_window(lstack, self.ls.depth);
-        let Some(code) = self.fast.code.get(entry as usize..) else { return Ok(false) };
-        let Some(frame) = stack.get(self.ds.depth + BIAS..).and_then(|cells| cells.first_chunk())
-        else {
-            return Ok(false);
-        };
-        let Some(first) = code.first() else { return Ok(false) };
-        let granted = match self.fuel {
-            Some(fuel) => QUANTUM.min(u32::try_from(fuel).unwrap_or(u32::MAX)).max(1),
-            None => QUANTUM,
-        };
-        let mut vm = Vm {
+        let depth = self.ds.depth + BIAS;
+        let frame = stack.get(depth..)?.first_chunk()?;
+        Some(Vm {
             space: &mut self.memory.space,
             stack,
             code: &self.fast.code,
@@ -239,23 +248,50 @@ impl Machine {
             lstack,
             ldepth: self.ls.depth,
             llimit: self.ls.limit,
-            locals,
+            locals: locals_window(lstack, self.ls.depth),
             fstack: &mut self.fs.cells[..GUARD + self.fs.limit],
             fdepth: self.fs.depth,
             loop_index: self.loop_index,
             loop_limit: self.loop_limit,
-            ticks: granted,
+            ticks: QUANTUM,
             catches: &mut self.catches,
-            floor,
+            floor: 0,
             inputs: self.inputs.len(),
             nested: self.ns.len(),
             caught: false,
             token: self.ip,
             site: 0,
             code_thrown: 0,
-            depth: self.ds.depth + BIAS,
+            depth,
+            native_base: 0,
+            native_used: 0,
+            resume: (&self.fast.code, frame, 0),
+        })
+    }
+
+    /// Runs fast code from a header until it hands over. False: the stepper must take the next
+    /// token.
+    pub(crate) fn run_fast(&mut self, entry: u32, floor: usize) -> Res<bool> {
+        let granted = match self.fuel {
+            Some(fuel) => QUANTUM.min(u32::try_from(fuel).unwrap_or(u32::MAX)).max(1),
+            None => QUANTUM,
         };
-        let exit = (first.f)(&mut vm, code, frame, self.ds.depth + BIAS, 0);
+        let Some(mut vm) = self.fast_state() else { return Ok(false) };
+        (vm.ticks, vm.floor) = (granted, floor);
+        vm.native_base = native::position();
+        let Some(code) = vm.code.get(entry as usize..) else { return Ok(false) };
+        vm.resume.0 = code;
+        let mut unwound = false;
+        let exit = loop {
+            let (ip, frame, acc) = vm.resume;
+            let Some(first) = ip.first() else { return Ok(false) };
+            let sp = vm.depth;
+            match (first.f)(&mut vm, ip, frame, sp, acc) {
+                Exit::Unwind => unwound = true,
+                exit => break exit,
+            }
+        };
+        let native_used = vm.native_used;
         let site = vm.site;
         let (token, thrown, caught) = (vm.token, vm.code_thrown, vm.caught);
         let (depth, rdepth, ldepth, fdepth) = (vm.depth, vm.rdepth, vm.ldepth, vm.fdepth);
@@ -276,6 +312,12 @@ impl Machine {
         }
         self.ip = token;
         self.leave_copy(site)?;
+        self.fast.native_peak = self.fast.native_peak.max(native_used);
+        if self.fast.nests == Some(false) && (unwound || native_used > native::CHAIN_BYTES) {
+            // The probe found jumps, but some handler does not end in one.
+            self.drop_fast_code();
+            self.fast.nests = Some(true);
+        }
         if let Some(fuel) = &mut self.fuel {
             *fuel = fuel.saturating_sub(u64::from(granted - left));
         }
@@ -284,7 +326,7 @@ impl Machine {
         }
         match exit {
             Exit::Step => Ok(false),
-            Exit::Resume => Ok(true),
+            Exit::Resume | Exit::Unwind => Ok(true),
             Exit::Throw => {
                 self.ip = token + 1;
                 Err(throw(thrown))

@@ -25,32 +25,23 @@ pub enum Y {
     Imm,
 }
 
-/// An operation of two operands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bin {
-    Add,
-    Sub,
-    RSub,
-    Mul,
-    And,
-    AndU,
-    Or,
-    Xor,
-    Shl,
-    Shr,
-    Sar,
-    Min,
-    Max,
-    Eq,
-    Ne,
-    Lt,
-    Ge,
-    Gt,
-    Le,
-    ULt,
-    UGe,
-    Tst,
-    NTst,
+macro_rules! operations {
+    ($($name:ident)*) => {
+        /// An operation of two operands.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Bin {
+            $($name,)*
+        }
+
+        impl Bin {
+            /// Every operation.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+operations! {
+    Add Sub RSub Mul And AndU Or Xor Shl Shr Sar Min Max Eq Ne Lt Ge Gt Le ULt UGe Tst NTst
 }
 
 macro_rules! by_y {

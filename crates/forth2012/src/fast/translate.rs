@@ -15,7 +15,7 @@ use super::flow::{Plan, plan};
 use super::handlers as h;
 use super::inline::{Inliner, Piece, Site};
 use super::select::{self, Bin, Un, X, Y};
-use super::{BIAS, Entry, Handler, Insn, LOCALS, NEVER, NONE, TOP};
+use super::{BIAS, Entry, Handler, Insn, LOCALS, NEVER, NONE, TOP, native};
 
 /// What is known about an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +80,10 @@ struct Translator<'m> {
     bound: Vec<u32>,
     /// Frames of copies: instruction and piece.
     frames: Vec<(usize, u32)>,
+    /// Calls of handlers nest on the native stack.
+    nests: bool,
+    /// Length of the code at the last check of the native stack.
+    checked: usize,
 }
 
 const UNKNOWN: i32 = i32::MIN;
@@ -106,6 +110,7 @@ impl Machine {
         let plan = plan(&list, &self.dict);
         let labels = vec![(u32::MAX, UNKNOWN); list.len() + 1];
         let mut translator = Translator {
+            nests: self.fast.nests.unwrap_or(true),
             machine: self,
             plan,
             start,
@@ -124,6 +129,7 @@ impl Machine {
             alive: false,
             bound,
             frames: Vec::new(),
+            checked: 0,
         };
         let done = translator.run().is_ok();
         let Translator { code, token_of, site_of, entries, bound, .. } = translator;
@@ -194,6 +200,9 @@ impl Machine {
 
     /// The code that every machine has: the end of CATCH.
     fn begin_fast_code(&mut self) {
+        if self.fast.nests.is_none() {
+            self.fast.nests = Some(native::probe(self));
+        }
         // Nothing returns to the first instruction: no depth is enough for it.
         let mut put = |f: Handler, token| {
             self.fast.code.push(Insn { f, x: imm_bits(i32::MAX) });
@@ -227,6 +236,9 @@ impl Translator<'_> {
         while token < end {
             self.token = token;
             self.arrive(token)?;
+            if self.alive && self.code.len() - self.checked >= native::apart(self.nests) {
+                self.check_stack();
+            }
             let used = if self.alive { self.translate_token(token)? } else { 1 };
             token += used;
         }
@@ -288,6 +300,12 @@ impl Translator<'_> {
         let (token, site) = piece.map_or((0, 0), |piece| (piece.token, piece.site));
         self.token_of.push(token);
         self.site_of.push(site);
+    }
+
+    /// A check of the native stack. Nothing but the instruction pointer changes.
+    fn check_stack(&mut self) {
+        self.emit(h::check_stack, 0);
+        self.checked = self.code.len();
     }
 
     /// Index in the code of the machine.

@@ -60,13 +60,22 @@ impl Translator<'_> {
                 self.emit(h::header, imm_bits(need + BIAS as i32));
                 let here = self.here() - 1;
                 *self.label(token) = (here, 0);
+                self.check_arrival();
                 return Ok(());
             }
         }
         let here = self.here();
         let depth = self.depth();
         *self.label(token) = (here, depth);
+        self.check_arrival();
         Ok(())
+    }
+
+    /// Where calls nest, every place that control may jump to checks the native stack.
+    fn check_arrival(&mut self) {
+        if self.nests {
+            self.check_stack();
+        }
     }
 
     /// Brings the depth after a branch to what its target expects. `change` is the depth at the
