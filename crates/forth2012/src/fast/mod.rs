@@ -144,6 +144,7 @@ pub struct Fast {
     /// Whether calls of handlers nest on the native stack, once that is known.
     pub nests: Option<bool>,
     /// Most bytes of the native stack seen in use.
+    #[cfg(test)]
     pub native_peak: usize,
 }
 
@@ -278,19 +279,20 @@ impl Machine {
         };
         let Some(mut vm) = self.fast_state() else { return Ok(false) };
         (vm.ticks, vm.floor) = (granted, floor);
-        vm.native_base = native::position();
+        // An address of this frame, as `native::position` would give one.
+        vm.native_base = std::ptr::from_ref(&vm.ticks).addr();
         let Some(code) = vm.code.get(entry as usize..) else { return Ok(false) };
-        vm.resume.0 = code;
+        let Some(first) = code.first() else { return Ok(false) };
+        let (frame, sp) = (vm.resume.1, vm.depth);
+        let mut exit = (first.f)(&mut vm, code, frame, sp, 0);
         let mut unwound = false;
-        let exit = loop {
+        while exit == Exit::Unwind {
+            unwound = true;
             let (ip, frame, acc) = vm.resume;
             let Some(first) = ip.first() else { return Ok(false) };
             let sp = vm.depth;
-            match (first.f)(&mut vm, ip, frame, sp, acc) {
-                Exit::Unwind => unwound = true,
-                exit => break exit,
-            }
-        };
+            exit = (first.f)(&mut vm, ip, frame, sp, acc);
+        }
         let native_used = vm.native_used;
         let site = vm.site;
         let (token, thrown, caught) = (vm.token, vm.code_thrown, vm.caught);
@@ -312,11 +314,12 @@ impl Machine {
         }
         self.ip = token;
         self.leave_copy(site)?;
-        self.fast.native_peak = self.fast.native_peak.max(native_used);
-        if self.fast.nests == Some(false) && (unwound || native_used > native::CHAIN_BYTES) {
-            // The probe found jumps, but some handler does not end in one.
-            self.drop_fast_code();
-            self.fast.nests = Some(true);
+        if unwound || native_used > native::CHAIN_BYTES {
+            self.note_nesting();
+        }
+        #[cfg(test)]
+        {
+            self.fast.native_peak = self.fast.native_peak.max(native_used);
         }
         if let Some(fuel) = &mut self.fuel {
             *fuel = fuel.saturating_sub(u64::from(granted - left));
@@ -336,6 +339,15 @@ impl Machine {
 }
 
 impl Machine {
+    /// The native stack went deep: when the probe found jumps, some handler does not end in one.
+    #[cold]
+    fn note_nesting(&mut self) {
+        if self.fast.nests == Some(false) {
+            self.drop_fast_code();
+            self.fast.nests = Some(true);
+        }
+    }
+
     /// Gives the return addresses that a call would have left to code that was copied.
     fn leave_copy(&mut self, site: u32) -> Res {
         let mut chain = Vec::new();
