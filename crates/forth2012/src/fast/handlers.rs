@@ -7,6 +7,7 @@ use super::super::dict::XT_BASE;
 use super::super::limits::{CATCH_NESTING, SPACE_BASE, SPACE_BYTES};
 use super::super::machine::{CatchFrame, RETURN_TAG, is_return, return_token};
 use super::super::memory::{Space, TO_IN};
+use super::super::operation::{Binary, Unary};
 use super::super::stack::GUARD;
 use super::native::{CHAIN_BYTES, position};
 pub use super::return_address;
@@ -237,51 +238,6 @@ macro_rules! shifted {
 
 // ---------------------------------------------------------------------- values
 
-/// An operation of two operands.
-pub trait Binary {
-    /// Its value.
-    fn eval(a: i64, b: i64) -> i64;
-}
-
-macro_rules! binaries {
-    ($($name:ident: $a:ident, $b:ident => $value:expr;)*) => {$(
-        /// An operation.
-        pub struct $name;
-        impl Binary for $name {
-            #[inline(always)]
-            fn eval($a: i64, $b: i64) -> i64 {
-                $value
-            }
-        }
-    )*};
-}
-
-binaries! {
-    Add: a, b => a.wrapping_add(b);
-    Sub: a, b => a.wrapping_sub(b);
-    RSub: a, b => b.wrapping_sub(a);
-    Mul: a, b => a.wrapping_mul(b);
-    And: a, b => a & b;
-    AndU: a, b => a & (b & 0xffff_ffff);
-    Or: a, b => a | b;
-    Xor: a, b => a ^ b;
-    Shl: a, b => if (b as u64) < 64 { ((a as u64) << b) as i64 } else { 0 };
-    Shr: a, b => if (b as u64) < 64 { ((a as u64) >> b) as i64 } else { 0 };
-    Sar: a, b => a >> (b & 63);
-    Min: a, b => a.min(b);
-    Max: a, b => a.max(b);
-    Eq: a, b => -i64::from(a == b);
-    Ne: a, b => -i64::from(a != b);
-    Lt: a, b => -i64::from(a < b);
-    Ge: a, b => -i64::from(a >= b);
-    Gt: a, b => -i64::from(a > b);
-    Le: a, b => -i64::from(a <= b);
-    ULt: a, b => -i64::from((a as u64) < b as u64);
-    UGe: a, b => -i64::from(a as u64 >= b as u64);
-    Tst: a, b => a & b;
-    NTst: a, b => -i64::from(a & b == 0);
-}
-
 /// `a = b op c`.
 pub fn bin<'a, O: Binary, X: Source, Y: Second>(
     vm: &mut Vm<'a>,
@@ -366,32 +322,6 @@ fn pause(vm: &mut Vm<'_>, target: i32, sp: usize) -> Exit {
     vm.depth = sp;
     measure(vm);
     cold_exit(Exit::Resume)
-}
-
-/// An operation of one operand.
-pub trait Unary {
-    /// Its value.
-    fn eval(a: i64) -> i64;
-}
-
-macro_rules! unaries {
-    ($($name:ident: $a:ident => $value:expr;)*) => {$(
-        /// An operation.
-        pub struct $name;
-        impl Unary for $name {
-            #[inline(always)]
-            fn eval($a: i64) -> i64 {
-                $value
-            }
-        }
-    )*};
-}
-
-unaries! {
-    Same: a => a;
-    Invert: a => !a;
-    Negate: a => a.wrapping_neg();
-    Abs: a => a.wrapping_abs();
 }
 
 /// `a = op b`.

@@ -8,9 +8,10 @@
 
 use super::super::limits::SPACE_BASE;
 use super::super::machine::Machine;
+use super::super::operation::{Bin, FloatBin, Un};
 use super::floats as f;
 use super::handlers as h;
-use super::select::{self, Bin, From, Un, X, Y};
+use super::select::{self, From, X, Y};
 use super::{Exit, Handler, Insn, LOCALS, TOP, Vm, Window};
 
 /// Native stack that a chain of handlers may use before a check ends it.
@@ -152,9 +153,7 @@ fn part(code: &mut Vec<Insn>) {
     put(f::fpick::<0>, 0);
     for from in [From::Stack, From::Lit, From::Over, From::TwoOver] {
         put(f::fpick::<0>, 0);
-        if let Some(f) = select::float_binary(super::super::op::Op::FAdd, from) {
-            put(f, 0);
-        }
+        put(select::float_binary(FloatBin::Add, from), 0);
     }
     put(select::s_to_f(X::Slot), b);
     put(f::d_to_f, b | c);

@@ -5,16 +5,20 @@
 //! load; a comparison before a branch becomes one instruction. At the end of a block every item is
 //! put into its own slot. Any oddity ends the translation: the stepper then keeps the definition.
 
+mod cells;
+mod forms;
 mod labels;
 mod tokens;
 
 use super::super::dict::Kind;
 use super::super::machine::{Machine, RETURN_TAG, T_CATCH_DONE, TO_TOKEN};
 use super::super::op::{Op, Tok};
+use super::super::operation::{Bin, FloatBin, Un};
+use super::super::primitive::{Float, Form, Primitive};
 use super::flow::{Plan, plan};
 use super::handlers as h;
 use super::inline::{Inliner, Piece, Site};
-use super::select::{self, Bin, Un, X, Y};
+use super::select::{self, X, Y};
 use super::{BIAS, Entry, Handler, Insn, LOCALS, NEVER, NONE, TOP, native};
 
 /// What is known about an item.

@@ -215,7 +215,7 @@ fn field(m: &mut Machine, size: i64, align: i64) -> Res {
     let state = m.memory.system(STATE);
     m.begin_definition(Some(&name))?;
     m.emit(Op::Lit, offset)?;
-    m.emit(Op::Add, 0)?;
+    m.compile_named("+")?;
     m.end_definition()?;
     m.memory.set_system(STATE, state);
     m.push(offset.wrapping_add(size))

@@ -1,8 +1,9 @@
 //! The word sets: one module and one table each.
 //!
 //! To add a word set: write `words/NAME.rs` with `pub const SET: WordSet` (rows made by `prim`,
-//! `immediate`, `control`, `dual`, `constant`, `op` of `dict`), name the module here and put its
-//! `SET` into [`SETS`]. State that outlives a word goes into [`Extra`].
+//! `immediate`, `control`, `dual`, `constant`, `primitive` and `stepped` of `dict`), name the module
+//! here and put its `SET` into [`SETS`]. To add a primitive, which is a word that the fast engine
+//! knows: add its row, see [`super::primitive`]. State that outlives a word goes into [`Extra`].
 
 pub mod block;
 pub mod comfort;
@@ -101,11 +102,11 @@ impl Default for Extra {
 /// Puts all tables into a dictionary.
 pub fn install(dict: &mut Dict) {
     for entry in SETS.iter().flat_map(|set| set.words) {
-        let kind = match entry.code {
-            Code::Op(op) => Kind::Op(op),
-            Code::Prim(prim) => Kind::Prim(prim),
-            Code::Dual(interpreted, compiled) => Kind::Dual(interpreted, compiled),
-            Code::Constant(value) => Kind::Constant(value),
+        let kind = match &entry.code {
+            Code::Primitive(primitive) => Kind::Primitive(primitive),
+            Code::Prim(prim) => Kind::Prim(*prim),
+            Code::Dual(interpreted, compiled) => Kind::Dual(*interpreted, *compiled),
+            Code::Constant(value) => Kind::Constant(*value),
         };
         let index = dict.add(entry.name.as_bytes(), FORTH_LIST, kind, entry.flags, 0);
         if let Some(word) = dict.get_mut(index) {

@@ -1,6 +1,6 @@
 //! Labels, headers and branches: where paths meet, the window moves so that depths agree.
 
-use super::super::select::{self, Bin, Y};
+use super::super::select::{self, Y};
 use super::*;
 
 impl Translator<'_> {
