@@ -13,11 +13,13 @@
 
 mod compiler;
 mod context;
+mod definition;
 pub mod dict;
 #[cfg(test)]
 mod differential;
 pub mod error;
 mod fast;
+mod frame;
 pub mod host;
 #[cfg(test)]
 mod hostile;

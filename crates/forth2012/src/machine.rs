@@ -5,9 +5,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::compiler::Compiler;
+use super::definition::Compiler;
 use super::dict::{Dict, Entry, IMMEDIATE, Kind, XT_BASE};
 use super::error::{Failure, Fault, Place, Res, throw};
+use super::frame::{CatchFrame, T_HALT, T_INTERPRET, is_return};
 use super::host::{Host, HostWord, Throw};
 use super::limits::Limits;
 use super::memory::{self, Memory};
@@ -15,48 +16,6 @@ use super::op::{Op, Tok};
 use super::source::{Input, Refill, SourceMap};
 use super::stack::Stack;
 use super::words;
-
-/// Upper 16 bits of a return address on the return stack. Below is the index of the fast code to
-/// return to or, with [`TO_TOKEN`], the index of the token.
-pub(super) const RETURN_TAG: i64 = 0x5e7e_0000_0000_0000;
-/// Marks a return address that is a token.
-pub(super) const TO_TOKEN: i64 = 1 << 47;
-
-/// True for a return address.
-#[inline(always)]
-pub(super) const fn is_return(value: i64) -> bool {
-    value >> 48 == RETURN_TAG >> 48
-}
-
-/// Token of a return address, given the tokens of fast code.
-#[inline(always)]
-pub(super) fn return_token(value: i64, token_of: &[u32]) -> u32 {
-    if value & TO_TOKEN == 0 {
-        token_of.get(value as u32 as usize).copied().unwrap_or(T_HALT)
-    } else {
-        value as u32
-    }
-}
-/// Token that returns to Rust.
-pub(super) const T_HALT: u32 = 0;
-/// Token after a definition that CATCH ran.
-pub(super) const T_CATCH_DONE: u32 = 1;
-/// Token of the text interpreter.
-pub(super) const T_INTERPRET: u32 = 2;
-
-/// What CATCH puts back.
-#[derive(Debug, Clone, Copy)]
-pub struct CatchFrame {
-    pub rs: usize,
-    pub ds: usize,
-    pub fs: usize,
-    pub ls: usize,
-    pub ns: usize,
-    pub loop_index: i64,
-    pub loop_limit: i64,
-    pub inputs: usize,
-    pub to_in: i64,
-}
 
 /// A library that is compiled when one of its names is first used: word, effect, help, source.
 pub type AutoloadTable = &'static [(&'static str, &'static str, &'static str, usize)];
@@ -107,7 +66,7 @@ pub struct Machine {
     pub(super) code: Vec<Tok>,
     /// Start token and word of every definition, in order.
     pub(super) code_words: Vec<(u32, u32)>,
-    pub(super) fast: super::fast::Fast,
+    pub(super) fast: super::fast::code::Fast,
     /// Everything goes through the stepper.
     pub(super) stepping: bool,
     pub(super) ip: u32,
@@ -163,7 +122,7 @@ impl Machine {
                 Tok::new(Op::Interpret, 0, 0),
             ],
             code_words: Vec::new(),
-            fast: super::fast::Fast::default(),
+            fast: super::fast::code::Fast::default(),
             stepping: false,
             ip: T_HALT,
             ticks: 0,

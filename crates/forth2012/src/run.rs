@@ -2,9 +2,10 @@
 
 use super::dict::{CT_BASE, Kind};
 use super::error::{Fault, Res, throw};
-use super::machine::{
-    CatchFrame, Machine, RETURN_TAG, T_CATCH_DONE, T_INTERPRET, TO_TOKEN, is_return, return_token,
+use super::frame::{
+    CatchFrame, RETURN_TAG, T_CATCH_DONE, T_INTERPRET, TO_TOKEN, is_return, return_token,
 };
+use super::machine::Machine;
 use super::memory::CELL;
 use super::op::Op;
 use super::primitive::{Float, Form, Primitive, Shape};

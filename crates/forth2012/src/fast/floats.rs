@@ -3,8 +3,8 @@
 
 use super::super::operation::FloatBinary;
 use super::super::stack::GUARD;
+use super::code::{Exit, Insn, Vm, Window};
 use super::handlers::{Operands, Source, fail, load_cell, lost, store_cell};
-use super::{Exit, Insn, Vm, Window};
 
 macro_rules! fetch {
     ($vm:ident, $ip:ident) => {

@@ -4,14 +4,15 @@
 //! immediate; `short` is the 16 bits of `c` and `d`.
 
 use super::super::dict::XT_BASE;
+use super::super::frame::{CatchFrame, RETURN_TAG, is_return, return_token};
 use super::super::limits::{CATCH_NESTING, SPACE_BASE, SPACE_BYTES};
-use super::super::machine::{CatchFrame, RETURN_TAG, is_return, return_token};
 use super::super::memory::{Space, TO_IN};
 use super::super::operation::{Binary, Unary};
 use super::super::stack::GUARD;
-use super::native::{CHAIN_BYTES, position};
-pub use super::return_address;
-use super::{BIAS, Exit, Insn, LOCALS, Vm, Window, colon_of, locals_window};
+use super::code::{
+    BIAS, CHAIN_BYTES, Exit, Insn, LOCALS, TOP, Vm, WINDOW, Window, locals_window, position,
+    return_address,
+};
 
 /// Operand fields.
 pub trait Operands {
@@ -229,10 +230,7 @@ macro_rules! shifted {
     ($vm:ident, $sp:ident, $by:expr) => {{
         let sp = $sp.wrapping_add_signed($by as isize);
         let stack = $vm.stack;
-        stack
-            .get(sp..)
-            .and_then(|cells| cells.first_chunk::<{ super::WINDOW }>())
-            .map(|frame| (sp, frame))
+        stack.get(sp..).and_then(|cells| cells.first_chunk::<{ WINDOW }>()).map(|frame| (sp, frame))
     }};
 }
 
@@ -878,7 +876,7 @@ pub fn deferred<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize, _
 #[inline(never)]
 fn call_xt<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], sp: usize, x: u64, xt: i64, taken: isize) -> Exit {
     let by = i32::from(x as i8);
-    match colon_of(vm.dict, xt) {
+    match vm.definitions.colon_of(xt) {
         Some(callee) => call_token(vm, ip, sp, by, callee, x.imm() as u32),
         None => {
             let token = token_at(vm, ip);
@@ -973,7 +971,7 @@ pub fn catch<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, 
     let (x, _) = fetch!(vm, ip);
     let xt = frame[x.b() as usize].get();
     let depth = sp.wrapping_add_signed(isize::from(x as i8));
-    let Some(callee) = colon_of(vm.dict, xt) else {
+    let Some(callee) = vm.definitions.colon_of(xt) else {
         let token = token_at(vm, ip);
         return leave(vm, token, depth + 1, Exit::Step);
     };
@@ -1042,6 +1040,6 @@ pub fn catch_done<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize,
 #[inline(always)]
 fn give<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], sp: usize, code: i64) -> Exit {
     let Some((up, frame)) = shifted!(vm, sp, 1) else { return fail(vm, ip, sp, -3) };
-    frame[super::TOP as usize - 1].set(code);
+    frame[TOP as usize - 1].set(code);
     return_to_top(vm, ip, up, 0)
 }

@@ -11,6 +11,7 @@
 use super::super::dict::{Dict, Kind};
 use super::super::op::{Op, Tok};
 use super::super::primitive::Form;
+use super::code::Site;
 
 /// Tokens of a word that is copied.
 const LEAF_TOKENS: usize = 32;
@@ -36,17 +37,6 @@ pub struct Piece {
     pub token: u32,
     /// The site of the copy, 0 for none.
     pub site: u32,
-}
-
-/// Where a copy stands.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Site {
-    /// The calling token.
-    pub token: u32,
-    /// The site of that, 0 for none.
-    pub outer: u32,
-    /// The return address is on the return stack.
-    pub framed: bool,
 }
 
 /// A definition that is being copied.

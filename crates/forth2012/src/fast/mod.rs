@@ -2,7 +2,7 @@
 //!
 //! An instruction is a handler and 64 bits of operands. A handler does its work and calls the
 //! handler of the next instruction as its last act. Optimised, these calls are jumps; where they are
-//! not, checks in the code bound the native stack (see [`native`]).
+//! not, checks in the code bound the native stack (see [`probe`]).
 //!
 //! The data stack is seen through a window of 256 cells around the place where its top was when
 //! the definition, or the code after the last call, began. Translation knows the depth at each
@@ -13,11 +13,12 @@
 
 #[cfg(test)]
 mod check;
+pub mod code;
 pub mod floats;
 mod flow;
 pub mod handlers;
 mod inline;
-mod native;
+mod probe;
 pub mod select;
 mod translate;
 
@@ -25,140 +26,16 @@ use std::cell::Cell;
 
 use super::dict::{Dict, Kind};
 use super::error::{Res, throw};
-use super::machine::{CatchFrame, Machine, RETURN_TAG, TO_TOKEN, is_return, return_token};
-use super::memory::Space;
+use super::frame::{RETURN_TAG, TO_TOKEN, is_return, return_token};
+use super::machine::Machine;
 use super::stack::GUARD;
+use code::{
+    BIAS, CHAIN_BYTES, Definitions, Entry, Exit, Fast, Handler, NEVER, NONE, QUANTUM, Vm, WINDOW,
+    locals_window,
+};
 
-/// Cells of the window.
-pub const WINDOW: usize = 256;
-/// Slot of the first cell above the top.
-pub const TOP: i32 = 128;
-/// Depths in fast code are this much greater than the depth of the stack: where paths meet, the
-/// middle of the window may lie below the bottom.
-pub const BIAS: usize = 128;
-/// Locals in view.
-pub const LOCALS: usize = 64;
-/// Backward branches and calls between two visits to the run loop.
-pub const QUANTUM: u32 = 8192;
-/// As the place of an entry: this definition stays with the stepper.
-pub const NEVER: u32 = u32::MAX;
-/// As the place of an entry: not translated yet.
-pub const NONE: u32 = u32::MAX - 1;
 /// Instructions kept; beyond, all fast code is dropped and made anew on demand.
 const INSNS: usize = 2 << 20;
-
-/// The part of the data stack in view.
-pub type Window = [Cell<i64>; WINDOW];
-
-/// Runs one instruction and all that follow.
-pub type Handler = for<'v, 'a> fn(&'v mut Vm<'a>, &'a [Insn], &'a Window, usize, i64) -> Exit;
-
-/// One instruction.
-#[derive(Clone, Copy)]
-pub struct Insn {
-    /// Its handler.
-    pub f: Handler,
-    /// Its operands, see [`Operands`].
-    pub x: u64,
-}
-
-/// Where the fast code of a token is.
-#[derive(Debug, Clone, Copy)]
-pub struct Entry {
-    /// Index of its first instruction, behind the header; or [`NONE`], or [`NEVER`].
-    pub at: u32,
-    /// Items that must be on the stack.
-    pub need: u32,
-}
-
-/// Why fast code ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    /// The stepper must run the token `vm.token`.
-    Step,
-    /// Go on at the token `vm.token`, fast if possible.
-    Resume,
-    /// THROW `vm.code` at the token `vm.token`.
-    Throw,
-    /// The native stack is deep: go on at `vm.resume`.
-    Unwind,
-}
-
-/// What handlers work on. Hot values travel as arguments: the instruction, the window, the depth of
-/// the stack at the window's middle, and the last result.
-pub struct Vm<'a> {
-    pub space: &'a mut Space,
-    pub stack: &'a [Cell<i64>],
-    pub code: &'a [Insn],
-    pub entries: &'a [Entry],
-    pub heads: &'a [u32],
-    pub token_of: &'a [u32],
-    pub site_of: &'a [u32],
-    pub dict: &'a Dict,
-    pub rstack: &'a mut [i64],
-    pub rdepth: usize,
-    pub lstack: &'a [Cell<i64>],
-    pub ldepth: usize,
-    pub llimit: usize,
-    pub locals: &'a [Cell<i64>; LOCALS],
-    pub fstack: &'a mut [f64],
-    pub fdepth: usize,
-    pub loop_index: i64,
-    pub loop_limit: i64,
-    pub ticks: u32,
-    pub catches: &'a mut Vec<CatchFrame>,
-    pub floor: usize,
-    pub inputs: usize,
-    pub nested: usize,
-    pub caught: bool,
-    pub token: u32,
-    pub site: u32,
-    pub code_thrown: i64,
-    pub depth: usize,
-    /// Where the native stack stood when fast code began.
-    pub native_base: usize,
-    /// Bytes of the native stack in use when fast code ended.
-    pub native_used: usize,
-    /// Instruction, window and last result to go on with after [`Exit::Unwind`].
-    pub resume: (&'a [Insn], &'a Window, i64),
-}
-
-/// Fast code of a machine.
-#[derive(Default)]
-pub struct Fast {
-    /// Instructions.
-    pub code: Vec<Insn>,
-    /// Token of each instruction.
-    pub token_of: Vec<u32>,
-    /// Site of each instruction, 0 for none.
-    pub site_of: Vec<u32>,
-    /// Definitions that are being translated.
-    pub nesting: usize,
-    /// Sites of copied words.
-    pub sites: Vec<inline::Site>,
-    /// Fast code of each token.
-    pub entries: Vec<Entry>,
-    /// Header of each definition by the index of its word, 0 when it has no fast code yet.
-    pub heads: Vec<u32>,
-    /// Whether calls of handlers nest on the native stack, once that is known.
-    pub nests: Option<bool>,
-    /// Most bytes of the native stack seen in use.
-    #[cfg(test)]
-    pub native_peak: usize,
-}
-
-impl Fast {
-    /// Drops all code; it comes back when it is needed.
-    fn flush(&mut self) {
-        self.code.clear();
-        self.token_of.clear();
-        self.site_of.clear();
-        self.sites.clear();
-        self.entries.clear();
-        self.heads.clear();
-    }
-}
 
 impl Machine {
     /// Fast instructions of each token, copies of small words counted where they are used.
@@ -243,7 +120,7 @@ impl Machine {
             heads: &self.fast.heads,
             token_of: &self.fast.token_of,
             site_of: &self.fast.site_of,
-            dict: &self.dict,
+            definitions: &self.dict,
             rstack: &mut self.rs.cells[..GUARD + self.rs.limit],
             rdepth: self.rs.depth,
             lstack,
@@ -279,7 +156,7 @@ impl Machine {
         };
         let Some(mut vm) = self.fast_state() else { return Ok(false) };
         (vm.ticks, vm.floor) = (granted, floor);
-        // An address of this frame, as `native::position` would give one.
+        // An address of this frame, as `code::position` would give one.
         vm.native_base = std::ptr::from_ref(&vm.ticks).addr();
         let Some(code) = vm.code.get(entry as usize..) else { return Ok(false) };
         let Some(first) = code.first() else { return Ok(false) };
@@ -314,7 +191,7 @@ impl Machine {
         }
         self.ip = token;
         self.leave_copy(site)?;
-        if unwound || native_used > native::CHAIN_BYTES {
+        if unwound || native_used > CHAIN_BYTES {
             self.note_nesting();
         }
         #[cfg(test)]
@@ -364,24 +241,11 @@ impl Machine {
     }
 }
 
-/// The locals in view when `depth` of them are alive.
-pub fn locals_window(cells: &[Cell<i64>], depth: usize) -> &[Cell<i64>; LOCALS] {
-    cells[GUARD + depth - LOCALS..]
-        .first_chunk()
-        .expect("the locals stack has guard room on both sides")
-}
-
-/// The definition that an execution token starts, if it is one.
-#[inline]
-pub fn colon_of(dict: &Dict, xt: i64) -> Option<u32> {
-    match dict.get(dict.from_xt(xt)?)?.kind {
-        Kind::Colon(token) => Some(token),
-        _ => None,
+impl Definitions for Dict {
+    fn colon_of(&self, xt: i64) -> Option<u32> {
+        match self.get(self.from_xt(xt)?)?.kind {
+            Kind::Colon(token) => Some(token),
+            _ => None,
+        }
     }
-}
-
-/// A return address: the header of the fast code to go on with.
-#[inline(always)]
-pub const fn return_address(at: u32) -> i64 {
-    RETURN_TAG | at as i64
 }

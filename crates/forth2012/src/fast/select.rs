@@ -1,7 +1,7 @@
 //! From an operation and the kinds of its operands to the handler.
 
 use super::super::operation::{Bin, FloatBin, Un, bin, float_bin, un};
-use super::Handler;
+use super::code::Handler;
 use super::floats as f;
 use super::handlers::{self as h, Acc, Imm, Index, Local, Slot, Zero};
 

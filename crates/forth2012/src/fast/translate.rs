@@ -11,15 +11,17 @@ mod labels;
 mod tokens;
 
 use super::super::dict::Kind;
-use super::super::machine::{Machine, RETURN_TAG, T_CATCH_DONE, TO_TOKEN};
+use super::super::frame::{RETURN_TAG, T_CATCH_DONE, TO_TOKEN};
+use super::super::machine::Machine;
 use super::super::op::{Op, Tok};
 use super::super::operation::{Bin, FloatBin, Un};
 use super::super::primitive::{Float, Form, Primitive};
+use super::code::{self, BIAS, Entry, Handler, Insn, LOCALS, NEVER, NONE, Site, TOP};
 use super::flow::{Plan, plan};
 use super::handlers as h;
-use super::inline::{Inliner, Piece, Site};
+use super::inline::{Inliner, Piece};
+use super::probe::probe;
 use super::select::{self, X, Y};
-use super::{BIAS, Entry, Handler, Insn, LOCALS, NEVER, NONE, TOP, native};
 
 /// What is known about an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,7 +207,7 @@ impl Machine {
     /// The code that every machine has: the end of CATCH.
     fn begin_fast_code(&mut self) {
         if self.fast.nests.is_none() {
-            self.fast.nests = Some(native::probe(self));
+            self.fast.nests = Some(probe(self));
         }
         // Nothing returns to the first instruction: no depth is enough for it.
         let mut put = |f: Handler, token| {
@@ -240,7 +242,7 @@ impl Translator<'_> {
         while token < end {
             self.token = token;
             self.arrive(token)?;
-            if self.alive && self.code.len() - self.checked >= native::apart(self.nests) {
+            if self.alive && self.code.len() - self.checked >= code::apart(self.nests) {
                 self.check_stack();
             }
             let used = if self.alive { self.translate_token(token)? } else { 1 };
@@ -293,7 +295,7 @@ impl Translator<'_> {
         self.token_of.extend(std::iter::repeat_n(back, made));
         self.site_of.truncate(self.site_of.len() - made);
         self.site_of.extend(std::iter::repeat_n(site, made));
-        Ok(h::return_address(header))
+        Ok(code::return_address(header))
     }
 
     // ------------------------------------------------------------------ emission

@@ -8,9 +8,10 @@ use std::rc::Rc;
 
 use crate::dict::{Entry, WordSet, constant, prim};
 use crate::error::{Res, throw, throw_with};
+use crate::frame::T_INTERPRET;
 use crate::host::{FileMode, HostFiles};
 use crate::limits::{BLOCK_BUFFERS, BLOCKS};
-use crate::machine::{Machine, T_INTERPRET};
+use crate::machine::Machine;
 use crate::memory::{BLK, SCR, TO_IN};
 use crate::source::{Input, Refill};
 

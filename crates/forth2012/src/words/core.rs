@@ -2,7 +2,8 @@
 
 use crate::dict::{Entry, WordSet, constant, prim, primitive, stepped, stepped_only};
 use crate::error::{Fault, Res, throw};
-use crate::machine::{Machine, T_INTERPRET};
+use crate::frame::T_INTERPRET;
+use crate::machine::Machine;
 use crate::memory;
 use crate::operation::{Bin, Un};
 use crate::primitive::{DUP, Form, SWAP};

@@ -1,6 +1,6 @@
 //! CORE: defining words, control flow, parsing.
 
-use crate::compiler::Flow;
+use crate::definition::Flow;
 use crate::dict::{
     CT_BASE, Entry, IMMEDIATE, Kind, NONE, WordSet, XT_BASE, control, dual, immediate, prim,
     stepped_only,

@@ -649,7 +649,7 @@ impl Machine {
     /// Cuts the code, unless something that still runs would return into it.
     fn forget_code(&mut self, len: usize) {
         self.drop_fast_code();
-        use crate::machine::{is_return, return_token};
+        use crate::frame::{is_return, return_token};
         let returns = |value: &i64| is_return(*value) && return_token(*value, &[]) as usize >= len;
         if self.ip as usize >= len || self.rs.items().iter().any(returns) {
             return;

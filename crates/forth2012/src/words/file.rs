@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 
 use crate::dict::{Entry, WordSet, constant, prim};
 use crate::error::{Res, throw, throw_with};
+use crate::frame::T_INTERPRET;
 use crate::host::{FileMode, HostFiles};
 use crate::limits::{OPEN_FILES, SOURCE_BYTES};
-use crate::machine::{Machine, T_INTERPRET};
+use crate::machine::Machine;
 use crate::source::Refill;
 
 /// The table.

@@ -1,41 +1,18 @@
-//! The native stack under fast code: how deep it is, and whether handlers follow each other by jumps.
+//! Whether handlers follow each other by jumps or nest on the native stack.
 //!
 //! Stable Rust cannot demand that a call in tail position becomes a jump. So a machine does not
 //! rely on it: before it makes its first fast code it runs [`probe`], two chains of handlers of
 //! different length. When both end at the same native address, calls are jumps and code is checked
 //! only now and then. Otherwise [`super::handlers::check_stack`] stands wherever control arrives and
-//! after every few instructions, and returns to the run loop once [`CHAIN_BYTES`] are in use.
+//! after every few instructions, and returns to the run loop once [`code::CHAIN_BYTES`] are in use.
 
 use super::super::limits::SPACE_BASE;
 use super::super::machine::Machine;
 use super::super::operation::{Bin, FloatBin, Un};
+use super::code::{self, Exit, Handler, Insn, LOCALS, TOP, Vm, Window, position};
 use super::floats as f;
 use super::handlers as h;
 use super::select::{self, From, X, Y};
-use super::{Exit, Handler, Insn, LOCALS, TOP, Vm, Window};
-
-/// Native stack that a chain of handlers may use before a check ends it.
-pub const CHAIN_BYTES: usize = 32 << 10;
-/// Native stack that fast code uses at most, at any profile: a chain and what it may still use on
-/// the way to its next check.
-#[cfg(test)]
-pub const STACK_BYTES: usize = 192 << 10;
-/// Instructions from one check to the next where calls are jumps.
-const APART_JUMPS: usize = 256;
-/// Instructions from one check to the next where calls nest. A token adds up to about 250 more.
-const APART_NESTS: usize = 32;
-
-/// Instructions from one check to the next.
-pub const fn apart(nests: bool) -> usize {
-    if nests { APART_NESTS } else { APART_JUMPS }
-}
-
-/// An address in the frame of the caller, near enough.
-#[inline(never)]
-pub fn position() -> usize {
-    let here = 0u8;
-    std::ptr::from_ref(std::hint::black_box(&here)).addr()
-}
 
 /// True when calls of handlers nest on the native stack.
 pub fn probe(machine: &mut Machine) -> bool {
@@ -136,7 +113,7 @@ fn part(code: &mut Vec<Insn>) {
     put(h::r_fetch, a);
     put(h::r_from, a);
     put(h::shift, imm(0));
-    put(h::frame, h::return_address(0) as u64);
+    put(h::frame, code::return_address(0) as u64);
     put(h::unframe, 0);
     // Slot 1 to slot 2: two turns.
     put(h::lit, slot(1) | imm(2));
@@ -179,7 +156,7 @@ fn part(code: &mut Vec<Insn>) {
 #[cfg(test)]
 mod tests {
     use super::super::super::tests::machine;
-    use super::*;
+    use super::code::STACK_BYTES;
 
     /// Native stack of the thread that a program runs on.
     const THREAD_BYTES: usize = 512 << 10;
