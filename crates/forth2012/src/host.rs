@@ -5,7 +5,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-pub use super::context::{Away, HostContext};
+pub use super::context::{HostContext, NoHost};
 pub use super::error::Throw;
 
 /// One word that the host brings: its header data and its place in [`Host::call`].

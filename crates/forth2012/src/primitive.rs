@@ -291,4 +291,25 @@ mod tests {
             }
         }
     }
+
+    /// The stack effect in the table is what the stepper does to the depth.
+    #[test]
+    fn effects_are_true() {
+        for (_, entry) in Machine::entries() {
+            let crate::dict::Code::Primitive(primitive) = &entry.code else { continue };
+            let unknown = matches!(
+                primitive.form,
+                Form::Execute | Form::Catch | Form::Throw | Form::DupIf | Form::Pick
+            );
+            if unknown || entry.flags != 0 {
+                continue;
+            }
+            let (mut machine, _) = crate::tests::machine();
+            // Addresses, so that every word finds what it needs.
+            let text = format!("1e 2e 3e pad pad 8 + pad 16 + pad 24 + {}", entry.name);
+            assert!(machine.interpret(text.as_bytes(), "test").is_ok(), "{}", entry.name);
+            let change = i32::from(primitive.shape.gives) - i32::from(primitive.shape.takes);
+            assert_eq!(machine.depth() as i32, 4 + change, "{}", entry.name);
+        }
+    }
 }

@@ -7,6 +7,8 @@ use crate::machine::Machine;
 use crate::memory;
 use crate::operation::{Bin, Un};
 use crate::primitive::{DUP, Form, SWAP};
+use crate::words::keyboard::next_key;
+use crate::words::number::spaces;
 
 /// The table.
 pub const SET: WordSet = WordSet { name: "CORE", words: WORDS };
@@ -457,20 +459,8 @@ fn space(m: &mut Machine) -> Res {
     m.print(b" ")
 }
 
-/// SPACES.
-pub fn spaces(m: &mut Machine) -> Res {
-    let mut count = m.pop()?;
-    while count > 64 {
-        m.print(&[b' '; 64])?;
-        count -= 64;
-        // A field may be wider than anybody waits for.
-        m.tick()?;
-    }
-    m.print(&[b' '; 64][..count.max(0) as usize])
-}
-
 fn key(m: &mut Machine) -> Res {
-    match super::facility::next_key(m)? {
+    match next_key(m)? {
         Some(byte) => m.push(i64::from(byte)),
         None => Err(throw(-39)),
     }

@@ -14,6 +14,7 @@ use crate::op::Op;
 use crate::operation::Bin;
 use crate::primitive::{Form, SWAP};
 use crate::source::Refill;
+use crate::words::state::MarkerState;
 
 /// The table.
 pub const SET: WordSet = WordSet { name: "CORE EXT", words: WORDS };
@@ -540,22 +541,6 @@ fn bracket_compile(m: &mut Machine) -> Res {
         }
         _ => m.compile_word(word),
     }
-}
-
-/// What a MARKER puts back.
-#[derive(Debug, Clone)]
-pub struct MarkerState {
-    words: usize,
-    code: usize,
-    code_words: usize,
-    texts: usize,
-    here: usize,
-    strings: usize,
-    lists: usize,
-    order: Vec<u32>,
-    current: u32,
-    markers: usize,
-    included: usize,
 }
 
 fn marker(m: &mut Machine) -> Res {
