@@ -3,17 +3,9 @@
 
 use super::super::operation::FloatBinary;
 use super::super::stack::GUARD;
+use super::chain::{Operands, Source, fail, fetch, lost};
 use super::code::{Exit, Insn, Vm, Window};
-use super::handlers::{Operands, Source, fail, load_cell, lost, store_cell};
-
-macro_rules! fetch {
-    ($vm:ident, $ip:ident) => {
-        match $ip.first_chunk::<2>() {
-            Some([insn, next]) => (insn.x, next.f),
-            None => return lost($vm),
-        }
-    };
-}
+use super::handlers::{load_cell, store_cell};
 
 /// The top `N` floats; the depth changes by `$by`.
 macro_rules! floats {

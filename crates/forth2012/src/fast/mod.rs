@@ -11,6 +11,8 @@
 //! takes over and names the exact word. Return addresses are token indices and the stepper and
 //! fast code hand over to each other at every header.
 
+mod calls;
+mod chain;
 #[cfg(test)]
 mod check;
 pub mod code;
@@ -48,7 +50,7 @@ impl Machine {
         let places = self.fast.token_of.iter().zip(&self.fast.site_of);
         for (insn, (&token, &site)) in self.fast.code.iter().zip(places) {
             // How many checks there are depends on how the program was built.
-            if std::ptr::fn_addr_eq(insn.f, handlers::check_stack as Handler) {
+            if std::ptr::fn_addr_eq(insn.f, chain::check_stack as Handler) {
                 continue;
             }
             let mut token = token;

@@ -3,12 +3,14 @@
 //! Stable Rust cannot demand that a call in tail position becomes a jump. So a machine does not
 //! rely on it: before it makes its first fast code it runs [`probe`], two chains of handlers of
 //! different length. When both end at the same native address, calls are jumps and code is checked
-//! only now and then. Otherwise [`super::handlers::check_stack`] stands wherever control arrives and
+//! only now and then. Otherwise [`chain::check_stack`] stands wherever control arrives and
 //! after every few instructions, and returns to the run loop once [`code::CHAIN_BYTES`] are in use.
 
 use super::super::limits::SPACE_BASE;
 use super::super::machine::Machine;
 use super::super::operation::{Bin, FloatBin, Un};
+use super::calls;
+use super::chain;
 use super::code::{self, Exit, Handler, Insn, LOCALS, TOP, Vm, Window, position};
 use super::floats as f;
 use super::handlers as h;
@@ -42,9 +44,9 @@ fn measure<'a>(vm: &mut Vm<'a>, _: &'a [Insn], _: &'a Window, _: usize, _: i64) 
 
 /// Handlers of every kind one after the other, twice; the starts of both parts.
 fn chain() -> (Vec<Insn>, [usize; 2]) {
-    let end = Insn { f: h::end, x: 0 };
+    let end = Insn { f: calls::end, x: 0 };
     // A definition to call: nothing but its end. No depth is too small for a header with 0.
-    let mut code = vec![end, Insn { f: h::header, x: 0 }, Insn { f: h::ret, x: 0 }];
+    let mut code = vec![end, Insn { f: calls::header, x: 0 }, Insn { f: calls::ret, x: 0 }];
     let starts = [(); 2].map(|()| {
         let start = code.len();
         part(&mut code);
@@ -72,7 +74,7 @@ fn part(code: &mut Vec<Insn>) {
         code.push(Insn { f, x });
         code.len()
     };
-    put(h::header, 0);
+    put(calls::header, 0);
     put(h::enter_locals, imm(1));
     put(h::lit_wide, SPACE_BASE as u64);
     put(select::un(Un::Copy, X::Acc), slot(0));
@@ -112,9 +114,9 @@ fn part(code: &mut Vec<Insn>) {
     put(select::to_r(X::Slot), b);
     put(h::r_fetch, a);
     put(h::r_from, a);
-    put(h::shift, imm(0));
-    put(h::frame, code::return_address(0) as u64);
-    put(h::unframe, 0);
+    put(calls::shift, imm(0));
+    put(calls::frame, code::return_address(0) as u64);
+    put(calls::unframe, 0);
     // Slot 1 to slot 2: two turns.
     put(h::lit, slot(1) | imm(2));
     put(h::lit, slot(2));
@@ -147,10 +149,10 @@ fn part(code: &mut Vec<Insn>) {
     let next = put(h::lit, a) + 1;
     put(h::jump::<false>, imm(next));
     let back = put(h::lit, a) as u32 + 1;
-    put(h::call_direct, h::direct_operands(0, CALLEE, back));
-    put(h::header, 0);
+    put(calls::call_direct, calls::direct_operands(0, CALLEE, back));
+    put(calls::header, 0);
     put(h::leave_locals, imm(1));
-    put(h::check_stack, 0);
+    put(chain::check_stack, 0);
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! From an operation and the kinds of its operands to the handler.
 
 use super::super::operation::{Bin, FloatBin, Un, bin, float_bin, un};
+use super::chain::{Acc, Imm, Index, Local, Slot, Zero};
 use super::code::Handler;
 use super::floats as f;
-use super::handlers::{self as h, Acc, Imm, Index, Local, Slot, Zero};
+use super::handlers as h;
 
 /// Kind of a first operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,6 +16,8 @@ use super::super::machine::Machine;
 use super::super::op::{Op, Tok};
 use super::super::operation::{Bin, FloatBin, Un};
 use super::super::primitive::{Float, Form, Primitive};
+use super::calls;
+use super::chain;
 use super::code::{self, BIAS, Entry, Handler, Insn, LOCALS, NEVER, NONE, Site, TOP};
 use super::flow::{Plan, plan};
 use super::handlers as h;
@@ -216,10 +218,10 @@ impl Machine {
             self.fast.site_of.push(0);
         };
         self.fast.sites.push(Site::default());
-        put(h::end, 0);
-        put(h::header, T_CATCH_DONE);
-        put(h::catch_done, T_CATCH_DONE);
-        put(h::end, 0);
+        put(calls::end, 0);
+        put(calls::header, T_CATCH_DONE);
+        put(calls::catch_done, T_CATCH_DONE);
+        put(calls::end, 0);
         if let Some(header) = self.fast.code.get_mut(1) {
             header.x = imm_bits(BIAS as i32);
         }
@@ -248,11 +250,11 @@ impl Translator<'_> {
             let used = if self.alive { self.translate_token(token)? } else { 1 };
             token += used;
         }
-        self.emit(h::end, 0);
+        self.emit(calls::end, 0);
         for (at, piece) in std::mem::take(&mut self.frames) {
             self.code[at].x = self.way_back(piece)? as u64;
         }
-        self.emit(h::end, 0);
+        self.emit(calls::end, 0);
         for &(at, target) in &self.fixups {
             let (index, _) = *self.labels.get(target as usize).ok_or(GiveUp)?;
             if index == u32::MAX {
@@ -284,9 +286,9 @@ impl Translator<'_> {
             let entry = Entry { at: header + 1, need: need as u32 + BIAS as u32 };
             self.entries.push((back, entry));
         }
-        self.emit(h::header, imm_bits(need + BIAS as i32));
+        self.emit(calls::header, imm_bits(need + BIAS as i32));
         if depth != 0 {
-            self.emit(h::shift, imm_bits(-depth));
+            self.emit(calls::shift, imm_bits(-depth));
         }
         self.emit(h::jump::<false>, 0);
         self.fixup(target);
@@ -310,7 +312,7 @@ impl Translator<'_> {
 
     /// A check of the native stack. Nothing but the instruction pointer changes.
     fn check_stack(&mut self) {
-        self.emit(h::check_stack, 0);
+        self.emit(chain::check_stack, 0);
         self.checked = self.code.len();
     }
 

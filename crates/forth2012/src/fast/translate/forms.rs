@@ -56,15 +56,15 @@ impl Translator<'_> {
                 self.settle_index()?;
                 self.emit(h::unloop, 0);
             }
-            Form::Execute => self.run_token(h::execute)?,
-            Form::Catch => self.run_token(h::catch)?,
+            Form::Execute => self.run_token(calls::execute)?,
+            Form::Catch => self.run_token(calls::catch)?,
             Form::Throw => {
                 self.canonical()?;
                 let at = self.depth() - 1;
                 self.base -= 1;
                 let by = self.by(0)?;
                 let here = imm_bits(self.original(token) as i32);
-                self.emit(h::throw, by | (slot_byte(at) << 8) | here);
+                self.emit(calls::throw, by | (slot_byte(at) << 8) | here);
             }
             Form::DupIf => return self.dup_if(token),
             Form::Pick => self.pick(token)?,

@@ -12,7 +12,7 @@ impl Translator<'_> {
     pub(super) fn shift_to(&mut self, depth: i32) {
         let by = self.depth() - depth;
         if by != 0 {
-            self.emit(h::shift, imm_bits(by));
+            self.emit(calls::shift, imm_bits(by));
             self.base -= by;
             self.acc = None;
         }
@@ -55,9 +55,9 @@ impl Translator<'_> {
                 let entry = Entry { at: here + 1, need: need as u32 + BIAS as u32 };
                 self.entries.push((original, entry));
             }
-            self.emit(h::header, imm_bits(need + BIAS as i32));
+            self.emit(calls::header, imm_bits(need + BIAS as i32));
             if mark.checked {
-                self.emit(h::header, imm_bits(need + BIAS as i32));
+                self.emit(calls::header, imm_bits(need + BIAS as i32));
                 let here = self.here() - 1;
                 *self.label(token) = (here, 0);
                 self.check_arrival();
@@ -90,7 +90,7 @@ impl Translator<'_> {
         }
         let by = depth - wanted;
         if by != 0 {
-            self.emit(h::shift, imm_bits(by));
+            self.emit(calls::shift, imm_bits(by));
             self.base -= by;
             self.acc = None;
         }

@@ -20,11 +20,11 @@ impl Translator<'_> {
             Op::Exit => self.exit(tok.arg).map(|()| 1),
             Op::Frame => {
                 self.frames.push((self.code.len(), token));
-                self.emit(h::frame, 0);
+                self.emit(calls::frame, 0);
                 Ok(1)
             }
             Op::Unframe => {
-                self.emit(h::unframe, 0);
+                self.emit(calls::unframe, 0);
                 Ok(1)
             }
             Op::Lit => self.push(Val::Imm(tok.arg)).map(|()| 1),
@@ -94,8 +94,8 @@ impl Translator<'_> {
                 self.canonical()?;
                 let by = self.by(0)?;
                 let back = self.here() + 2;
-                self.emit(h::deferred, by | imm_bits(back as i32));
-                self.emit(h::end, tok.arg as u64);
+                self.emit(calls::deferred, by | imm_bits(back as i32));
+                self.emit(calls::end, tok.arg as u64);
                 self.alive = false;
                 Ok(1)
             }
@@ -123,7 +123,7 @@ impl Translator<'_> {
             self.emit(h::leave_locals, imm_bits(locals as i32));
         }
         let by = self.by(0)?;
-        self.emit(h::ret, by);
+        self.emit(calls::ret, by);
         self.alive = false;
         Ok(())
     }
@@ -146,7 +146,7 @@ impl Translator<'_> {
     pub(super) fn step_out(&mut self, token: u32) -> Step {
         self.canonical()?;
         let by = self.by(0)?;
-        self.emit(h::step_out, by | imm_bits(self.original(token) as i32));
+        self.emit(calls::step_out, by | imm_bits(self.original(token) as i32));
         self.alive = false;
         Ok(())
     }
@@ -254,9 +254,9 @@ impl Translator<'_> {
             Some(&Entry { at, .. }) if at < NONE => Some(at - 1),
             _ => None,
         };
-        match known {
-            Some(header) => self.emit(h::call_direct, h::direct_operands(by, header, back)),
-            None => self.emit(h::call, h::call_operands(by, callee, back)),
+        match known.filter(|&header| header < calls::DIRECT_END) {
+            Some(header) => self.emit(calls::call_direct, calls::direct_operands(by, header, back)),
+            None => self.emit(calls::call, calls::call_operands(by, callee, back)),
         }
         self.alive = false;
         Ok(())
