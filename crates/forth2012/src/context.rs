@@ -138,10 +138,12 @@ impl<'a> HostContext<'a> {
     }
 }
 
-/// A world with nothing in it: stands in for the host while one of its words runs.
-pub struct Away;
+/// A host with nothing in it: no output, no input, no files, no words. It is enough to calculate,
+/// and it stands in for a host while one of its words runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NoHost;
 
-impl Host for Away {
+impl Host for NoHost {
     fn type_out(&mut self, _: &[u8]) -> Result<(), Throw> {
         Ok(())
     }

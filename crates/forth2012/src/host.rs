@@ -5,7 +5,8 @@
 
 use std::sync::atomic::AtomicBool;
 
-pub use super::context::{Away, HostContext};
+pub use super::context::{HostContext, NoHost};
+pub use super::error::Throw;
 
 /// One word that the host brings: its header data and its place in [`Host::call`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,31 +23,6 @@ pub struct HostWord {
     pub group: &'static str,
     /// For a parsing word: the word that takes the same argument from the stack.
     pub twin: Option<&'static str>,
-}
-
-/// A THROW on its way: the code, and a sentence where the code alone does not say enough.
-///
-/// Codes -1 to -255 are the standard's, -256 to -4095 the host's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Throw {
-    /// The number that CATCH returns.
-    pub code: i64,
-    /// What happened, in one sentence, where known.
-    pub message: Option<String>,
-}
-
-impl Throw {
-    /// A standard throw whose code says all.
-    #[must_use]
-    pub const fn code(code: i64) -> Self {
-        Self { code, message: None }
-    }
-
-    /// A throw with a sentence of its own.
-    #[must_use]
-    pub fn new(code: i64, message: impl Into<String>) -> Self {
-        Self { code, message: Some(message.into()) }
-    }
 }
 
 /// The answer of the host to ENVIRONMENT?.
