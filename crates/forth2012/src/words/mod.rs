@@ -119,4 +119,19 @@ impl Machine {
     pub fn entries() -> impl Iterator<Item = (&'static str, &'static Entry)> {
         SETS.iter().flat_map(|set| set.words.iter().map(move |word| (set.name, word)))
     }
+
+    /// Hands words of the machine itself over to the host: however one of them is reached, it runs
+    /// as [`Host::call`] with the index that `index_of` gives for its name and word set. Code that
+    /// was compiled before keeps what it has, so this is for a new machine.
+    pub fn delegate(&mut self, index_of: impl Fn(&str, &str) -> Option<u32>) {
+        let mut index = 0;
+        while let Some(word) = self.dict.get_mut(index) {
+            if let Some(entry) = word.entry
+                && let Some(at) = index_of(entry.name, set_of(entry))
+            {
+                word.kind = Kind::Host(at);
+            }
+            index += 1;
+        }
+    }
 }
