@@ -16,6 +16,7 @@ mod service_events;
 mod sim;
 mod tidy;
 mod transcripts;
+mod tutorial;
 mod upkeep;
 mod wallet;
 mod wallet_payments;
