@@ -15,6 +15,7 @@ mod service;
 mod service_events;
 mod sim;
 mod transcripts;
+mod tutorial;
 mod upkeep;
 mod wallet;
 mod wallet_payments;

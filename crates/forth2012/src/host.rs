@@ -38,38 +38,67 @@ pub enum EnvironmentValue {
     Text(Vec<u8>),
 }
 
-/// Effects that the machine needs from outside.
+/// Effects that the machine needs from outside. A host that only prints has one method; all others
+/// have a default without effect. An error is a THROW at the word that needed the effect.
 pub trait Host {
     /// Prints bytes on the terminal (TYPE, EMIT, `.`).
     fn type_out(&mut self, text: &[u8]) -> Result<(), Throw>;
     /// Makes sure that what was printed is seen.
-    fn flush(&mut self) -> Result<(), Throw>;
-    /// One character from the keyboard; `None` at the end of input.
-    fn key(&mut self) -> Result<Option<u8>, Throw>;
-    /// True when `key` would not wait.
-    fn key_ready(&mut self) -> bool;
+    fn flush(&mut self) -> Result<(), Throw> {
+        Ok(())
+    }
+    /// One character from the keyboard (KEY); `None` at the end of input.
+    fn key(&mut self) -> Result<Option<u8>, Throw> {
+        Ok(None)
+    }
+    /// True when `key` would not wait (KEY?).
+    fn key_ready(&mut self) -> bool {
+        false
+    }
     /// True when somebody sits at the keyboard and sees what is printed.
     fn is_watched(&self) -> bool {
         false
     }
-    /// One edited line of at most `max` bytes; `None` at the end of input.
-    fn accept(&mut self, max: usize) -> Result<Option<Vec<u8>>, Throw>;
-    /// Seconds, minutes, hours, day, month, year of the local time.
-    fn time_and_date(&mut self) -> [i64; 6];
+    /// One edited line of at most `max` bytes (ACCEPT, REFILL); `None` at the end of input.
+    fn accept(&mut self, max: usize) -> Result<Option<Vec<u8>>, Throw> {
+        let _ = max;
+        Ok(None)
+    }
+    /// Seconds, minutes, hours, day, month, year of the local time (TIME&DATE).
+    fn time_and_date(&mut self) -> [i64; 6] {
+        [0; 6]
+    }
     /// A clock in microseconds, for timing.
-    fn utime_us(&mut self) -> i64;
-    /// Waits; returns early when `interrupt` is set.
-    fn ms(&mut self, ms: u64, interrupt: &AtomicBool);
+    fn utime_us(&mut self) -> i64 {
+        0
+    }
+    /// Waits (MS); returns early when `interrupt` is set.
+    fn ms(&mut self, ms: u64, interrupt: &AtomicBool) {
+        let _ = (ms, interrupt);
+    }
     /// Reads a source file for INCLUDED: the resolved path and the text. `from` is the path of the
-    /// including file.
-    fn open_include(&mut self, name: &[u8], from: Option<&str>)
-    -> Result<(String, Vec<u8>), Throw>;
-    /// Files for the FILE word set; `None` where there are none (`--sandbox`).
-    fn file(&mut self) -> Option<&mut dyn HostFiles>;
-    /// Words from outside.
-    fn words(&self) -> &'static [HostWord];
+    /// including file. -38 when there is no such file.
+    fn open_include(
+        &mut self,
+        name: &[u8],
+        from: Option<&str>,
+    ) -> Result<(String, Vec<u8>), Throw> {
+        let _ = (name, from);
+        Err(Throw::code(-38))
+    }
+    /// Files for the FILE and BLOCK word sets; `None` where there are none: their words THROW -21.
+    fn file(&mut self) -> Option<&mut dyn HostFiles> {
+        None
+    }
+    /// Words from outside. They are asked for once, when the machine is made.
+    fn words(&self) -> &'static [HostWord] {
+        &[]
+    }
     /// Runs the word at `index` of [`Host::words`].
-    fn call(&mut self, index: usize, context: &mut HostContext<'_>) -> Result<(), Throw>;
+    fn call(&mut self, index: usize, context: &mut HostContext<'_>) -> Result<(), Throw> {
+        let _ = (index, context);
+        Err(Throw::code(-21))
+    }
     /// Answers ENVIRONMENT? for names that the machine does not know.
     fn environment(&self, name: &str) -> Option<EnvironmentValue> {
         let _ = name;

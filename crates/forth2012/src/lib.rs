@@ -61,6 +61,9 @@ mod stack;
 mod suites;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tutorial;
 mod words;
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

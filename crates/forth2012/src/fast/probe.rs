@@ -254,6 +254,13 @@ mod tests {
                 30_000,
             ),
             (
+                "callbacks in callbacks",
+                "variable n defer g : f drop n @ 30 < if 1 n +! ['] g get-current \
+                 traverse-wordlist then false ; ' f is g ' g get-current traverse-wordlist n @"
+                    .into(),
+                30,
+            ),
+            (
                 "sources in sources",
                 r#"variable n : f n @ 200 < if 1 n +! s" f" evaluate then ; f n @"#.into(),
                 200,

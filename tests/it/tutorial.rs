@@ -1,11 +1,39 @@
 //! Runs every example of docs/FORTH.md and compares what it prints with what the page says.
 
-use super::error::Failure;
-use super::host::{HostContext, HostWord, Throw};
-use super::suites;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use forth2012::error::Failure;
+use forth2012::host::{Host, HostContext, HostWord, Throw};
+use forth2012::limits::Limits;
+use forth2012::machine::Machine;
+
+/// A host that keeps what is printed and has a few words of a node.
+struct Page {
+    out: Rc<RefCell<Vec<u8>>>,
+}
+
+impl Host for Page {
+    fn type_out(&mut self, text: &[u8]) -> Result<(), Throw> {
+        self.out.borrow_mut().extend_from_slice(text);
+        Ok(())
+    }
+
+    fn utime_us(&mut self) -> i64 {
+        1
+    }
+
+    fn words(&self) -> &'static [HostWord] {
+        NODE_WORDS
+    }
+
+    fn call(&mut self, index: usize, context: &mut HostContext<'_>) -> Result<(), Throw> {
+        call(index, context)
+    }
+}
 
 /// The node's words as the page uses them, over a chain of 206 blocks.
-pub(super) static NODE_WORDS: &[HostWord] = &[
+static NODE_WORDS: &[HostWord] = &[
     word("init-storage", "( -- )"),
     word("get-height", "( -- height )"),
     word("status", "( -- )"),
@@ -20,8 +48,8 @@ const fn word(name: &'static str, effect: &'static str) -> HostWord {
     HostWord { name, effect, help: "", example: "", group: "node", twin: None }
 }
 
-/// Runs a word of the little node.
-pub(super) fn call(index: usize, context: &mut HostContext<'_>) -> Result<(), Throw> {
+/// Runs a word of that node.
+fn call(index: usize, context: &mut HostContext<'_>) -> Result<(), Throw> {
     match index {
         0 => Ok(()),
         1 => context.push(HEIGHT),
@@ -75,14 +103,16 @@ fn lines(text: &str) -> Vec<String> {
 
 #[test]
 fn every_example_runs() {
-    let (mut machine, world) = suites::machine_of_node();
-    let blocks = fenced(include_str!("../../../docs/FORTH.md"));
+    let out = Rc::new(RefCell::new(Vec::new()));
+    let host = Page { out: Rc::clone(&out) };
+    let mut machine = Machine::new(Limits::default(), Box::new(host));
+    let blocks = fenced(include_str!("../../docs/FORTH.md"));
     assert!(blocks.len() > 20);
     for (index, block) in blocks.iter().enumerate() {
         if !block.kind.starts_with("forth") {
             continue;
         }
-        world.borrow_mut().out.clear();
+        out.borrow_mut().clear();
         let result = machine.interpret(block.text.as_bytes(), "FORTH.md");
         if block.kind == "forth error" {
             assert!(matches!(result, Err(Failure::Error(_))), "{} should fail", block.text);
@@ -91,7 +121,7 @@ fn every_example_runs() {
         if let Err(Failure::Error(report)) = result {
             panic!("{}\n{report}", block.text);
         }
-        let shown = String::from_utf8_lossy(&world.borrow().out).into_owned();
+        let shown = String::from_utf8_lossy(&out.borrow()).into_owned();
         let wanted = blocks.get(index + 1).filter(|next| next.kind == "text");
         let wanted = wanted.map_or("", |next| next.text.as_str());
         assert_eq!(lines(&shown), lines(wanted), "{}", block.text);
