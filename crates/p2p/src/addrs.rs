@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::address::{PeerAddress, canonical, group};
 use super::random::Random;
-use crypto::siphash::siphash24;
+use crypto::hash::siphash24;
 
 const NEW_BUCKETS: u64 = 1024;
 const TRIED_BUCKETS: u64 = 256;

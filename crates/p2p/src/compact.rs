@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crypto::hash::sha256;
-use crypto::siphash::siphash24;
+use crypto::hash::siphash24;
 use primitives::block::{Block, Header};
 use primitives::codec::{Decode, DecodeError, Encode, MAX_SIZE, Reader, put_compact_size};
 use primitives::id::{BlockHash, Wtxid};

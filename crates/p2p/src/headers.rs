@@ -5,7 +5,7 @@
 //! only its sum of work is kept, and one secret bit for every few hundred headers; once the work
 //! suffices it is asked for again, and what matches the bits is let in.
 
-use crypto::siphash::siphash24;
+use crypto::hash::siphash24;
 use primitives::block::Header;
 use primitives::id::BlockHash;
 use primitives::network::NetworkParams;

@@ -252,7 +252,7 @@ impl Net {
             least_ping_ms: peer.ping.least_ms.unwrap_or(u64::MAX),
             last_block_ms: peer.last_block_ms,
             last_tx_ms: peer.last_tx_ms,
-            keyed_group: crypto::siphash::siphash24(key, 0, &group(&peer.address.ip())),
+            keyed_group: crypto::hash::siphash24(key, 0, &group(&peer.address.ip())),
             relays: peer.announcer.wanted,
         });
         match evict::select(candidates.collect()) {

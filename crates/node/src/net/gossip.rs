@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use super::state::Net;
 use super::work::Work;
-use crypto::siphash::siphash24;
+use crypto::hash::siphash24;
 use p2p::address::{PeerAddress, canonical, is_local, is_routable};
 use p2p::download::PeerId;
 use p2p::limits::MAX_ADDR;
