@@ -6,11 +6,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::args::{Arguments, Source};
 use super::host::{ConsoleHost, Shared, read_source, source_name};
 use super::library::{self, PRELUDE, SOURCES};
 use super::render::render;
 use super::stdio;
+use crate::options::arguments::{Arguments, Source};
 use forth2012::error::{Failure, Report};
 use forth2012::limits::Limits;
 use forth2012::machine::Machine;

@@ -19,7 +19,6 @@ use super::upkeep::audit::Who;
 use super::upkeep::{AtRest, Upkeep};
 use crate::config::{Config, Mining};
 use consensus::scripts::{BatchEngine, ScriptEngine, ScriptVerifier};
-use mempool::policy::Policy;
 use mempool::pool::Pool;
 use node::io::Act;
 use node::mine::io::MineAct;
@@ -157,7 +156,7 @@ fn open_node(store: Arc<Store>, config: &Config) -> Result<Node, CallError> {
         true => Arc::new(engine),
         false => Arc::new(BatchEngine(engine)),
     };
-    let mut node = Node::open(store, engine, Pool::new(Policy::default(), cache))?;
+    let mut node = Node::open(store, engine, Pool::new(config.policy, cache))?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     node.mining().set_cores(config.mining.threads.filter(|threads| *threads > 0).unwrap_or(cores));
     Ok(node)
@@ -183,7 +182,7 @@ impl EmbeddedDoor {
     pub fn new(held: Held) -> EmbeddedDoor {
         let config = held.config.clone();
         let verifier = Arc::new(ScriptEngine::default());
-        let no_pool = Pool::new(Policy::default(), Arc::new(ScriptCache::new([0; 32], 0)));
+        let no_pool = Pool::new(config.policy, Arc::new(ScriptCache::new([0; 32], 0)));
         let view = View::new(Arc::clone(&held.store), verifier, SharedPool::new(no_pool));
         let upkeep = Upkeep::new(config.clone());
         let online = Online::new(&config);

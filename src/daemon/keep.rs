@@ -19,7 +19,10 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 
 /// Replaces the file: whatever happens, it holds the old bytes or the new ones.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let early = PathBuf::from(format!("{}.{}.new", path.display(), std::process::id()));
+    // The name may be no UTF-8.
+    let mut early = path.as_os_str().to_owned();
+    early.push(format!(".{}.new", std::process::id()));
+    let early = PathBuf::from(early);
     let write = || {
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&early)?;

@@ -9,6 +9,7 @@ mod generated;
 mod licences;
 mod mining;
 mod network;
+mod options;
 mod repl;
 mod run;
 mod service;
