@@ -14,9 +14,6 @@ use super::help;
 use super::suggest::{hint, nearest};
 use super::table::{TABLE, place_of};
 
-/// Most words of a command line.
-const MAX_WORDS: usize = 100_000;
-
 /// The options that are not in the table, because they end the program.
 const HELP: &str = "help";
 const VERSION: &str = "version";
@@ -50,7 +47,7 @@ pub fn read(
 
 fn read_line(words: impl IntoIterator<Item = OsString>) -> Result<Line, Refusal> {
     let usage = |why: String| Refusal::Usage(format!("forthcoin: {why}\n"));
-    let mut parser = Parser::from_iter(words.into_iter().take(MAX_WORDS));
+    let mut parser = Parser::from_iter(words);
     let mut line = Line::default();
     // The option before a word, if that option may stand alone and did.
     let mut alone: Option<&Entry> = None;
