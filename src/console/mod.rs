@@ -1,7 +1,6 @@
 //! The Forth console: words over a door, evaluation of `-e` and files, and the REPL.
 
 pub mod alerts;
-pub mod args;
 mod calendar;
 mod complete;
 pub mod eval;

@@ -16,7 +16,10 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 
 /// Replaces the file: whatever happens, it holds the old bytes or the new ones.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = PathBuf::from(format!("{}.{}.new", path.display(), std::process::id()));
+    // The name may not be UTF-8.
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}.new", std::process::id()));
+    let temporary = PathBuf::from(temporary);
     let write = || {
         let mut file = OpenOptions::new()
             .write(true)

@@ -12,7 +12,6 @@ use super::running_node::RunningNode;
 use super::upkeep::{AtRest, Upkeep};
 use crate::config::Config;
 use consensus::scripts::ScriptEngine;
-use mempool::policy::Policy;
 use mempool::pool::Pool;
 use node::pool::SharedPool;
 use node::view::View;
@@ -44,7 +43,7 @@ impl EmbeddedClient {
     pub fn new(folder: LockedFolder) -> EmbeddedClient {
         let config = folder.config.clone();
         let verifier = Arc::new(ScriptEngine::default());
-        let no_pool = Pool::new(Policy::default(), Arc::new(ScriptCache::new([0; 32], 0)));
+        let no_pool = Pool::new(config.policy, Arc::new(ScriptCache::new([0; 32], 0)));
         let view = View::new(Arc::clone(&folder.store), verifier, SharedPool::new(no_pool));
         let upkeep = Upkeep::new(config.clone());
         let network_setup = NetworkSetup::new(&config);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::actor::Handle;
 use super::logs;
-use crate::config::Config;
+use crate::config::{Config, LISTEN_NOWHERE};
 use node::io::Act;
 use node::net::io::NetAct;
 use rpc::call::{Class, Entry};
@@ -22,7 +22,7 @@ impl NetworkSetup {
         let mut acts = VecDeque::new();
         acts.extend(config.readonly.then_some(NetAct::SetReadonly));
         acts.extend(config.filters.then_some(NetAct::ServeFilters));
-        let listen = config.listen.clone().filter(|address| address != "none");
+        let listen = config.listen.clone().filter(|address| address != LISTEN_NOWHERE);
         acts.extend(listen.map(|address| NetAct::Listen { address: Some(address) }));
         acts.extend(config.peers.iter().map(|peer| NetAct::AddNode { target: peer.clone() }));
         NetworkSetup(acts)

@@ -14,7 +14,6 @@ use super::stratum::StratumServer;
 use super::upkeep::Upkeep;
 use crate::config::{Config, Mining};
 use consensus::scripts::{BatchEngine, ScriptEngine, ScriptVerifier};
-use mempool::policy::Policy;
 use mempool::pool::Pool;
 use node::io::Act;
 use node::mine::io::MineAct;
@@ -146,7 +145,7 @@ fn open_node(store: Arc<Store>, config: &Config) -> Result<Node, CallError> {
         true => Arc::new(engine),
         false => Arc::new(BatchEngine(engine)),
     };
-    let mut node = Node::open(store, engine, Pool::new(Policy::default(), cache))?;
+    let mut node = Node::open(store, engine, Pool::new(config.policy, cache))?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     node.mining().set_cores(config.mining.threads.filter(|threads| *threads > 0).unwrap_or(cores));
     Ok(node)

@@ -8,6 +8,7 @@ mod folders;
 mod generated;
 mod mining;
 mod network;
+mod options;
 mod repl;
 mod run;
 mod sandbox;

@@ -149,7 +149,7 @@ impl Pool {
             return Err(Reject::TooManySigops { cost: sigop_cost, limit }.into());
         }
         let weight = tx.weight();
-        let vsize = policy_vsize(weight, sigop_cost);
+        let vsize = policy_vsize(weight, sigop_cost, self.policy.bytes_per_sigop);
         let delta = self.delta(&txid);
         if !terms.returning {
             self.check_fee(Amount(fee.0.saturating_add(delta.0)), vsize, now)?;

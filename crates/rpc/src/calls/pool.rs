@@ -245,7 +245,7 @@ impl ReadCall for PoolInfo {
             "incrementalrelayfee": rate(policy.incremental),
             "unbroadcastcount": pool.untold().len(),
             "fullrbf": true,
-            "permitbaremultisig": true,
+            "permitbaremultisig": policy.permit_bare_multisig,
             "maxdatacarriersize": policy.max_data_bytes,
         })))
     }
