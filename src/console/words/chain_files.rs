@@ -24,7 +24,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "import-blocks-from",
         effect: "( c-addr u -- )",
-        help: "Add the blocks of the named file; blocks already there are passed over.",
+        help: "Import blocks from the named file; blocks that are already known are skipped.",
         example: "",
         group: CONSOLE,
         twin: None,
@@ -34,7 +34,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "export-blocks-to",
         effect: "( c-addr u -- )",
-        help: "Write the best chain to the named file, one hex block a line from block 1 on.",
+        help: "Write the best chain to the named file, one block in hex per line, starting with block 1.",
         example: "",
         group: CONSOLE,
         twin: None,

@@ -18,7 +18,7 @@ use rpc::error::{CallError, ErrorKind};
 pub const WORDS: &[ConsoleWord] = &[ConsoleWord {
     name: "mine-n",
     effect: "( n -- json-addr u )",
-    help: "Mine so many blocks to the set address and wait for them; Ctrl-C stops. On a terminal it shows the hashrate.",
+    help: "Mine n blocks to the configured address and wait for them; Ctrl-C stops. On a terminal the hashrate is shown.",
     example: "init-storage s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" set-mining-address-to 2 mine-n .json",
     group: CONSOLE,
     twin: None,

@@ -23,7 +23,7 @@ use sim::world::World;
 pub const WORDS: &[ConsoleWord] = &[ConsoleWord {
     name: "simulate-with",
     effect: "( c-addr u -- )",
-    help: "Run simulated networks of whole nodes, with the options of simulate.",
+    help: "Run simulated networks of complete nodes, with the options of simulate.",
     example: "s\" --nodes=2 --blocks=3\" simulate-with",
     group: CONSOLE,
     twin: None,

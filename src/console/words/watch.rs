@@ -9,7 +9,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "on-block",
         effect: "( xt -- )",
-        help: "Run xt ( height -- ) after every new block of a node without a terminal; 0 ends it.",
+        help: "Run xt ( height -- ) after every new block of a node without a terminal; 0 stops it.",
         example: ": tell ( height -- ) . ; ' tell on-block",
         group: CONSOLE,
         twin: None,
@@ -35,7 +35,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "on-reorg",
         effect: "( xt -- )",
-        help: "Run xt ( depth height -- ) after blocks were taken back and the chain ends at height.",
+        help: "Run xt ( depth height -- ) after a reorganisation that disconnected depth blocks and left the chain at height.",
         example: ": alarm ( depth height -- ) . . ; ' alarm on-reorg",
         group: CONSOLE,
         twin: None,
@@ -48,7 +48,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "every",
         effect: "( seconds xt -- )",
-        help: "Run xt ( -- ) again and again, so many seconds apart; 0 seconds end it.",
+        help: "Run xt ( -- ) repeatedly at that interval in seconds; 0 seconds stop it.",
         example: ": look ( -- ) get-height . ; 60 ' look every",
         group: CONSOLE,
         twin: None,
