@@ -44,8 +44,8 @@ pub const WORDS: &[ConsoleWord] = &[
 ];
 
 impl ConsoleHost {
-    /// Sends the blocks of a file through the door in batches. Blocks that are known already are
-    /// passed over, so that an import that was cut off can be run again.
+    /// Sends the blocks of a file to the node in batches. Blocks that are known already are skipped,
+    /// so that an interrupted import can be run again.
     fn import_blocks(
         &mut self,
         name: &str,

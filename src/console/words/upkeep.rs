@@ -1,4 +1,4 @@
-//! The console's words that look after a node: backups, migration, health.
+//! Words that maintain a node: indexes, backups, migration, health.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -85,9 +85,9 @@ pub const WORDS: &[ConsoleWord] = &[
     },
 ];
 
-/// How often a running backup is looked at: at first, and later.
-const FIRST_LOOK: Duration = Duration::from_millis(2);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long to wait before the first query of a running backup, and at most before later ones.
+const FIRST_QUERY: Duration = Duration::from_millis(2);
+const QUERY_EVERY: Duration = Duration::from_millis(100);
 
 /// Bytes of the unit that progress counts in.
 const MIB: u64 = 1 << 20;
@@ -145,7 +145,7 @@ impl ConsoleHost {
         })?;
         let interrupt = context.interrupt();
         let mut progress = self.progress("MiB");
-        let mut wait = FIRST_LOOK;
+        let mut wait = FIRST_QUERY;
         let mut status = self.ask("backup", vec![json!(path)])?;
         loop {
             let number = |name: &str| status.get(name).and_then(Value::as_u64).unwrap_or(0);
@@ -168,7 +168,7 @@ impl ConsoleHost {
                 self.ask("stopbackup", Vec::new())?;
             }
             std::thread::sleep(wait);
-            wait = (wait * 2).min(LOOK_EVERY);
+            wait = (wait * 2).min(QUERY_EVERY);
             status = self.ask("getbackupinfo", Vec::new())?;
         }
         progress.done();

@@ -15,7 +15,7 @@ pub const WORDS: &[ConsoleWord] = &[
         twin: None,
         capability: Capability::NodeRead,
         run: |console, context| {
-            console.shared.alerts.borrow_mut().on_block = handler(context.pop()?);
+            console.shared.handlers.borrow_mut().on_block = handler(context.pop()?);
             Ok(())
         },
     },
@@ -28,7 +28,7 @@ pub const WORDS: &[ConsoleWord] = &[
         twin: None,
         capability: Capability::NodeRead,
         run: |console, context| {
-            console.shared.alerts.borrow_mut().on_tx = handler(context.pop()?);
+            console.shared.handlers.borrow_mut().on_tx = handler(context.pop()?);
             Ok(())
         },
     },
@@ -41,7 +41,7 @@ pub const WORDS: &[ConsoleWord] = &[
         twin: None,
         capability: Capability::NodeRead,
         run: |console, context| {
-            console.shared.alerts.borrow_mut().on_reorg = handler(context.pop()?);
+            console.shared.handlers.borrow_mut().on_reorg = handler(context.pop()?);
             Ok(())
         },
     },
@@ -55,7 +55,7 @@ pub const WORDS: &[ConsoleWord] = &[
         capability: Capability::NodeRead,
         run: |console, context| {
             let (xt, seconds) = (context.pop()?, context.pop()?);
-            console.shared.alerts.borrow_mut().every(xt, seconds).map_err(throw_of)
+            console.shared.handlers.borrow_mut().every(xt, seconds).map_err(throw_of)
         },
     },
 ];
