@@ -10,7 +10,7 @@ use super::host::ConsoleHost;
 use super::library::{self, PRELUDE, SOURCES};
 use super::render::report::render;
 use super::sandbox;
-use super::shared::Shared;
+use super::session_state::SessionState;
 use super::sources::{read_source, source_name};
 use super::stdio;
 use super::words::host_words;
@@ -33,7 +33,7 @@ pub const UNSAVED: &str = "the wallet was never saved: `save-encrypted FILE` kee
 /// A console: the machine, and what lives as long as it.
 pub struct Session {
     pub machine: Rc<RefCell<Machine>>,
-    pub shared: Rc<Shared>,
+    pub shared: Rc<SessionState>,
     pub arguments: Arguments,
     pub interrupt: Arc<AtomicBool>,
 }
@@ -47,7 +47,7 @@ pub enum Next {
 impl Session {
     /// A machine with the node's words; nothing is opened yet.
     pub fn new(arguments: Arguments, opener: Opener) -> Session {
-        let shared = Rc::new(Shared::default());
+        let shared = Rc::new(SessionState::default());
         let host = ConsoleHost::new(
             arguments.config.clone(),
             opener,

@@ -1,4 +1,4 @@
-//! The world as the console's Forth machine meets it: terminal, files, clock, and the door.
+//! The host of the console's Forth machine: terminal, files, clock, and the node.
 
 use std::fs;
 use std::io::Write;
@@ -16,7 +16,7 @@ use super::render::json::picture;
 use super::render::printable::PrintableStream;
 use super::sandbox::{self, Capability};
 use super::script_debugger::ScriptDebugger;
-use super::shared::Shared;
+use super::session_state::SessionState;
 use super::sources::{find_source, read_source, source_name};
 use super::stdio::{self, Stdio};
 use super::wallet::session::{ConsoleServices, WalletSession};
@@ -41,7 +41,7 @@ pub struct ConsoleHost {
     /// Under `--sandbox`: what makes the output harmless.
     sandbox: Option<PrintableStream>,
     started: Instant,
-    pub(super) shared: Rc<Shared>,
+    pub(super) shared: Rc<SessionState>,
     pub(super) debugger: ScriptDebugger,
     pub(super) wallet: WalletSession,
 }
@@ -56,7 +56,12 @@ pub(super) fn file_error(what: &str, path: &str, error: &std::io::Error) -> Call
 }
 
 impl ConsoleHost {
-    pub fn new(config: Config, opener: Opener, sandbox: bool, shared: Rc<Shared>) -> ConsoleHost {
+    pub fn new(
+        config: Config,
+        opener: Opener,
+        sandbox: bool,
+        shared: Rc<SessionState>,
+    ) -> ConsoleHost {
         ConsoleHost {
             wallet: WalletSession::new(config.passphrase_file.clone()),
             config,
@@ -70,7 +75,7 @@ impl ConsoleHost {
         }
     }
 
-    /// Asks the node; the way to it opens on first use.
+    /// Asks the node; the connection opens on first use.
     pub(super) fn ask(&mut self, method: &str, params: Vec<Value>) -> Result<Value, CallError> {
         self.ask_with(method, Params::ByPosition(params))
     }
@@ -80,9 +85,9 @@ impl ConsoleHost {
             let why = "--sandbox asks no node";
             return Err(CallError::new(ErrorKind::Forbidden, why));
         }
-        let mut door = self.shared.door.borrow_mut();
-        let door = match &mut *door {
-            Some(door) => door,
+        let mut client = self.shared.client.borrow_mut();
+        let client = match &mut *client {
+            Some(client) => client,
             closed => {
                 if self.config.offline {
                     let why =
@@ -92,14 +97,14 @@ impl ConsoleHost {
                 closed.insert((self.opener)()?)
             }
         };
-        let answer = door.ask(Request { method: method.to_owned(), params })?;
+        let answer = client.ask(Request { method: method.to_owned(), params })?;
         self.shared.note(method, &answer);
         Ok(answer)
     }
 
-    /// The way to the node is open.
+    /// The connection to the node is open.
     pub(super) fn is_open(&self) -> bool {
-        self.shared.door.borrow().is_some()
+        self.shared.client.borrow().is_some()
     }
 
     /// Refuses what `--sandbox` does not allow.
@@ -110,7 +115,7 @@ impl ConsoleHost {
         }
     }
 
-    /// Shows whole lines; what stands before them on the line is ended first.
+    /// Shows whole lines, starting on a new line.
     pub(super) fn show(&mut self, text: &str, context: &mut HostContext<'_>) -> Result<(), Throw> {
         let pending = context.take_output();
         self.type_out(&pending)?;
@@ -120,7 +125,7 @@ impl ConsoleHost {
         self.type_out(text.as_bytes())
     }
 
-    /// Shows JSON from the stack by a picture of its own, or as it is under --json.
+    /// Shows JSON from the stack in a format of its own; unchanged under --json.
     pub(super) fn show_by(
         &mut self,
         picture: fn(&Value) -> String,
@@ -134,7 +139,7 @@ impl ConsoleHost {
         self.show(&shown, context)
     }
 
-    /// Shows a value as a picture, or as it is under --json.
+    /// Shows a value formatted for people; as JSON under --json.
     pub(super) fn show_value(
         &mut self,
         value: &Value,
@@ -158,7 +163,7 @@ impl ConsoleHost {
         Progress::new(self.shows_progress(), unit)
     }
 
-    /// Works with the wallet session, for which this console is the way to node and terminal.
+    /// Works with the wallet session, which reaches node and terminal through this console.
     pub(super) fn with_wallet<T>(
         &mut self,
         work: impl FnOnce(&mut WalletSession, &mut dyn ConsoleServices) -> Result<T, CallError>,
@@ -272,7 +277,7 @@ impl Host for ConsoleHost {
 
     fn ms(&mut self, ms: u64, interrupt: &AtomicBool) {
         let end = Instant::now() + Duration::from_millis(ms.min(u64::from(u32::MAX)));
-        // Short waits, so that Ctrl-C is heard.
+        // Short waits, so that Ctrl-C is noticed.
         while !interrupt.load(Ordering::Relaxed) {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {

@@ -1,9 +1,9 @@
-//! The Forth console: words over a door, evaluation of `-e` and files, and the REPL.
+//! The Forth console: its words, evaluation of `-e` and files, and the REPL.
 
-pub mod alerts;
 mod calendar;
 mod complete;
 pub mod eval;
+pub mod event_handlers;
 mod files;
 mod history_filter;
 mod host;
@@ -15,7 +15,7 @@ mod sandbox;
 #[cfg(test)]
 mod sandbox_tests;
 mod script_debugger;
-mod shared;
+mod session_state;
 mod sources;
 mod stack_values;
 mod stdio;

@@ -131,7 +131,7 @@ fn prompt(session: &Session, in_comment: bool) -> String {
     }
     let mut prompt = session.arguments.config.params.name.to_owned();
     // What ran last may have changed it.
-    session.shared.hear_height();
+    session.shared.update_height();
     if let Some(height) = session.shared.height.get() {
         prompt.push_str(&format!(" {height}"));
     }
@@ -187,7 +187,7 @@ impl History {
     }
 
     fn add(&mut self, line: String, editor: &mut Console) {
-        self.keep(&line);
+        self.append(&line);
         let known = self.lines.iter().rposition(|other| *other == line);
         if let Some(at) = known {
             self.lines.remove(at);
@@ -199,7 +199,7 @@ impl History {
         }
     }
 
-    fn keep(&self, line: &str) {
+    fn append(&self, line: &str) {
         let folder = self.path.parent().map(Path::to_path_buf).unwrap_or_default();
         let written = std::fs::create_dir_all(&folder).and_then(|()| {
             let mut options = OpenOptions::new();
@@ -207,7 +207,7 @@ impl History {
             file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
             writeln!(file, "{line}")
         });
-        // A history that can't be kept stops nobody.
+        // A history that can't be written is no error.
         drop(written);
     }
 }

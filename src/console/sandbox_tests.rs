@@ -11,7 +11,7 @@ use super::eval::console_machine;
 use super::host::ConsoleHost;
 use super::library::{SOURCES, library_words};
 use super::sandbox::Capability;
-use super::shared::Shared;
+use super::session_state::SessionState;
 use super::words;
 use crate::options::reader;
 use forth2012::error::Failure;
@@ -102,7 +102,7 @@ fn console(folder: &Path, sandbox: bool) -> (Machine, Reached) {
         opened.borrow_mut().push("node");
         Err(CallError::new(ErrorKind::NoNode, "no node in this test"))
     });
-    let shared = Rc::new(Shared::default());
+    let shared = Rc::new(SessionState::default());
     let console = ConsoleHost::new(arguments.config, opener, sandbox, shared);
     let host = WatchedHost { console, reached: Rc::clone(&reached) };
     let mut machine = console_machine(Box::new(host), sandbox);

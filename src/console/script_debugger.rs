@@ -328,7 +328,7 @@ fn verdict_line(value: &Value) -> String {
     format!("refused {place}: {}: {}", text_of(value, "error"), text_of(value, "reason"))
 }
 
-/// The picture of a state or a trace.
+/// A state or a trace, formatted for people.
 pub fn picture(value: &Value) -> String {
     let mut lines = Vec::new();
     let steps = value.get("steps").and_then(Value::as_u64).unwrap_or(0);

@@ -399,7 +399,7 @@ impl WalletSession {
     }
 }
 
-/// The node looked at the transaction and said no.
+/// The node examined the transaction and rejected it.
 fn is_answer(kind: ErrorKind) -> bool {
     use ErrorKind as K;
     matches!(kind, K::Rejected | K::Unwanted | K::Undecodable | K::InvalidParams | K::Forbidden)

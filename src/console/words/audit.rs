@@ -24,7 +24,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "audit-tail",
         effect: "( n -- )",
-        help: "Show the newest n lines of the folder's audit log: every change asked for, by whom, and how it ended.",
+        help: "Show the last n lines of the data folder's audit log: every change that was requested, by whom, and its result.",
         example: "5 audit-tail",
         group: CONSOLE,
         twin: None,
@@ -37,7 +37,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "audit-verify",
         effect: "( -- )",
-        help: "Check the hash chain of the audit log, rotated files included; THROW -270 and name what was removed, edited or moved.",
+        help: "Verify the hash chain of the audit log, including rotated files; THROW -270 and report what was removed, edited or moved.",
         example: "audit-verify",
         group: CONSOLE,
         twin: None,
@@ -47,7 +47,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "audit-anchor",
         effect: "( -- )",
-        help: "Put the newest hash of the audit log into an OP_RETURN, paid for by the open wallet; the transaction's id is shown.",
+        help: "Commit the latest hash of the audit log in an OP_RETURN output paid for by the open wallet, and show the transaction's id.",
         example: "",
         group: CONSOLE,
         twin: None,

@@ -15,7 +15,7 @@ use rpc::wire::Params;
 pub const WORDS: &[ConsoleWord] = &[ConsoleWord {
     name: "ask-node",
     effect: "( params-addr u method-addr u -- json-addr u )",
-    help: "Ask the node a method by name, with its parameters as a JSON list or object.",
+    help: "Call a method of the node by name, with its parameters as a JSON array or object.",
     example: "init-storage s\" [0]\" s\" getblockhash\" ask-node type",
     group: CONSOLE,
     twin: None,

@@ -24,7 +24,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "import-blocks-from",
         effect: "( c-addr u -- )",
-        help: "Add the blocks of the named file; blocks already there are passed over.",
+        help: "Import blocks from the named file; blocks that are already known are skipped.",
         example: "",
         group: CONSOLE,
         twin: None,
@@ -34,7 +34,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "export-blocks-to",
         effect: "( c-addr u -- )",
-        help: "Write the best chain to the named file, one hex block a line from block 1 on.",
+        help: "Write the best chain to the named file, one block in hex per line, starting with block 1.",
         example: "",
         group: CONSOLE,
         twin: None,
@@ -44,8 +44,8 @@ pub const WORDS: &[ConsoleWord] = &[
 ];
 
 impl ConsoleHost {
-    /// Sends the blocks of a file through the door in batches. Blocks that are known already are
-    /// passed over, so that an import that was cut off can be run again.
+    /// Sends the blocks of a file to the node in batches. Blocks that are known already are skipped,
+    /// so that an interrupted import can be run again.
     fn import_blocks(
         &mut self,
         name: &str,

@@ -13,7 +13,7 @@ use store::db::{Store, StoreOptions};
 pub const WORDS: &[ConsoleWord] = &[ConsoleWord {
     name: "compact",
     effect: "( -- )",
-    help: "Make the chain's file as small as what it holds; in a fresh console, while no node runs on the folder.",
+    help: "Compact the chain's database file; only in a fresh console, and while no node runs on the data folder.",
     example: "compact",
     group: CONSOLE,
     twin: None,

@@ -20,7 +20,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "export-chain-to",
         effect: "( c-addr u -- )",
-        help: "Write every block's header and ids to the named new file: JSON lines, or CSV if it is named so.",
+        help: "Write every block's header and ids to the named new file: JSON lines, or CSV if the name ends in .csv.",
         example: "",
         group: CONSOLE,
         twin: None,
@@ -30,7 +30,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "export-addresses-to",
         effect: "( c-addr u -- )",
-        help: "Write the open wallet's addresses and what they hold to the named new file; without a wallet, all of the chain's.",
+        help: "Write the addresses and balances of the open wallet to the named new file; without a wallet, those of the whole chain.",
         example: "",
         group: CONSOLE,
         twin: None,

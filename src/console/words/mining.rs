@@ -1,6 +1,6 @@
 //! Mining while the operator waits: starts the node's miner, watches it, and stops it again.
 //!
-//! All of it goes through the door, so that it is the same on a node that runs elsewhere.
+//! It uses calls alone, so that it works the same on a node that runs elsewhere.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use rpc::error::{CallError, ErrorKind};
 pub const WORDS: &[ConsoleWord] = &[ConsoleWord {
     name: "mine-n",
     effect: "( n -- json-addr u )",
-    help: "Mine so many blocks to the set address and wait for them; Ctrl-C stops. On a terminal it shows the hashrate.",
+    help: "Mine n blocks to the configured address and wait for them; Ctrl-C stops. On a terminal the hashrate is shown.",
     example: "init-storage s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" set-mining-address-to 2 mine-n .json",
     group: CONSOLE,
     twin: None,
@@ -34,10 +34,10 @@ fn mine_n(console: &mut ConsoleHost, context: &mut HostContext<'_>) -> Result<()
     push_json(&mined.map_err(throw_of)?, context)
 }
 
-/// How long the first look at the miner waits, and the later ones at most.
-const FIRST_LOOK: Duration = Duration::from_millis(1);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How often a terminal is told.
+/// How long to wait before the first query of the miner, and at most before later ones.
+const FIRST_QUERY: Duration = Duration::from_millis(1);
+const QUERY_EVERY: Duration = Duration::from_millis(100);
+/// How often progress is drawn on a terminal.
 const SHOW_EVERY: Duration = Duration::from_millis(500);
 
 /// How many blocks to mine; `shown`: with progress on the terminal.
@@ -65,7 +65,7 @@ impl Mine {
                 count(&ask("startmining", vec![json!(0), json!(self.blocks)])?, "blocks_found")
             }
         };
-        let mut wait = FIRST_LOOK;
+        let mut wait = FIRST_QUERY;
         let mut said = Instant::now();
         let ended = loop {
             let status = ask("getminingstatus", vec![])?;
@@ -92,7 +92,7 @@ impl Mine {
                 self.show(&status, mined);
             }
             std::thread::sleep(wait);
-            wait = (wait * 2).min(LOOK_EVERY);
+            wait = (wait * 2).min(QUERY_EVERY);
         };
         if self.shown {
             eprint!("\r\x1b[K");

@@ -9,7 +9,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: ".peers",
         effect: "( json-addr u -- )",
-        help: "Show what get-peer-info gave as a table, or as it is under --json.",
+        help: "Show the result of get-peer-info as a table; unchanged under --json.",
         example: "init-storage get-peer-info .peers",
         group: CONSOLE,
         twin: None,
@@ -19,7 +19,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: ".sync",
         effect: "( json-addr u -- )",
-        help: "Show what get-sync-status gave as a bar, or as it is under --json.",
+        help: "Show the result of get-sync-status as a progress bar; unchanged under --json.",
         example: "init-storage get-sync-status .sync",
         group: CONSOLE,
         twin: None,

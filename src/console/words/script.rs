@@ -15,7 +15,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "script(",
         effect: "( \"script )\" -- hex-addr u )",
-        help: "Assemble the script up to the closing parenthesis: opcode names, numbers, <hex> pushed, 0xhex as it is, 'text'.",
+        help: "Assemble the script up to the closing parenthesis: opcode names, numbers, <hex> as a push, 0xhex as raw bytes, 'text'.",
         example: "script( DUP HASH160 <0102> EQUALVERIFY ) type",
         group: CONSOLE,
         twin: Some("assemble-script"),
@@ -25,7 +25,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "assemble-script",
         effect: "( c-addr u -- hex-addr u )",
-        help: "Assemble the text of a script; the twin of script( for use inside definitions.",
+        help: "Assemble the text of a script; the form of script( for use inside definitions.",
         example: "s\" 1 2 ADD\" assemble-script type",
         group: CONSOLE,
         twin: None,
@@ -38,7 +38,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "disassemble-script",
         effect: "( hex-addr u -- c-addr u )",
-        help: "The text of a script given as hex, as Core writes it.",
+        help: "Disassemble a script given as hex, in Bitcoin Core's notation.",
         example: "s\" 5193\" disassemble-script type",
         group: CONSOLE,
         twin: None,
@@ -51,7 +51,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "use-script-flags",
         effect: "( c-addr u -- )",
-        help: "What typed scripts are held to: CONSENSUS, STANDARD, or names of flags with commas.",
+        help: "Set the verification flags for typed scripts: CONSENSUS, STANDARD, or flag names separated by commas.",
         example: "s\" STANDARD\" use-script-flags",
         group: CONSOLE,
         twin: None,
@@ -64,7 +64,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "open-script",
         effect: "( sig-addr u pubkey-addr u -- )",
-        help: "Put a scriptSig and a scriptPubKey, both hex, on the bench, to be walked through.",
+        help: "Open a scriptSig and a scriptPubKey, both hex, in the script debugger.",
         example: "script( 1 ) script( 2 ADD ) open-script",
         group: CONSOLE,
         twin: None,
@@ -79,7 +79,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "open-spend",
         effect: "( json-addr u -- )",
-        help: "Put a spend on the bench: what get-spend gives, or scriptSig, scriptPubKey, witness, amount, flags.",
+        help: "Open a spend in the script debugger: the result of get-spend, or scriptSig, scriptPubKey, witness, amount, flags.",
         example: "s\" {}\" open-spend",
         group: CONSOLE,
         twin: None,
@@ -92,7 +92,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "script-go",
         effect: "( n -- )",
-        help: "Go n steps forward in the open script, or back.",
+        help: "Move n steps forward in the open script, or back if n is negative.",
         example: "script( 1 ) script( 2 ADD ) open-script 2 script-go",
         group: CONSOLE,
         twin: None,
@@ -105,7 +105,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "script-now",
         effect: "( -- json-addr u )",
-        help: "The next step of the open script with its stacks, or the end with the verdict.",
+        help: "The next step of the open script with its stacks, or at the end the result.",
         example: "script( 1 ) script( 2 ADD ) open-script script-now type",
         group: CONSOLE,
         twin: None,
@@ -117,7 +117,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "script-steps",
         effect: "( -- json-addr u )",
-        help: "Every step of the open script with its stacks, and the verdict.",
+        help: "Every step of the open script with its stacks, and the result.",
         example: "script( 1 ) script( 2 ADD ) open-script script-steps type",
         group: CONSOLE,
         twin: None,
@@ -129,7 +129,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: ".script",
         effect: "( json-addr u -- )",
-        help: "Show what script-now or script-steps gave as a picture, or as it is under --json.",
+        help: "Show the result of script-now or script-steps for people; unchanged under --json.",
         example: "script( 1 ) script( 2 ADD ) open-script script-steps .script",
         group: CONSOLE,
         twin: None,

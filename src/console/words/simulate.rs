@@ -23,7 +23,7 @@ use sim::world::World;
 pub const WORDS: &[ConsoleWord] = &[ConsoleWord {
     name: "simulate-with",
     effect: "( c-addr u -- )",
-    help: "Run simulated networks of whole nodes, with the options of simulate.",
+    help: "Run simulated networks of complete nodes, with the options of simulate.",
     example: "s\" --nodes=2 --blocks=3\" simulate-with",
     group: CONSOLE,
     twin: None,
@@ -41,8 +41,8 @@ fn simulate_with(console: &mut ConsoleHost, context: &mut HostContext<'_>) -> Re
 /// Seeds of one call.
 const MAX_SEEDS: u64 = 1_000_000;
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
-/// Failures that are told in full.
-const TOLD: usize = 10;
+/// Failures that are reported in full.
+const REPORTED_FAILURES: usize = 10;
 
 /// What is to be run, and what counts as good.
 #[derive(Debug, Clone, PartialEq)]
@@ -205,7 +205,7 @@ fn judge(
 ) -> Result<String, CallError> {
     let failures: Vec<&Failure> = results.iter().filter_map(|r| r.as_ref().err()).collect();
     if !failures.is_empty() {
-        let told = failures.iter().take(TOLD).map(|failure| failure.to_string());
+        let told = failures.iter().take(REPORTED_FAILURES).map(|failure| failure.to_string());
         let text = told.collect::<Vec<_>>().join("\n");
         let seeds: Vec<String> = failures.iter().map(|f| f.seed.to_string()).collect();
         let why = format!(

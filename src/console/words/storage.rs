@@ -9,7 +9,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "init-storage",
         effect: "( -- )",
-        help: "Open the chain: the node that runs on the data folder, or the folder itself, made if absent.",
+        help: "Open the chain: connect to the node that runs on the data folder, or else open the folder itself, creating it if needed.",
         example: "init-storage get-height .",
         group: CONSOLE,
         twin: None,
@@ -19,7 +19,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "network-name",
         effect: "( -- c-addr u )",
-        help: "The network that this console works on.",
+        help: "The network that this console uses.",
         example: "network-name type",
         group: CONSOLE,
         twin: None,

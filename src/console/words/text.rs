@@ -14,7 +14,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "argument",
         effect: "( \"argument\" -- c-addr u )",
-        help: "Parse the next argument of the line; one with blanks goes between double quotes.",
+        help: "Parse the next argument of the line; put one that contains spaces between double quotes.",
         example: "argument \"my file\" type",
         group: CONSOLE,
         twin: None,
@@ -24,7 +24,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: ".json",
         effect: "( c-addr u -- )",
-        help: "Show JSON as a picture, or as it is under --json.",
+        help: "Show JSON formatted for people; unchanged under --json.",
         example: "init-storage get-chain-info .json",
         group: CONSOLE,
         twin: None,
@@ -34,7 +34,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: ".text",
         effect: "( c-addr u -- )",
-        help: "Show a text on a line of its own, as a JSON string under --json.",
+        help: "Show text on its own line; as a JSON string under --json.",
         example: "network-name .text",
         group: CONSOLE,
         twin: None,

@@ -1,4 +1,4 @@
-//! The console's words that look after a node: backups, migration, health.
+//! Words that maintain a node: indexes, backups, migration, health.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -23,7 +23,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "reindex-what",
         effect: "( c-addr u -- )",
-        help: "Build \"indexes\" or \"coins\" again to the end, showing how far it is.",
+        help: "Rebuild \"indexes\" or \"coins\" completely, with progress.",
         example: "init-storage s\" indexes\" reindex-what",
         group: CONSOLE,
         twin: None,
@@ -36,7 +36,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "back-up-to",
         effect: "( c-addr u -- )",
-        help: "Write all of the chain to the named new file while the node goes on, verified; the node's process writes it.",
+        help: "Write a verified backup of the chain to the named new file while the node keeps running; the node's process writes it.",
         example: "",
         group: CONSOLE,
         twin: None,
@@ -46,7 +46,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "verify-backup-at",
         effect: "( c-addr u -- )",
-        help: "Read the named backup of a chain to its end, or open the named sealed wallet: what it is and whether it is whole.",
+        help: "Verify the named backup of a chain by reading all of it, or the named encrypted wallet by opening it, and show what it is.",
         example: "",
         group: CONSOLE,
         twin: None,
@@ -56,7 +56,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "restore-from",
         effect: "( c-addr u -- )",
-        help: "Make the chain of the named backup in the data folder, which must be empty.",
+        help: "Restore the chain from the named backup into the data folder, which must be empty.",
         example: "",
         group: CONSOLE,
         twin: None,
@@ -66,7 +66,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "migrate",
         effect: "( -- )",
-        help: "Bring the folder's data up to this program's schema, showing how far it is; a cut-off run goes on where it was.",
+        help: "Migrate the data folder to this program's schema, with progress; an interrupted migration resumes where it stopped.",
         example: "init-storage migrate",
         group: CONSOLE,
         twin: None,
@@ -76,7 +76,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "health",
         effect: "( -- )",
-        help: "Show the checks of the node and its folder; THROW -270, which ends with exit code 6, when one fails.",
+        help: "Show the health checks of the node and its data folder; THROW -270, which ends with exit code 6, if one fails.",
         example: "init-storage health",
         group: CONSOLE,
         twin: None,
@@ -85,9 +85,9 @@ pub const WORDS: &[ConsoleWord] = &[
     },
 ];
 
-/// How often a running backup is looked at: at first, and later.
-const FIRST_LOOK: Duration = Duration::from_millis(2);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long to wait before the first query of a running backup, and at most before later ones.
+const FIRST_QUERY: Duration = Duration::from_millis(2);
+const QUERY_EVERY: Duration = Duration::from_millis(100);
 
 /// Bytes of the unit that progress counts in.
 const MIB: u64 = 1 << 20;
@@ -145,7 +145,7 @@ impl ConsoleHost {
         })?;
         let interrupt = context.interrupt();
         let mut progress = self.progress("MiB");
-        let mut wait = FIRST_LOOK;
+        let mut wait = FIRST_QUERY;
         let mut status = self.ask("backup", vec![json!(path)])?;
         loop {
             let number = |name: &str| status.get(name).and_then(Value::as_u64).unwrap_or(0);
@@ -168,7 +168,7 @@ impl ConsoleHost {
                 self.ask("stopbackup", Vec::new())?;
             }
             std::thread::sleep(wait);
-            wait = (wait * 2).min(LOOK_EVERY);
+            wait = (wait * 2).min(QUERY_EVERY);
             status = self.ask("getbackupinfo", Vec::new())?;
         }
         progress.done();

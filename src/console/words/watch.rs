@@ -9,13 +9,13 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "on-block",
         effect: "( xt -- )",
-        help: "Run xt ( height -- ) after every new block of a node without a terminal; 0 ends it.",
+        help: "Run xt ( height -- ) after every new block of a node without a terminal; 0 stops it.",
         example: ": tell ( height -- ) . ; ' tell on-block",
         group: CONSOLE,
         twin: None,
         capability: Capability::NodeRead,
         run: |console, context| {
-            console.shared.alerts.borrow_mut().on_block = handler(context.pop()?);
+            console.shared.handlers.borrow_mut().on_block = handler(context.pop()?);
             Ok(())
         },
     },
@@ -28,34 +28,34 @@ pub const WORDS: &[ConsoleWord] = &[
         twin: None,
         capability: Capability::NodeRead,
         run: |console, context| {
-            console.shared.alerts.borrow_mut().on_tx = handler(context.pop()?);
+            console.shared.handlers.borrow_mut().on_tx = handler(context.pop()?);
             Ok(())
         },
     },
     ConsoleWord {
         name: "on-reorg",
         effect: "( xt -- )",
-        help: "Run xt ( depth height -- ) after blocks were taken back and the chain ends at height.",
+        help: "Run xt ( depth height -- ) after a reorganisation that disconnected depth blocks and left the chain at height.",
         example: ": alarm ( depth height -- ) . . ; ' alarm on-reorg",
         group: CONSOLE,
         twin: None,
         capability: Capability::NodeRead,
         run: |console, context| {
-            console.shared.alerts.borrow_mut().on_reorg = handler(context.pop()?);
+            console.shared.handlers.borrow_mut().on_reorg = handler(context.pop()?);
             Ok(())
         },
     },
     ConsoleWord {
         name: "every",
         effect: "( seconds xt -- )",
-        help: "Run xt ( -- ) again and again, so many seconds apart; 0 seconds end it.",
+        help: "Run xt ( -- ) repeatedly at that interval in seconds; 0 seconds stop it.",
         example: ": look ( -- ) get-height . ; 60 ' look every",
         group: CONSOLE,
         twin: None,
         capability: Capability::NodeRead,
         run: |console, context| {
             let (xt, seconds) = (context.pop()?, context.pop()?);
-            console.shared.alerts.borrow_mut().every(xt, seconds).map_err(throw_of)
+            console.shared.handlers.borrow_mut().every(xt, seconds).map_err(throw_of)
         },
     },
 ];

@@ -13,7 +13,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "get-balance",
         effect: "( -- n )",
-        help: "What the wallet can spend now, in base units.",
+        help: "The wallet's spendable balance in base units.",
         example: "init-storage new-wallet 2drop get-balance .",
         group: WALLET,
         twin: None,
@@ -26,7 +26,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "get-balances",
         effect: "( -- json-addr u )",
-        help: "What the wallet holds: to spend, unconfirmed, immature, locked, in vaults.",
+        help: "The wallet's balances: spendable, unconfirmed, immature, locked, in vaults.",
         example: "init-storage new-wallet 2drop get-balances .json",
         group: WALLET,
         twin: None,
@@ -39,7 +39,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "get-utxos",
         effect: "( -- json-addr u )",
-        help: "Every coin of the wallet and what state it is in.",
+        help: "Every coin of the wallet and its state.",
         example: "init-storage new-wallet 2drop get-utxos .json",
         group: WALLET,
         twin: None,
@@ -65,7 +65,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "text>amount",
         effect: "( c-addr u -- n )",
-        help: "Base units of an amount such as 1.5 or 150000sat; a bare whole number is refused.",
+        help: "Convert an amount such as 1.5 or 150000sat to base units; a bare integer is refused.",
         example: "s\" 1.5\" text>amount .",
         group: WALLET,
         twin: None,
@@ -78,7 +78,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "set-fee-rate",
         effect: "( n -- )",
-        help: "Pay n base units for a virtual byte from now on; 0 is the node's estimate.",
+        help: "Set the fee rate to n base units per virtual byte; 0 uses the node's estimate.",
         example: "12 set-fee-rate",
         group: WALLET,
         twin: None,
@@ -91,7 +91,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "lock-coin-at",
         effect: "( c-addr u -- )",
-        help: "Keep the coin TXID:N from being spent.",
+        help: "Lock the coin TXID:N so that it is not spent.",
         example: "",
         group: WALLET,
         twin: None,
@@ -104,7 +104,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "unlock-coin-at",
         effect: "( c-addr u -- )",
-        help: "Let the coin TXID:N be spent again.",
+        help: "Unlock the coin TXID:N so that it can be spent.",
         example: "",
         group: WALLET,
         twin: None,

@@ -12,7 +12,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "sign-message-by",
         effect: "( c-addr u message-addr u -- sig-addr u )",
-        help: "Sign a message by an address of ours (BIP322).",
+        help: "Sign a message with one of the wallet's addresses (BIP322).",
         example: "new-wallet 2drop next-address s\" hello\" sign-message-by type",
         group: WALLET,
         twin: None,
@@ -22,7 +22,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "sign-message-137",
         effect: "( c-addr u message-addr u -- sig-addr u )",
-        help: "Sign a message by an address of ours so that the key can be told from it (BIP137).",
+        help: "Sign a message with one of the wallet's addresses so that the key can be recovered from the signature (BIP137).",
         example: "new-wallet 2drop next-address s\" hello\" sign-message-137 type",
         group: WALLET,
         twin: None,
@@ -32,7 +32,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "check-message-by",
         effect: "( c-addr u sig-addr u message-addr u -- json-addr u )",
-        help: "Whether a signature of a message is an address', in either form; else THROW.",
+        help: "Verify an address' signature of a message, in either format; THROW if it is invalid.",
         example: "",
         group: WALLET,
         twin: None,

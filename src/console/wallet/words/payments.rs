@@ -16,7 +16,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "plan-send-to",
         effect: "( c-addr u n -- json-addr u )",
-        help: "What a payment of n base units to an address would spend, pay and cost; nothing is signed.",
+        help: "Plan a payment of n base units to an address: its inputs, outputs and fee; nothing is signed.",
         example: "",
         group: WALLET,
         twin: None,
@@ -46,7 +46,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "send-to-many",
         effect: "( json-addr u -- txid-addr u )",
-        help: "Pay several at once: {\"ADDRESS\":\"AMOUNT\",…}.",
+        help: "Pay several addresses in one transaction: {\"ADDRESS\":\"AMOUNT\",…}.",
         example: "",
         group: WALLET,
         twin: None,
@@ -61,7 +61,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "sweep-to",
         effect: "( c-addr u -- txid-addr u )",
-        help: "Send all that the account can spend to an address; the fee comes out of it.",
+        help: "Send everything that the account can spend to an address; the fee is subtracted.",
         example: "",
         group: WALLET,
         twin: None,
@@ -76,7 +76,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "bump-fee-of",
         effect: "( txid-addr u -- txid-addr u )",
-        help: "Replace a payment that waits by one that pays a higher fee.",
+        help: "Replace an unconfirmed payment with one that pays a higher fee (BIP125).",
         example: "",
         group: WALLET,
         twin: None,
@@ -90,7 +90,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "hurry-parent",
         effect: "( txid-addr u -- txid-addr u )",
-        help: "Spend what an unconfirmed transaction brought us with a fee for both, so that it is mined.",
+        help: "Speed up an unconfirmed incoming transaction by spending it with a fee that pays for both (CPFP).",
         example: "",
         group: WALLET,
         twin: None,

@@ -29,7 +29,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "psbt-look-at",
         effect: "( file-addr u -- json-addr u )",
-        help: "What the PSBT in a file does: who pays whom, change verified as ours, fee, signatures.",
+        help: "Analyse a PSBT file: inputs, outputs, change verified as the wallet's own, fee, signatures.",
         example: "",
         group: WALLET,
         twin: None,
@@ -44,7 +44,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "psbt-sign-to",
         effect: "( file-addr u file-addr u -- n )",
-        help: "Sign a PSBT file with this wallet's keys into another file; n signatures were made.",
+        help: "Sign a PSBT file with this wallet's keys, writing the result to another file; n is the number of signatures made.",
         example: "",
         group: WALLET,
         twin: None,
@@ -60,7 +60,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "psbt-combine-to",
         effect: "( files-addr u file-addr u -- )",
-        help: "Bring the signatures of several PSBT files, named with blanks between, together in one.",
+        help: "Combine the signatures of several PSBT files, named with spaces between, into one file.",
         example: "",
         group: WALLET,
         twin: None,
@@ -74,7 +74,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "psbt-finalize-to",
         effect: "( file-addr u file-addr u -- )",
-        help: "Finish a PSBT that has enough signatures; the script engine checks every input.",
+        help: "Finalize a PSBT that has enough signatures; the script engine verifies every input.",
         example: "",
         group: WALLET,
         twin: None,
@@ -87,7 +87,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "psbt-extract-from",
         effect: "( file-addr u -- hex-addr u )",
-        help: "The transaction of a PSBT that has enough signatures.",
+        help: "Extract the transaction of a PSBT that has enough signatures.",
         example: "",
         group: WALLET,
         twin: None,
@@ -101,7 +101,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "psbt-broadcast-from",
         effect: "( file-addr u -- txid-addr u )",
-        help: "Finish a PSBT and hand its transaction to the node.",
+        help: "Finalize a PSBT and broadcast its transaction.",
         example: "",
         group: WALLET,
         twin: None,
@@ -116,7 +116,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "psbt-convert-to",
         effect: "( file-addr u version file-addr u -- )",
-        help: "Write a PSBT file in version 0 (BIP174) or 2 (BIP370).",
+        help: "Convert a PSBT file to version 0 (BIP174) or 2 (BIP370).",
         example: "",
         group: WALLET,
         twin: None,
@@ -132,7 +132,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "get-multisig-key",
         effect: "( -- c-addr u )",
-        help: "This wallet's public key for multisigs, with its origin (BIP48).",
+        help: "This wallet's public key for multisig accounts, with its origin (BIP48).",
         example: "new-wallet 2drop get-multisig-key type",
         group: WALLET,
         twin: None,
@@ -145,7 +145,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "make-multisig",
         effect: "( keys-addr u m name-addr u -- json-addr u )",
-        help: "Add an account that m of the keys, with blanks between, must sign for.",
+        help: "Add an account that needs m signatures of the keys, which are separated by spaces.",
         example: "",
         group: WALLET,
         twin: None,
@@ -164,7 +164,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "get-multisig-info",
         effect: "( -- json-addr u )",
-        help: "The multisig accounts: who must sign, how many, the descriptor.",
+        help: "The multisig accounts: cosigners, required signatures, descriptor.",
         example: "new-wallet 2drop get-multisig-info .json",
         group: WALLET,
         twin: None,
@@ -177,7 +177,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "get-multisig-sigs",
         effect: "( file-addr u -- json-addr u )",
-        help: "Who has signed a PSBT file, input by input.",
+        help: "Which cosigners have signed a PSBT file, input by input.",
         example: "",
         group: WALLET,
         twin: None,

@@ -14,7 +14,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "rest-of-line",
         effect: "( -- c-addr u )",
-        help: "What is left of the line, without blanks around it.",
+        help: "The rest of the line, without surrounding spaces.",
         example: "rest-of-line some words",
         group: WALLET,
         twin: None,
@@ -27,7 +27,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "slurp-text",
         effect: "( file-addr u -- c-addr u )",
-        help: "The text of a PSBT file, for a QR code.",
+        help: "The contents of a PSBT file as base64, for a QR code.",
         example: "",
         group: WALLET,
         twin: None,
@@ -40,7 +40,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "get-wallet-help",
         effect: "( -- c-addr u )",
-        help: "The wallet's words in the order in which they are used.",
+        help: "An overview of the wallet's words by task.",
         example: "get-wallet-help type",
         group: WALLET,
         twin: None,
@@ -49,9 +49,9 @@ pub const WORDS: &[ConsoleWord] = &[
     },
     ConsoleWord {
         name: "qr-picture",
-        effect: "( c-addr u -- )",
-        help: "Show a text, such as an address or a PSBT, as a QR code.",
-        example: "s\" bcrt1q\" .qr",
+        effect: "( c-addr u -- picture-addr u )",
+        help: "Draw a text, such as an address or a PSBT, as a QR code.",
+        example: "s\" bcrt1q\" qr-picture .text",
         group: WALLET,
         twin: None,
         capability: Capability::Pure,

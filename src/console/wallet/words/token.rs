@@ -12,7 +12,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "hsm-open-at",
         effect: "( module-addr u slot -- )",
-        help: "Enter the token in a slot of a PKCS#11 module with the PIN that is asked for.",
+        help: "Log in to the token in a slot of a PKCS#11 module; prompts for the PIN.",
         example: "",
         group: WALLET,
         twin: None,
@@ -26,7 +26,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "hsm-make-key",
         effect: "( name-addr u -- key-addr u )",
-        help: "Make a key in the token that can't be taken out; its public key, to be a treasury's.",
+        help: "Create a non-extractable key in the token; the result is its public key, for use as a cosigner.",
         example: "",
         group: WALLET,
         twin: None,
@@ -40,7 +40,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "hsm-sign-to",
         effect: "( file-addr u file-addr u -- n )",
-        help: "Sign a PSBT file with the token's keys into another file; n signatures were made.",
+        help: "Sign a PSBT file with the token's keys, writing the result to another file; n is the number of signatures made.",
         example: "",
         group: WALLET,
         twin: None,

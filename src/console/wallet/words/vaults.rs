@@ -11,7 +11,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "get-vault-key",
         effect: "( -- c-addr u )",
-        help: "This wallet's key for the next vault, for another who locks coins to it.",
+        help: "This wallet's key for the next vault, to give to somebody who locks coins to it.",
         example: "new-wallet 2drop get-vault-key type",
         group: WALLET,
         twin: None,
@@ -24,7 +24,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "lock-until-at",
         effect: "( c-addr u n -- json-addr u )",
-        help: "Lock n base units of ours until a height, or a time in seconds since 1970.",
+        help: "Lock n base units of the wallet until a block height, or a Unix time in seconds.",
         example: "",
         group: WALLET,
         twin: None,
@@ -40,7 +40,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "lock-for-time",
         effect: "( c-addr u n -- json-addr u )",
-        help: "Lock n base units of ours for so many blocks, or seconds as 86400s, once they are mined.",
+        help: "Lock n base units of the wallet for a number of blocks, or of seconds as in 86400s, after confirmation.",
         example: "",
         group: WALLET,
         twin: None,
@@ -56,7 +56,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "hash-lock-to",
         effect: "( hash-addr u key-addr u until-addr u n -- json-addr u )",
-        help: "Lock n base units to a key and a hash's secret; from a height or time on they are ours again.",
+        help: "Lock n base units to a key and the preimage of a hash; after a height or time they return to the wallet.",
         example: "",
         group: WALLET,
         twin: None,
@@ -73,7 +73,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "open-vault-to",
         effect: "( name-addr u c-addr u -- txid-addr u )",
-        help: "Send what a vault holds to an address, or say when it opens.",
+        help: "Spend a vault to an address, or report when it can be opened.",
         example: "",
         group: WALLET,
         twin: None,
@@ -88,7 +88,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "learn-secret",
         effect: "( -- )",
-        help: "Keep the secret of a hash lock, which is asked for.",
+        help: "Store the secret of a hash lock; prompts for it.",
         example: "",
         group: WALLET,
         twin: None,
@@ -100,7 +100,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "show-secret-of",
         effect: "( hash-addr u -- )",
-        help: "Show the secret of a hash at a terminal, after a question.",
+        help: "Show the secret of a hash on the terminal, after a confirmation.",
         example: "",
         group: WALLET,
         twin: None,

@@ -12,7 +12,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "new-wallet",
         effect: "( -- json-addr u )",
-        help: "Make a wallet of 24 new words and give its fingerprint and first address, never a key.",
+        help: "Create a wallet from a new 24-word phrase; the result is its fingerprint and first address, never a key.",
         example: "new-wallet .json",
         group: WALLET,
         twin: None,
@@ -25,7 +25,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "restore-wallet",
         effect: "( -- json-addr u )",
-        help: "Make a wallet of the words that are asked for.",
+        help: "Restore a wallet from its recovery phrase; prompts for the phrase.",
         example: "",
         group: WALLET,
         twin: None,
@@ -38,7 +38,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "save-encrypted-to",
         effect: "( c-addr u -- )",
-        help: "Seal the wallet into the named file under a passphrase that is asked for twice.",
+        help: "Save the wallet encrypted to the named file; prompts twice for a passphrase.",
         example: "",
         group: WALLET,
         twin: None,
@@ -51,7 +51,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "save",
         effect: "( -- )",
-        help: "Seal the wallet into its file again; plain text is never written.",
+        help: "Save the wallet encrypted to its file; plain text is never written.",
         example: "",
         group: WALLET,
         twin: None,
@@ -61,7 +61,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "load-encrypted-from",
         effect: "( c-addr u -- )",
-        help: "Open the named sealed wallet with a passphrase that is asked for; plain text is refused.",
+        help: "Open the named encrypted wallet; prompts for its passphrase. Plain text is refused.",
         example: "",
         group: WALLET,
         twin: None,
@@ -74,7 +74,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "verify-wallet-at",
         effect: "( c-addr u -- json-addr u )",
-        help: "Whether the named sealed wallet opens under a passphrase that is asked for; the open wallet stays.",
+        help: "Verify that the named encrypted wallet opens; prompts for its passphrase. The open wallet is not changed.",
         example: "",
         group: WALLET,
         twin: None,
@@ -89,7 +89,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "change-passphrase",
         effect: "( -- )",
-        help: "Seal the wallet anew under another passphrase, after asking for the old one.",
+        help: "Change the wallet's passphrase; prompts for the old one first.",
         example: "",
         group: WALLET,
         twin: None,
@@ -101,7 +101,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "show-phrase",
         effect: "( -- )",
-        help: "Show the wallet's words at a terminal, after a question.",
+        help: "Show the wallet's recovery phrase on the terminal, after a confirmation.",
         example: "",
         group: WALLET,
         twin: None,
@@ -111,7 +111,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "close-wallet",
         effect: "( -- )",
-        help: "Put the wallet away and wipe it from memory; one that was never saved stays.",
+        help: "Close the wallet and wipe it from memory; one that was never saved stays open.",
         example: "new-wallet 2drop ' close-wallet catch drop",
         group: WALLET,
         twin: None,
@@ -121,7 +121,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "next-address",
         effect: "( -- c-addr u )",
-        help: "A fresh address of the account in use.",
+        help: "A new address of the current account.",
         example: "new-wallet 2drop next-address type",
         group: WALLET,
         twin: None,
@@ -134,7 +134,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "use-account-named",
         effect: "( c-addr u -- )",
-        help: "Work with the named account: segwit, taproot, or one that was added.",
+        help: "Select the current account: segwit, taproot, or one that was added.",
         example: "new-wallet 2drop s\" taproot\" use-account-named next-address type",
         group: WALLET,
         twin: None,
@@ -147,7 +147,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "get-wallet-info",
         effect: "( -- json-addr u )",
-        help: "What the wallet is: accounts, descriptors, file; nothing secret.",
+        help: "Describe the wallet: accounts, descriptors, file; nothing secret.",
         example: "new-wallet 2drop get-wallet-info .json",
         group: WALLET,
         twin: None,
@@ -160,7 +160,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "get-descriptors",
         effect: "( -- json-addr u )",
-        help: "The wallet's output descriptors with checksums, for other wallets to read.",
+        help: "The wallet's output descriptors with checksums, for import into other wallets.",
         example: "new-wallet 2drop get-descriptors .json",
         group: WALLET,
         twin: None,
@@ -173,7 +173,7 @@ pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "watch-descriptor",
         effect: "( c-addr u -- json-addr u )",
-        help: "Watch what an output descriptor stands for, in the open wallet or a new one without keys.",
+        help: "Watch an output descriptor, in the open wallet or in a new watch-only one.",
         example: "",
         group: WALLET,
         twin: None,

@@ -1,30 +1,31 @@
-//! What the host and the loop around the machine both look at.
+//! The state of a console session that the Forth host, the loop around the machine and the line
+//! editor share.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
-use super::alerts::Alerts;
+use super::event_handlers::EventHandlers;
 use rpc::door::Door;
 use rpc::error::CallError;
 use rpc::wire::{Params, Request};
 
-/// What the host and the loop around the machine both look at.
+/// What the host, the loop around the machine and the line editor share.
 #[derive(Default)]
-pub struct Shared {
-    /// The way to the node, once it is open.
-    pub(super) door: RefCell<Option<Box<dyn Door>>>,
-    /// The height last heard of.
+pub struct SessionState {
+    /// The connection to the node, once it is open.
+    pub(super) client: RefCell<Option<Box<dyn Door>>>,
+    /// The node's height when it was last asked.
     pub height: Cell<Option<u64>>,
-    /// Nobody reads our output any more.
+    /// The reader of our output is gone.
     pub closed: Cell<bool>,
     /// A wallet is open that no file holds.
     pub unsaved: Cell<bool>,
     /// The program itself comes from standard input, line by line.
     pub source_is_stdin: Cell<bool>,
-    /// The operator's words that run when something happens.
-    pub alerts: RefCell<Alerts>,
+    /// The handlers of events: words of the operator.
+    pub handlers: RefCell<EventHandlers>,
     /// Block hashes that answers named, the latest first.
     seen: RefCell<VecDeque<String>>,
 }
@@ -32,29 +33,29 @@ pub struct Shared {
 /// Block hashes that completion remembers.
 const HASHES_SEEN: usize = 50;
 
-impl Shared {
-    /// Hears the node's height anew, where there is a way to it.
-    pub fn hear_height(&self) {
+impl SessionState {
+    /// Asks the node for its height, if there is a connection to it.
+    pub fn update_height(&self) {
         let request =
             Request { method: "getblockcount".to_owned(), params: Params::ByPosition(Vec::new()) };
-        if let Some(door) = self.door.borrow_mut().as_mut()
-            && let Ok(height) = door.ask(request)
+        if let Some(client) = self.client.borrow_mut().as_mut()
+            && let Ok(height) = client.ask(request)
         {
             self.height.set(height.as_u64());
         }
     }
 
-    /// Leaves the node in order; what was changed is on the disk afterwards.
+    /// Closes the connection in order; changes are on disk afterwards.
     pub fn close(&self) -> Result<(), CallError> {
-        self.door.take().map_or(Ok(()), |mut door| door.close())
+        self.client.take().map_or(Ok(()), |mut client| client.close())
     }
 
     /// Addresses of the node's peers; none while no node was asked for anything.
     pub fn peers(&self) -> Vec<String> {
-        let Ok(mut door) = self.door.try_borrow_mut() else { return Vec::new() };
+        let Ok(mut client) = self.client.try_borrow_mut() else { return Vec::new() };
         let params = Params::ByPosition(Vec::new());
         let request = Request { method: "getpeerinfo".to_owned(), params };
-        let answer = door.as_mut().and_then(|door| door.ask(request).ok());
+        let answer = client.as_mut().and_then(|client| client.ask(request).ok());
         let peers = answer.as_ref().and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let address = |peer: &Value| Some(peer.get("addr")?.as_str()?.to_owned());
         peers.iter().filter_map(address).collect()
