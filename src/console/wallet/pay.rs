@@ -8,6 +8,7 @@ use crypto::entropy::{SystemEntropy, random_bytes};
 use primitives::address::Address;
 use primitives::amount::Amount;
 use primitives::codec::{Decode, Encode};
+use primitives::fee::FeeRate;
 use primitives::hex;
 use primitives::id::Txid;
 use primitives::script::Script;
@@ -20,8 +21,8 @@ use wallet::spend::{Coin, MasterSigner, Order, Plan, plan, psbt_of};
 
 /// Blocks in which a payment shall be confirmed when nobody gives a fee rate.
 const TARGET_BLOCKS: u64 = 6;
-/// Used while the node has no estimate, in base units for 1,000 virtual bytes.
-const FALLBACK_RATE: i64 = 1000;
+/// Used while the node has no estimate.
+const FALLBACK_RATE: FeeRate = FeeRate { per_kvb: 1000 };
 /// Highest fee rate that may be set, in base units for a virtual byte.
 const MOST_RATE: i64 = 10_000;
 
@@ -85,32 +86,29 @@ impl WalletSession {
         Ok(())
     }
 
-    /// Base units for 1,000 virtual bytes: as set, else the node's estimate, else the least.
-    pub fn rate(&self, services: &mut dyn ConsoleServices) -> Result<i64, CallError> {
+    /// The fee rate: as set, else the node's estimate, else the least.
+    pub fn rate(&self, services: &mut dyn ConsoleServices) -> Result<FeeRate, CallError> {
         if let Some(rate) = self.rate {
-            return Ok(rate * 1000);
+            return Ok(FeeRate { per_kvb: rate * 1000 });
         }
         let estimate = services.ask("estimatesmartfee", vec![json!(TARGET_BLOCKS)])?;
         if let Some(rate) = estimate.get("feerate").and_then(amount_in) {
-            return Ok(rate.0.max(1));
+            return Ok(FeeRate { per_kvb: rate.0.max(1) });
         }
         let info = services.ask("getmempoolinfo", Vec::new())?;
         let floor = info.get("mempoolminfee").and_then(amount_in).unwrap_or_default();
-        Ok(floor.0.max(FALLBACK_RATE))
+        Ok(FALLBACK_RATE.max(FeeRate { per_kvb: floor.0 }))
     }
 
     /// Coins that a payment of the chosen account may use, and what can't be used now.
-    fn candidates(
-        &mut self,
-        services: &mut dyn ConsoleServices,
-    ) -> Result<(Vec<Coin>, i64, u32), CallError> {
+    fn candidates(&mut self, services: &mut dyn ConsoleServices) -> Result<(Vec<Coin>, Amount, u32), CallError> {
         let scan = self.scan(services)?;
         let at = self.wallet()?.account;
         let single = |descriptor: &Descriptor| {
             !matches!(descriptor, Descriptor::Multi { .. } | Descriptor::Vault(_))
         };
         let mut coins = Vec::new();
-        let mut waiting = 0;
+        let mut waiting = Amount::ZERO;
         for coin in scan.coins {
             let book = &self.wallet()?.book;
             let usable = coin.account == at
@@ -122,7 +120,7 @@ impl WalletSession {
             match self.state_of(&coin, scan.height)? {
                 State::Spendable => coins.push(coin),
                 State::Vault => {}
-                _ => waiting += coin.output.value.0,
+                _ => waiting = waiting.saturating_add(coin.output.value),
             }
         }
         Ok((coins, waiting, scan.height))
@@ -343,13 +341,12 @@ impl WalletSession {
             .filter(|(at, _)| Some(*at) != change)
             .map(|(_, output)| output.clone())
             .collect();
-        let vsize = old.tx.vsize().max(1) as i64;
         let order = Order {
             recipients,
             // Half as much again at least, so that a bump is felt.
-            rate: rate.max(fee.0 * 1500 / vsize),
+            rate: rate.max(FeeRate::of(Amount(fee.0 * 3 / 2), old.tx.vsize())),
             must,
-            replaced_fee: Some(fee.0),
+            replaced_fee: Some(fee),
             lock_time: height,
             change_account: open.account,
             waiting,
@@ -377,9 +374,9 @@ impl WalletSession {
             return Err(CallError::not_found(why));
         }
         let entry = services.ask("getmempoolentry", vec![json!(parent.to_string())])?;
-        let size = entry["ancestorsize"].as_i64().unwrap_or(0);
+        let size = usize::try_from(entry["ancestorsize"].as_u64().unwrap_or(0)).unwrap_or(0);
         let paid = amount_in(&entry["fees"]["ancestor"]).unwrap_or_default();
-        let rate = self.rate(services)?.max(2 * paid.0 * 1000 / size.max(1));
+        let rate = self.rate(services)?.max(FeeRate::of(Amount(2 * paid.0), size));
         let open = self.wallet()?;
         let account = must[0].account;
         let back = open.scripts.script(&open.book, account, 0, open.book.accounts[account].next[0]);
@@ -389,7 +386,7 @@ impl WalletSession {
             rate,
             sweep: true,
             must,
-            extra_fee: (rate * size / 1000 - paid.0).max(0),
+            extra_fee: rate.fee(size).saturating_sub(paid).max(Amount::ZERO),
             lock_time: scan.height,
             change_account: account,
             ..Order::default()
