@@ -10,7 +10,7 @@ use mempool::pool::{PoolEvent, Removal};
 use p2p::compact::CompactBlock;
 use p2p::download::PeerId;
 use p2p::message::{Inv, InvKind, Message};
-use p2p::relay::News;
+use p2p::relay::TxAnnouncement;
 use primitives::block::Header;
 use primitives::id::Txid;
 use store::error::StoreError;
@@ -32,7 +32,7 @@ impl Net {
                 }
                 Output::Pool(PoolEvent::Added { txid, wtxid, fee, vsize }) => {
                     let rate = rate_of(*fee, *vsize);
-                    news.push(News { txid: *txid, wtxid: *wtxid, rate });
+                    news.push(TxAnnouncement { txid: *txid, wtxid: *wtxid, rate });
                 }
                 Output::Pool(PoolEvent::Removed { txid, why }) => gone.push((*txid, *why)),
                 _ => {}
@@ -40,8 +40,8 @@ impl Net {
         }
         if !self.readonly {
             for news in &news {
-                self.requests.settled(&news.txid.0);
-                self.requests.settled(&news.wtxid.0);
+                self.requests.forget_tx(&news.txid.0);
+                self.requests.forget_tx(&news.wtxid.0);
                 for peer in self.peers.values_mut().filter(|peer| peer.ready()) {
                     peer.announcer.add(*news);
                 }

@@ -6,7 +6,7 @@ use chain::error::BlockError;
 use chain::index::Entry;
 use consensus::rule::Blame;
 use p2p::address::services;
-use p2p::compact::{BlockTxns, CompactBlock, CompactError, Partial, TxnRequest};
+use p2p::compact::{BlockTxns, CompactBlock, CompactError, PartialBlock, TxnRequest};
 use p2p::download::{PeerId, WINDOW};
 use p2p::headers::check_list;
 use p2p::limits::BAN_SCORE;
@@ -79,17 +79,17 @@ impl Net {
                 continue;
             }
             gap = true;
-            match self.download.may_ask(id, &entry.row.hash, self.now_ms) {
+            match self.download.may_request(id, &entry.row.hash, self.now_ms) {
                 true => wanted.push((entry.row.hash, entry.row.parent)),
                 false => {
-                    owed_by = owed_by.or_else(|| self.download.asked(&entry.row.hash));
+                    owed_by = owed_by.or_else(|| self.download.requested_from(&entry.row.hash));
                 }
             }
         }
         peer.common = common;
         if wanted.is_empty() {
             if let Some(owed_by) = owed_by.filter(|peer| *peer != id && last != best) {
-                self.download.waits_for(owed_by, self.now_ms);
+                self.download.mark_stalling(owed_by, self.now_ms);
             }
             return Ok(());
         }
@@ -109,7 +109,7 @@ impl Net {
         });
         let invs = invs.collect();
         for (hash, _) in wanted {
-            self.download.ask(id, hash, self.now_ms);
+            self.download.request(id, hash, self.now_ms);
         }
         self.send(id, &Message::GetData(invs), work);
         Ok(())
@@ -169,7 +169,7 @@ impl Net {
         packed: Vec<u8>,
         work: &mut Work<'_>,
     ) -> Result<(), StoreError> {
-        let asked = self.download.asked(&block) == Some(id);
+        let asked = self.download.requested_from(&block) == Some(id);
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
         if asked && peer.hints {
             return work.chain.offer_hints(block, id, packed);
@@ -342,7 +342,7 @@ impl Net {
         if entry.has_data() || entry.failed {
             return Ok(());
         }
-        let asked = self.download.asked(&hash);
+        let asked = self.download.requested_from(&hash);
         // Far from the tip the pool knows nothing: the usual way will do.
         if entry.work <= tip.work || entry.height().0 > tip.height.0 + 2 {
             self.download.failed(id, &hash);
@@ -350,7 +350,7 @@ impl Net {
         }
         let partial = {
             let pool = work.pool.read();
-            Partial::new(compact, pool.iter().map(|entry| (entry.wtxid, &entry.tx)))
+            PartialBlock::new(compact, pool.iter().map(|entry| (entry.wtxid, &entry.tx)))
         };
         self.compact_blocks += 1;
         match partial {
@@ -369,7 +369,7 @@ impl Net {
                     // Somebody else owes it: once is enough.
                     return Ok(());
                 }
-                self.download.ask(id, hash, self.now_ms);
+                self.download.request(id, hash, self.now_ms);
                 if let Some(peer) = self.peers.get_mut(&id) {
                     peer.partial = Some((hash, partial));
                 }
@@ -386,7 +386,7 @@ impl Net {
         hash: BlockHash,
         work: &mut Work<'_>,
     ) -> Result<(), StoreError> {
-        self.download.ask(id, hash, self.now_ms);
+        self.download.request(id, hash, self.now_ms);
         let inv = Inv::new(InvKind::WITNESS_BLOCK, hash.0);
         self.send(id, &Message::GetData(vec![inv]), work);
         Ok(())
@@ -416,7 +416,7 @@ impl Net {
         &mut self,
         id: PeerId,
         hash: BlockHash,
-        partial: Partial,
+        partial: PartialBlock,
         answer: Vec<primitives::tx::Transaction>,
         work: &mut Work<'_>,
     ) -> Result<(), StoreError> {

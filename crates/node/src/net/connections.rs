@@ -216,7 +216,7 @@ impl Net {
         let mut peer = Peer::new(id, address, origin, handshake, self.params.magic, self.now_ms);
         peer.ping.soon();
         let own = self.own(work);
-        let hello = (!inbound).then(|| peer.handshake.hello(&own, address));
+        let hello = (!inbound).then(|| peer.handshake.version_message(&own, address));
         self.peers.insert(id, peer);
         if let Some(hello) = hello {
             self.send(id, &hello, work);
@@ -270,8 +270,8 @@ impl Net {
         if let Some(dialled) = self.connecting.remove(&id) {
             self.added_failed(&dialled.target);
         }
-        self.download.gone(id);
-        self.requests.gone(id, self.now_ms);
+        self.download.disconnected(id);
+        self.requests.disconnected(id, self.now_ms);
         self.orphans.drop_from(id);
         self.compact_peers.retain(|peer| *peer != id);
         if let Some(peer) = self.peers.get_mut(&id) {

@@ -6,7 +6,7 @@ use super::work::Work;
 use chain::error::BlockError;
 use consensus::rule::{Blame, RuleError};
 use p2p::download::PeerId;
-use p2p::headers::{Look, Presync, check_list, locator_heights};
+use p2p::headers::{Presync, PresyncStep, check_list, locator_heights};
 use p2p::limits::{BAN_SCORE, LOW_WORK_BLOCKS, MAX_HEADERS, MAX_HEADERS_AHEAD};
 use p2p::message::{Locator, Message};
 use primitives::block::{Header, Height};
@@ -218,8 +218,8 @@ impl Net {
         work: &mut Work<'_>,
     ) -> Result<(), StoreError> {
         match presync.take(headers, full) {
-            Look::TooLittle => Ok(()),
-            Look::Cheat => {
+            PresyncStep::LowWork => Ok(()),
+            PresyncStep::Inconsistent => {
                 self.misbehaved(
                     id,
                     BAN_SCORE,
@@ -228,14 +228,14 @@ impl Net {
                 );
                 Ok(())
             }
-            Look::More(next) => {
+            PresyncStep::More(next) => {
                 if let Some(peer) = self.peers.get_mut(&id) {
                     peer.headers.presync = Some(presync);
                     peer.headers.done = false;
                 }
                 self.ask_headers(id, Some(next), work)
             }
-            Look::Enter(headers, next) => {
+            PresyncStep::Accept(headers, next) => {
                 let done = presync.is_done();
                 if let Some(peer) = self.peers.get_mut(&id).filter(|_| !done) {
                     peer.headers.presync = Some(presync);

@@ -157,7 +157,7 @@ impl Net {
             Message::NotFound(invs) => {
                 for inv in invs {
                     match inv.kind {
-                        kind if kind.is_tx() => self.requests.failed(id, &inv.hash, now),
+                        kind if kind.is_tx() => self.requests.not_found(id, &inv.hash, now),
                         kind if kind.is_block() => {
                             self.download.failed(id, &BlockHash(inv.hash));
                         }

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 use std::collections::{BTreeMap, VecDeque};
 
 use p2p::address::PeerAddress;
-use p2p::compact::Partial;
+use p2p::compact::PartialBlock;
 use p2p::download::PeerId;
 use p2p::frame::Decoder;
 use p2p::handshake::Handshake;
@@ -12,7 +12,7 @@ use p2p::headers::Presync;
 use p2p::limits::{MAX_ADDR, RateLimit};
 use p2p::message::Inv;
 use p2p::ping::Ping;
-use p2p::relay::{Announcer, Known};
+use p2p::relay::{RecentSet, TxAnnouncer};
 use primitives::id::BlockHash;
 
 /// Blocks and addresses that a peer is remembered to know.
@@ -67,7 +67,7 @@ pub struct Peer {
     pub handshake: Handshake,
     pub decoder: Decoder,
     pub ping: Ping,
-    pub announcer: Announcer,
+    pub announcer: TxAnnouncer,
     pub score: u32,
     pub time_offset_s: i64,
     /// Told so: no more is read.
@@ -82,14 +82,14 @@ pub struct Peer {
     /// The best header that we told it.
     pub best_sent: Option<u32>,
     pub headers: HeaderState,
-    pub known_blocks: Known,
+    pub known_blocks: RecentSet,
     pub wants_headers: bool,
     /// It takes compact blocks, of version 2.
     pub compact: bool,
     /// It wants them unasked; we want them unasked.
     pub compact_to: bool,
     pub compact_from: bool,
-    pub partial: Option<(BlockHash, Partial)>,
+    pub partial: Option<(BlockHash, PartialBlock)>,
     /// It gives hints of our version, and has not misled us yet.
     pub hints: bool,
 
@@ -112,7 +112,7 @@ pub struct Peer {
     /// Addresses that were read, and those that came too fast.
     pub addresses_taken: u64,
     pub addresses_refused: u64,
-    pub addr_known: Known,
+    pub addr_known: RecentSet,
     pub addr_queue: Vec<PeerAddress>,
     pub addr_next_ms: u64,
     pub gave_addresses: bool,
@@ -137,7 +137,7 @@ impl Peer {
             handshake,
             decoder: Decoder::new(magic),
             ping: Ping::default(),
-            announcer: Announcer::new(inbound),
+            announcer: TxAnnouncer::new(inbound),
             score: 0,
             time_offset_s: 0,
             closing: false,
@@ -146,7 +146,7 @@ impl Peer {
             common: 0,
             best_sent: None,
             headers: HeaderState::default(),
-            known_blocks: Known::new(MAX_KNOWN_BLOCKS),
+            known_blocks: RecentSet::new(MAX_KNOWN_BLOCKS),
             wants_headers: false,
             compact: false,
             compact_to: false,
@@ -168,7 +168,7 @@ impl Peer {
             addresses_taken: 0,
             addresses_refused: 0,
             addr_limit: RateLimit::new(ADDR_PER_S, MAX_ADDR as f64, now_ms),
-            addr_known: Known::new(MAX_KNOWN_ADDRESSES),
+            addr_known: RecentSet::new(MAX_KNOWN_ADDRESSES),
             addr_queue: Vec::new(),
             addr_next_ms: 0,
             gave_addresses: false,

@@ -14,11 +14,11 @@ use p2p::address::services;
 use p2p::addrs::AddressBook;
 use p2p::bans::Bans;
 use p2p::download::{Download, PeerId};
-use p2p::handshake::Own;
+use p2p::handshake::LocalNode;
 use p2p::limits::{BAN_S, BAN_SCORE};
 use p2p::message::Message;
 use p2p::random::Random;
-use p2p::relay::Known;
+use p2p::relay::RecentSet;
 use p2p::requests::TxRequests;
 use primitives::id::{BlockHash, Txid};
 use primitives::network::NetworkParams;
@@ -154,7 +154,7 @@ pub struct Net {
 
     pub(super) requests: TxRequests,
     pub(super) orphans: Orphans,
-    pub(super) rejected: Known,
+    pub(super) rejected: RecentSet,
     /// Our own transactions that no peer has asked for yet, and when to tell them again.
     pub(super) untold: BTreeMap<Txid, u64>,
 
@@ -164,7 +164,7 @@ pub struct Net {
     /// Who waits for what: listening, and connections by number.
     pub(super) listen_tickets: Vec<u64>,
     pub(super) connect_tickets: BTreeMap<PeerId, u64>,
-    logged: Known,
+    logged: RecentSet,
     rate: BlockRate,
     view: Arc<NetView>,
     view_ms: u64,
@@ -206,14 +206,14 @@ impl Net {
             compact_hits: 0,
             requests: TxRequests::default(),
             orphans: Orphans::default(),
-            rejected: Known::new(MAX_REJECTED),
+            rejected: RecentSet::new(MAX_REJECTED),
             untold: BTreeMap::new(),
             filters: FilterIndex::default(),
             bytes_sent: 0,
             bytes_received: 0,
             listen_tickets: Vec::new(),
             connect_tickets: BTreeMap::new(),
-            logged: Known::new(MAX_LOGGED),
+            logged: RecentSet::new(MAX_LOGGED),
             rate: BlockRate::default(),
             view: Arc::new(NetView::default()),
             view_ms: 0,
@@ -280,8 +280,8 @@ impl Net {
     }
 
     /// What we say of ourselves in a handshake.
-    pub(super) fn own(&self, work: &Work<'_>) -> Own {
-        Own {
+    pub(super) fn own(&self, work: &Work<'_>) -> LocalNode {
+        LocalNode {
             services: self.services(),
             user_agent: USER_AGENT.to_owned(),
             height: i32::try_from(work.chain.tip().height.0).unwrap_or(i32::MAX),

@@ -9,7 +9,7 @@ use mempool::reject::Reject;
 use p2p::download::PeerId;
 use p2p::limits::{BAN_SCORE, MAX_INV};
 use p2p::message::{Inv, InvKind, Message};
-use p2p::relay::News;
+use p2p::relay::TxAnnouncement;
 use primitives::id::{Txid, Wtxid};
 use primitives::tx::Transaction;
 use store::error::StoreError;
@@ -41,7 +41,7 @@ impl Net {
         if self.is_bulk(work)? || self.have_tx(&inv, work) {
             return Ok(());
         }
-        self.requests.offered(id, inv, chosen, self.now_ms);
+        self.requests.announced(id, inv, chosen, self.now_ms);
         Ok(())
     }
 
@@ -78,9 +78,10 @@ impl Net {
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
         peer.announcer.knows(txid.0);
         peer.announcer.knows(wtxid.0);
-        let asked = self.requests.is_asked(id, &txid.0) || self.requests.is_asked(id, &wtxid.0);
-        self.requests.settled(&txid.0);
-        self.requests.settled(&wtxid.0);
+        let asked =
+            self.requests.is_requested(id, &txid.0) || self.requests.is_requested(id, &wtxid.0);
+        self.requests.forget_tx(&txid.0);
+        self.requests.forget_tx(&wtxid.0);
         let unasked = !asked && !peer.unasked.take(1.0, self.now_ms);
         if self.readonly || unasked || self.is_bulk(work)? {
             return Ok(());
@@ -131,7 +132,7 @@ impl Net {
                 for parent in parents.into_iter().take(MAX_PARENTS) {
                     let inv = Inv::new(InvKind::TX, parent.0);
                     if !self.have_tx(&inv, work) {
-                        self.requests.offered(id, inv, true, self.now_ms);
+                        self.requests.announced(id, inv, true, self.now_ms);
                     }
                 }
             }
@@ -174,7 +175,7 @@ impl Net {
                 let pool = work.pool.read();
                 pool.get(&txid).map(|entry| {
                     let rate = entry.fee_rate().per_kvb;
-                    News { txid, wtxid: entry.wtxid, rate }
+                    TxAnnouncement { txid, wtxid: entry.wtxid, rate }
                 })
             };
             let Some(news) = news else {
