@@ -8,8 +8,8 @@ use super::mine::generate;
 use super::mine::io::{MineAct, MineDone};
 use super::mine::standing::{Around, Mining};
 use super::net::acts::allowed_readonly;
-use super::net::state::Net;
-use super::net::work::Work;
+use super::net::context::StepContext;
+use super::net::router::Net;
 use super::pool::SharedPool;
 use super::view::View;
 use chain::error::{BlockError, Standing};
@@ -31,7 +31,7 @@ pub struct Node {
     verifier: Arc<dyn ScriptVerifier>,
     pool: SharedPool,
     /// The pool is not as it was last saved.
-    pool_moved: bool,
+    pool_changed: bool,
     importer: Importer,
     net: Net,
     mining: Mining,
@@ -51,8 +51,8 @@ impl Node {
         let mut net = Net::new(store.params());
         net.set_pruned(store.pruned_below().0 > 0);
         let mining = Mining::new(store.params());
-        let (pool_moved, stopping) = (false, false);
-        Ok(Node { chain, store, verifier, pool, pool_moved, importer, net, mining, stopping })
+        let (pool_changed, stopping) = (false, false);
+        Ok(Node { chain, store, verifier, pool, pool_changed, importer, net, mining, stopping })
     }
 
     pub fn params(&self) -> &'static NetworkParams {
@@ -84,13 +84,13 @@ impl Node {
     }
 
     /// The network side and what it works on.
-    fn net_and_work<'a>(
+    fn net_and_step<'a>(
         &'a mut self,
         now: u32,
         out: &'a mut Vec<Output>,
-    ) -> (&'a mut Net, Work<'a>) {
-        let Node { chain, pool, pool_moved, net, .. } = self;
-        (net, Work { chain, pool, pool_moved, now, out })
+    ) -> (&'a mut Net, StepContext<'a>) {
+        let Node { chain, pool, pool_changed, net, .. } = self;
+        (net, StepContext { chain, pool, pool_changed, now, out })
     }
 
     /// One step of what must be done before the node is of full use: indexes that an earlier version
@@ -105,8 +105,8 @@ impl Node {
         self.take(input, clock, &mut outputs);
         if !self.stopping {
             let now = self.mining.now(clock);
-            let (net, mut work) = self.net_and_work(now, &mut outputs);
-            if let Err(error) = net.follow(0, &mut work) {
+            let (net, mut step) = self.net_and_step(now, &mut outputs);
+            if let Err(error) = net.follow(&mut step) {
                 self.fail(error, &mut outputs);
             }
         }
@@ -182,8 +182,8 @@ impl Node {
                 outputs.push(Output::Reply { ticket, answer: Err(NodeError::ReadOnly) });
             }
             Input::Act { ticket, act: Act::Net(act) } => {
-                let (net, mut work) = self.net_and_work(now, outputs);
-                if let Some(answer) = net.act(ticket, act, &mut work) {
+                let (net, mut step) = self.net_and_step(now, outputs);
+                if let Some(answer) = net.act(ticket, act, &mut step) {
                     outputs.push(Output::Reply { ticket, answer });
                 }
             }
@@ -202,8 +202,8 @@ impl Node {
             }
             Input::Net { .. } if self.stopping => {}
             Input::Net { ms, event } => {
-                let (net, mut work) = self.net_and_work(now, outputs);
-                if let Err(error) = net.event(event, ms, &mut work) {
+                let (net, mut step) = self.net_and_step(now, outputs);
+                if let Err(error) = net.event(event, ms, &mut step) {
                     self.fail(error, outputs);
                 }
             }
@@ -231,16 +231,16 @@ impl Node {
                 }
                 self.publish_pool(events, outputs);
                 // Written anew even if nothing of it was taken.
-                self.pool_moved = true;
+                self.pool_changed = true;
             }
             Input::Stop => {
                 self.stopping = true;
-                let (net, mut work) = self.net_and_work(now, outputs);
-                net.stop(&mut work);
-                if self.pool_moved {
+                let (net, mut step) = self.net_and_step(now, outputs);
+                let stopped = net.stop(&mut step);
+                if self.pool_changed {
                     outputs.push(Output::SavePool(self.pool.read().save()));
                 }
-                outputs.push(match self.chain.flush() {
+                outputs.push(match stopped.and_then(|()| self.chain.flush()) {
                     Ok(()) => Output::Stopped,
                     Err(error) => Output::Fatal(error),
                 });
@@ -281,8 +281,8 @@ impl Node {
                 Ok(()) => {
                     let below = self.store.pruned_below();
                     self.net.set_pruned(below.0 > 0);
-                    let (net, mut work) = self.net_and_work(now, outputs);
-                    net.publish(&mut work)?;
+                    let (net, mut step) = self.net_and_step(now, outputs);
+                    net.publish(&mut step)?;
                     Ok(Done::Pruned(below))
                 }
                 Err(reason) => Err(NodeError::Pruning { reason }),
@@ -360,7 +360,7 @@ impl Node {
                 Ok(Done::Generated(made))
             }
             Act::SavePool => {
-                self.pool_moved = false;
+                self.pool_changed = false;
                 outputs.push(Output::SavePool(self.pool.read().save()));
                 Ok(Done::PoolSaved { file: None })
             }
@@ -383,7 +383,7 @@ impl Node {
     }
 
     fn publish_pool(&mut self, events: Vec<PoolEvent>, outputs: &mut Vec<Output>) {
-        self.pool_moved |= !events.is_empty();
+        self.pool_changed |= !events.is_empty();
         outputs.extend(events.into_iter().map(Output::Pool));
     }
 
