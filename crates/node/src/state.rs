@@ -68,8 +68,13 @@ impl Node {
         view
     }
 
-    /// The network side, for those who set it up and look at it.
-    pub fn net(&mut self) -> &mut Net {
+    /// The network side, for those who look at it.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// The network side, for those who set it up.
+    pub fn net_mut(&mut self) -> &mut Net {
         &mut self.net
     }
 

@@ -369,7 +369,7 @@ fn nobody_mines_while_peers_are_ahead_or_for_a_replica() {
     lab.now += 2;
     lab.step(Input::Tick);
     assert_eq!(lab.node.view().mining.aim.as_ref().map(|aim| aim.height), Some(Height(5)));
-    lab.node.net().set_readonly();
+    lab.node.net_mut().set_readonly();
     lab.step(Input::Tick);
     assert!(matches!(lab.work(), Some(None)));
     let start = MineAct::Start { threads: None, blocks: None, patient: false };

@@ -527,7 +527,7 @@ mod tests {
     #[test]
     fn who_does_not_send_is_dropped_and_another_asked() {
         let (mut fixture, _, mut availability) = with_headers(1);
-        let peers = fixture.ready_peers(&[1, 3], 0);
+        let mut peers = fixture.ready_peers(&[1, 3], 0);
         let compact = CompactBlocks::default();
         let mut sync = BlockSync::default();
         [1, 3].into_iter().for_each(|id| sync.connected(id));
@@ -535,13 +535,14 @@ mod tests {
         let mut ctx = fixture.context(120_000);
         sync.tick(&mut ctx).expect("a store");
         assert!(matches!(ctx.actions[..], [Action::Close { id: 1, .. }, Action::FetchBlocks]));
+        peers.closed(1);
         sync.closed(1);
         let best = ctx.chain.best_header().expect("a store").0;
         availability.connected(3);
         availability.has(3, &best, ctx.chain).expect("a store");
         ctx.actions.clear();
         sync.fetch(&peers, &availability, &compact, &mut ctx).expect("a store");
-        assert_eq!(requested(&ctx.actions).last(), Some(&(3, 1)));
+        assert_eq!(requested(&ctx.actions), [(3, 1)]);
     }
 
     #[test]
