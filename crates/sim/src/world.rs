@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::checks;
+use super::checks::{self, RunView};
 use super::forge::{self, Purse};
 use super::history::{History, START_S};
 use super::hostile::Stranger;
@@ -251,9 +251,32 @@ impl World {
                 return Err(self.failure("it was stopped"));
             }
         }
-        checks::at_the_end(&mut self)?;
+        self.flush_all()?;
+        checks::at_the_end(self.view())?;
         self.report.finish(&mut self.machines, self.now_ms - u64::from(START_S) * 1000);
         Ok(self.report)
+    }
+
+    /// What the checks are shown.
+    fn view(&self) -> RunView<'_> {
+        RunView {
+            plan: &self.plan,
+            now_ms: self.now_ms,
+            report: &self.report,
+            machines: &self.machines,
+            strangers: &self.strangers,
+        }
+    }
+
+    /// Has every node write what it has cached.
+    fn flush_all(&mut self) -> Result<(), Failure> {
+        for index in 0..self.machines.len() {
+            let Some(up) = self.machines[index].up.as_mut() else { continue };
+            if let Err(error) = up.node.chain().flush() {
+                return Err(self.failure(format!("machine {index} can't flush: {error}")));
+            }
+        }
+        Ok(())
     }
 
     fn handle(&mut self, event: Event) -> Result<(), Failure> {
@@ -286,7 +309,7 @@ impl World {
             Event::Pay => self.pay(),
             Event::Look => {
                 self.after(LOOK_MS, Event::Look);
-                checks::always(self)?;
+                checks::always(self.view())?;
                 self.settle()
             }
             Event::Partition { until_ms } => {
@@ -349,7 +372,7 @@ impl World {
         let machine = &mut self.machines[index];
         machine.up = Some(booted);
         let life = machine.life;
-        checks::kept_its_promises(self, index)?;
+        checks::kept_its_promises(self.view(), index)?;
         let first = match self.machines[index].saved_pool.clone() {
             Some(bytes) => Input::LoadPool(bytes),
             None => Input::Tick,
