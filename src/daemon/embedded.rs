@@ -24,7 +24,7 @@ use mempool::pool::Pool;
 use node::io::Act;
 use node::mine::io::MineAct;
 use node::pool::SharedPool;
-use node::state::Node;
+use node::node::Node;
 use node::view::View;
 use rpc::call::Runner;
 use rpc::door::Door;

@@ -244,7 +244,7 @@ fn yield_to_others() {
 mod tests {
     use super::*;
     use mining::select::Limits;
-    use mining::template::Template;
+    use mining::block_template::Template;
     use primitives::network::REGTEST;
     use primitives::script::Script;
     use primitives::target::{U256, meets};
