@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::io::{Act, Done, ImportReport, Input, NodeError, Output};
 use super::mine::generate;
 use super::mine::io::{MineAct, MineDone};
-use super::mine::standing::{Around, Mining};
+use super::mine::standing::{Mining, MiningContext};
 use super::net::acts::allowed_readonly;
 use super::net::context::StepContext;
 use super::net::router::Net;
@@ -119,18 +119,18 @@ impl Node {
             if self.net.is_readonly() {
                 self.mining.give_up();
             }
-            let (mining, mut around) = self.mining_around(clock);
-            if let Err(error) = mining.follow(&mut around, &mut outputs) {
+            let (mining, mut ctx) = self.mining_context(clock);
+            if let Err(error) = mining.follow(&mut ctx, &mut outputs) {
                 self.fail(error, &mut outputs);
             }
         }
         outputs
     }
 
-    fn mining_around(&mut self, clock: u32) -> (&mut Mining, Around<'_>) {
+    fn mining_context(&mut self, clock: u32) -> (&mut Mining, MiningContext<'_>) {
         let Node { chain, pool, mining, .. } = self;
         let now = mining.now(clock);
-        (mining, Around { chain, pool, now, clock })
+        (mining, MiningContext { chain, pool, now, clock })
     }
 
     /// Does what is asked of mining; `None` if the answer comes later, under the ticket.
@@ -142,12 +142,12 @@ impl Node {
         outputs: &mut Vec<Output>,
     ) -> Option<Result<Done, NodeError>> {
         let done = |result: Result<(), NodeError>| result.map(|()| MineDone::Done);
-        let (mining, mut around) = self.mining_around(clock);
+        let (mining, mut ctx) = self.mining_context(clock);
         let result = match act {
             MineAct::SetAddress { address } => done(mining.set_address(address)),
             MineAct::SetTag { tag } => done(mining.set_tag(tag)),
             MineAct::Start { threads, blocks, patient } => {
-                mining.start(threads, blocks, patient, around.chain)
+                mining.start(threads, blocks, patient, ctx.chain)
             }
             MineAct::Stop => {
                 mining.stop();
@@ -155,15 +155,13 @@ impl Node {
             }
             MineAct::Serve { on } => done(mining.serve(on)),
             MineAct::Template { long_poll } => {
-                return mining.block_template(ticket, long_poll.as_deref(), &mut around);
+                return mining.block_template(ticket, long_poll.as_deref(), &mut ctx);
             }
-            MineAct::Propose { block } => {
-                mining.propose(&block, &mut around).map(MineDone::Proposed)
-            }
+            MineAct::Propose { block } => mining.propose(&block, &mut ctx).map(MineDone::Proposed),
             MineAct::GenerateBlock { address, txs, submit } => {
                 let mut events = Vec::new();
-                let made = generate::block_of(&mut around, &address, txs, submit, &mut events);
-                let now = around.now;
+                let made = generate::block_of(&mut ctx, &address, txs, submit, &mut events);
+                let now = ctx.now;
                 self.hand_on(events, now, outputs).map_err(NodeError::Store).and(made)
             }
             MineAct::Prioritise { txid, more } => match self.pool.prioritise(txid, more) {
@@ -199,8 +197,8 @@ impl Node {
             }
             Input::Mined(_) if self.stopping || self.net.is_readonly() => {}
             Input::Mined(found) => {
-                let (mining, mut around) = self.mining_around(clock);
-                let taken = mining.mined(&found, &mut around, outputs);
+                let (mining, mut ctx) = self.mining_context(clock);
+                let taken = mining.mined(&found, &mut ctx, outputs);
                 if let Err(error) = taken.and_then(|events| self.hand_on(events, now, outputs)) {
                     self.fail(error, outputs);
                 }

@@ -2,7 +2,7 @@
 //! `AddrMan`.
 //!
 //! Where an address may stand depends on a secret key, its own group and, while it is new, the
-//! group of who told it. So whoever floods us with addresses from one place fills a few buckets,
+//! group of who announced it. So whoever floods us with addresses from one place fills a few buckets,
 //! whatever their number.
 
 use core::net::SocketAddr;
@@ -111,7 +111,7 @@ impl AddressBook {
         seen > now + 600 || seen + HORIZON_S < now || never || no_more
     }
 
-    /// Takes what a peer told; true if the book has grown or changed.
+    /// Takes an address that a peer announced; true if the book has grown or changed.
     pub fn add(&mut self, entry: PeerAddress, source: &SocketAddr, now: u64) -> bool {
         let mut entry = PeerAddress { address: canonical(entry.address), ..entry };
         if entry.address.port() == 0 || entry.address.ip().is_unspecified() {

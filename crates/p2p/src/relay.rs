@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn told_once_within_the_filter_and_only_what_is_not_known() {
+    fn announced_once_within_the_filter_and_only_what_is_not_known() {
         let mut peer = TxAnnouncer::new(false);
         let mut random = Random::new(1);
         peer.add(announcement(1, 1000));

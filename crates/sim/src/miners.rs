@@ -85,7 +85,7 @@ impl World {
             Work::Given(given, found) => self.hand_in(index, &given, found)?,
         }
         if self.phase == Phase::Active && self.report.mined >= self.plan.blocks {
-            self.mend();
+            self.end_faults();
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use super::hostile::Stranger;
 use super::machine::{self, Machine};
 use super::plan::Plan;
 use super::report::{Failure, Report};
-use super::wire::{Conn, End, Parcel, Party};
+use super::wire::{Conn, End, Packet, Party};
 use chain::event::ChainEvent;
 use node::io::{Act, Done, Input, NodeError, Output};
 use node::mine::io::MineAct;
@@ -73,7 +73,7 @@ pub(super) enum Event {
     Partition {
         until_ms: u64,
     },
-    Mend,
+    HealPartition,
     Crash {
         down_ms: u64,
     },
@@ -299,7 +299,7 @@ impl World {
             Event::Dialled { from, source, target } => self.dialled(from, source, target),
             Event::StrangerTick(stranger) => {
                 self.after(self.plan.harm_every_ms, Event::StrangerTick(stranger));
-                self.with_stranger(stranger, |stranger, around| stranger.tick(around))
+                self.with_stranger(stranger, |stranger, ctx| stranger.tick(ctx))
             }
             Event::StartWork => {
                 self.start_work();
@@ -318,11 +318,11 @@ impl World {
                     let parts = (0..self.machines.len()).map(|_| random.below(2) as u8);
                     self.parts = Some(parts.collect());
                     self.report.partitions += 1;
-                    self.at(until_ms, Event::Mend);
+                    self.at(until_ms, Event::HealPartition);
                 }
                 Ok(())
             }
-            Event::Mend => {
+            Event::HealPartition => {
                 self.parts = None;
                 Ok(())
             }
@@ -486,14 +486,14 @@ impl World {
                 if let Some(&conn) = self.machines[index].conns.get(&id) {
                     let side = self.side_of(conn, Party::Machine(index), id);
                     self.report.trace(id, bytes.len() as u64);
-                    self.send(conn, side, Parcel::Bytes(bytes));
+                    self.send(conn, side, Packet::Bytes(bytes));
                 }
             }
             NetOutput::Close { id } => {
                 if let Some(conn) = self.machines[index].conns.remove(&id) {
                     let side = self.side_of(conn, Party::Machine(index), id);
                     self.conns[conn].open[side] = false;
-                    self.send(conn, side, Parcel::End);
+                    self.send(conn, side, Packet::End);
                     let event = NetEvent::Gone { id, reason: "closed".to_owned() };
                     self.at(now, Event::Net { machine: index, life, event });
                 }
@@ -567,13 +567,20 @@ impl World {
                     continue;
                 }
                 let wait = if silently { self.random.below(5 * 60 * 1000) } else { 50 };
-                self.gone_later(party, id, life, conn, wait);
+                self.disconnect_later(party, id, life, conn, wait);
             }
             self.conns[conn].clear();
         }
     }
 
-    pub(super) fn gone_later(&mut self, party: Party, id: u64, life: u32, conn: usize, wait: u64) {
+    pub(super) fn disconnect_later(
+        &mut self,
+        party: Party,
+        id: u64,
+        life: u32,
+        conn: usize,
+        wait: u64,
+    ) {
         match party {
             Party::Machine(machine) => {
                 if self.machines[machine].life == life {
@@ -582,7 +589,7 @@ impl World {
                 let event = NetEvent::Gone { id, reason: "reset".to_owned() };
                 self.after(wait, Event::Net { machine, life, event });
             }
-            Party::Stranger(stranger) => self.strangers[stranger].gone(conn),
+            Party::Stranger(stranger) => self.strangers[stranger].disconnected(conn),
         }
     }
 }
