@@ -23,7 +23,7 @@ use mempool::pool::PoolEvent;
 use mining::work::{Found, Meter, Work};
 use node::io::{Act, Done, Input, NodeError, Output};
 use node::net::io::{NetEvent, NetOutput};
-use node::state::Node;
+use node::node::Node;
 use node::view::View;
 use rpc::call::Runner;
 use rpc::error::{CallError, ErrorKind};

@@ -242,8 +242,8 @@ fn yield_to_others() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mining::block_template::Template;
     use mining::select::Limits;
-    use mining::template::Template;
     use primitives::network::REGTEST;
     use primitives::script::Script;
     use primitives::target::{U256, meets};

@@ -17,7 +17,7 @@ use consensus::scripts::{BatchEngine, ScriptEngine, ScriptVerifier};
 use mempool::pool::Pool;
 use node::io::Act;
 use node::mine::io::MineAct;
-use node::state::Node;
+use node::node::Node;
 use rpc::error::{CallError, ErrorKind};
 use script::check::ScriptCache;
 use store::db::Store;

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::block_template::{MAX_TAG, Template, TemplateError};
 use super::grind::grind;
 use super::select::Limits;
-use super::template::{MAX_TAG, Template, TemplateError};
 use chain::state::Chain;
 use consensus::block::CheckedBlock;
 use consensus::connect::subsidy;

@@ -101,7 +101,10 @@ impl WalletSession {
     }
 
     /// Coins that a payment of the chosen account may use, and what can't be used now.
-    fn candidates(&mut self, services: &mut dyn ConsoleServices) -> Result<(Vec<Coin>, Amount, u32), CallError> {
+    fn candidates(
+        &mut self,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<(Vec<Coin>, Amount, u32), CallError> {
         let scan = self.scan(services)?;
         let at = self.wallet()?.account;
         let single = |descriptor: &Descriptor| {

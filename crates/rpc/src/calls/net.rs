@@ -294,7 +294,7 @@ net_read!(
         let policy = pool.policy();
         Json(json!({
             "version": version(),
-            "subversion": node::net::state::USER_AGENT,
+            "subversion": node::net::peers::USER_AGENT,
             "protocolversion": PROTOCOL_VERSION,
             "localservices": format!("{:016x}", net.services),
             "localservicesnames": services::names(net.services),

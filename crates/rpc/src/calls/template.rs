@@ -7,7 +7,7 @@ use crate::call::{ActCall, Call, Class};
 use crate::error::{CallError, ErrorKind};
 use crate::value::{Json, Mixed};
 use consensus::tx::MAX_BLOCK_WEIGHT;
-use mining::template::Template;
+use mining::block_template::Template;
 use node::io::{Act, Done};
 use node::mine::io::{MineAct, MineDone};
 use primitives::codec::Encode;

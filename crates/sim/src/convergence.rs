@@ -8,7 +8,7 @@ use super::report::Failure;
 use super::world::{Event, Phase, World};
 use primitives::id::Txid;
 
-/// How long after the mending the machines may take to come to one chain.
+/// How long after the last fault the machines may take to come to one chain.
 const SETTLE_MS: u64 = 60 * 60 * 1000;
 /// Milliseconds between two blocks while they settle.
 const SETTLE_BLOCK_MS: u64 = 60_000;
@@ -21,7 +21,7 @@ fn has(machine: &Machine, txid: &Txid) -> bool {
 
 impl World {
     /// Everything is put right, but for strangers, slow links and wrong clocks.
-    pub(super) fn mend(&mut self) {
+    pub(super) fn end_faults(&mut self) {
         self.phase = Phase::Settling;
         self.parts = None;
         self.settle_since_ms = self.now_ms;

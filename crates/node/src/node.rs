@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::io::{Act, Done, ImportReport, Input, NodeError, Output};
 use super::mine::generate;
 use super::mine::io::{MineAct, MineDone};
-use super::mine::standing::{Around, Mining};
+use super::mine::standing::{Mining, MiningContext};
 use super::net::acts::allowed_readonly;
-use super::net::state::Net;
-use super::net::work::Work;
+use super::net::context::StepContext;
+use super::net::router::Net;
 use super::pool::SharedPool;
 use super::view::View;
 use chain::error::{BlockError, Standing};
@@ -31,7 +31,7 @@ pub struct Node {
     verifier: Arc<dyn ScriptVerifier>,
     pool: SharedPool,
     /// The pool is not as it was last saved.
-    pool_moved: bool,
+    pool_changed: bool,
     importer: Importer,
     net: Net,
     mining: Mining,
@@ -51,8 +51,8 @@ impl Node {
         let mut net = Net::new(store.params());
         net.set_pruned(store.pruned_below().0 > 0);
         let mining = Mining::new(store.params());
-        let (pool_moved, stopping) = (false, false);
-        Ok(Node { chain, store, verifier, pool, pool_moved, importer, net, mining, stopping })
+        let (pool_changed, stopping) = (false, false);
+        Ok(Node { chain, store, verifier, pool, pool_changed, importer, net, mining, stopping })
     }
 
     pub fn params(&self) -> &'static NetworkParams {
@@ -68,8 +68,13 @@ impl Node {
         view
     }
 
-    /// The network side, for those who set it up and look at it.
-    pub fn net(&mut self) -> &mut Net {
+    /// The network side, for those who look at it.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// The network side, for those who set it up.
+    pub fn net_mut(&mut self) -> &mut Net {
         &mut self.net
     }
 
@@ -84,13 +89,13 @@ impl Node {
     }
 
     /// The network side and what it works on.
-    fn net_and_work<'a>(
+    fn net_and_step<'a>(
         &'a mut self,
         now: u32,
         out: &'a mut Vec<Output>,
-    ) -> (&'a mut Net, Work<'a>) {
-        let Node { chain, pool, pool_moved, net, .. } = self;
-        (net, Work { chain, pool, pool_moved, now, out })
+    ) -> (&'a mut Net, StepContext<'a>) {
+        let Node { chain, pool, pool_changed, net, .. } = self;
+        (net, StepContext { chain, pool, pool_changed, now, out })
     }
 
     /// One step of what must be done before the node is of full use: indexes that an earlier version
@@ -105,8 +110,8 @@ impl Node {
         self.take(input, clock, &mut outputs);
         if !self.stopping {
             let now = self.mining.now(clock);
-            let (net, mut work) = self.net_and_work(now, &mut outputs);
-            if let Err(error) = net.follow(0, &mut work) {
+            let (net, mut step) = self.net_and_step(now, &mut outputs);
+            if let Err(error) = net.follow(&mut step) {
                 self.fail(error, &mut outputs);
             }
         }
@@ -114,18 +119,18 @@ impl Node {
             if self.net.is_readonly() {
                 self.mining.give_up();
             }
-            let (mining, mut around) = self.mining_around(clock);
-            if let Err(error) = mining.follow(&mut around, &mut outputs) {
+            let (mining, mut ctx) = self.mining_context(clock);
+            if let Err(error) = mining.follow(&mut ctx, &mut outputs) {
                 self.fail(error, &mut outputs);
             }
         }
         outputs
     }
 
-    fn mining_around(&mut self, clock: u32) -> (&mut Mining, Around<'_>) {
+    fn mining_context(&mut self, clock: u32) -> (&mut Mining, MiningContext<'_>) {
         let Node { chain, pool, mining, .. } = self;
         let now = mining.now(clock);
-        (mining, Around { chain, pool, now, clock })
+        (mining, MiningContext { chain, pool, now, clock })
     }
 
     /// Does what is asked of mining; `None` if the answer comes later, under the ticket.
@@ -137,12 +142,12 @@ impl Node {
         outputs: &mut Vec<Output>,
     ) -> Option<Result<Done, NodeError>> {
         let done = |result: Result<(), NodeError>| result.map(|()| MineDone::Done);
-        let (mining, mut around) = self.mining_around(clock);
+        let (mining, mut ctx) = self.mining_context(clock);
         let result = match act {
             MineAct::SetAddress { address } => done(mining.set_address(address)),
             MineAct::SetTag { tag } => done(mining.set_tag(tag)),
             MineAct::Start { threads, blocks, patient } => {
-                mining.start(threads, blocks, patient, around.chain)
+                mining.start(threads, blocks, patient, ctx.chain)
             }
             MineAct::Stop => {
                 mining.stop();
@@ -150,15 +155,13 @@ impl Node {
             }
             MineAct::Serve { on } => done(mining.serve(on)),
             MineAct::Template { long_poll } => {
-                return mining.block_template(ticket, long_poll.as_deref(), &mut around);
+                return mining.block_template(ticket, long_poll.as_deref(), &mut ctx);
             }
-            MineAct::Propose { block } => {
-                mining.propose(&block, &mut around).map(MineDone::Proposed)
-            }
+            MineAct::Propose { block } => mining.propose(&block, &mut ctx).map(MineDone::Proposed),
             MineAct::GenerateBlock { address, txs, submit } => {
                 let mut events = Vec::new();
-                let made = generate::block_of(&mut around, &address, txs, submit, &mut events);
-                let now = around.now;
+                let made = generate::block_of(&mut ctx, &address, txs, submit, &mut events);
+                let now = ctx.now;
                 self.hand_on(events, now, outputs).map_err(NodeError::Store).and(made)
             }
             MineAct::Prioritise { txid, more } => match self.pool.prioritise(txid, more) {
@@ -182,8 +185,8 @@ impl Node {
                 outputs.push(Output::Reply { ticket, answer: Err(NodeError::ReadOnly) });
             }
             Input::Act { ticket, act: Act::Net(act) } => {
-                let (net, mut work) = self.net_and_work(now, outputs);
-                if let Some(answer) = net.act(ticket, act, &mut work) {
+                let (net, mut step) = self.net_and_step(now, outputs);
+                if let Some(answer) = net.act(ticket, act, &mut step) {
                     outputs.push(Output::Reply { ticket, answer });
                 }
             }
@@ -194,16 +197,16 @@ impl Node {
             }
             Input::Mined(_) if self.stopping || self.net.is_readonly() => {}
             Input::Mined(found) => {
-                let (mining, mut around) = self.mining_around(clock);
-                let taken = mining.mined(&found, &mut around, outputs);
+                let (mining, mut ctx) = self.mining_context(clock);
+                let taken = mining.mined(&found, &mut ctx, outputs);
                 if let Err(error) = taken.and_then(|events| self.hand_on(events, now, outputs)) {
                     self.fail(error, outputs);
                 }
             }
             Input::Net { .. } if self.stopping => {}
             Input::Net { ms, event } => {
-                let (net, mut work) = self.net_and_work(now, outputs);
-                if let Err(error) = net.event(event, ms, &mut work) {
+                let (net, mut step) = self.net_and_step(now, outputs);
+                if let Err(error) = net.event(event, ms, &mut step) {
                     self.fail(error, outputs);
                 }
             }
@@ -231,16 +234,16 @@ impl Node {
                 }
                 self.publish_pool(events, outputs);
                 // Written anew even if nothing of it was taken.
-                self.pool_moved = true;
+                self.pool_changed = true;
             }
             Input::Stop => {
                 self.stopping = true;
-                let (net, mut work) = self.net_and_work(now, outputs);
-                net.stop(&mut work);
-                if self.pool_moved {
+                let (net, mut step) = self.net_and_step(now, outputs);
+                let stopped = net.stop(&mut step);
+                if self.pool_changed {
                     outputs.push(Output::SavePool(self.pool.read().save()));
                 }
-                outputs.push(match self.chain.flush() {
+                outputs.push(match stopped.and_then(|()| self.chain.flush()) {
                     Ok(()) => Output::Stopped,
                     Err(error) => Output::Fatal(error),
                 });
@@ -281,8 +284,8 @@ impl Node {
                 Ok(()) => {
                     let below = self.store.pruned_below();
                     self.net.set_pruned(below.0 > 0);
-                    let (net, mut work) = self.net_and_work(now, outputs);
-                    net.publish(&mut work)?;
+                    let (net, mut step) = self.net_and_step(now, outputs);
+                    net.publish(&mut step)?;
                     Ok(Done::Pruned(below))
                 }
                 Err(reason) => Err(NodeError::Pruning { reason }),
@@ -360,7 +363,7 @@ impl Node {
                 Ok(Done::Generated(made))
             }
             Act::SavePool => {
-                self.pool_moved = false;
+                self.pool_changed = false;
                 outputs.push(Output::SavePool(self.pool.read().save()));
                 Ok(Done::PoolSaved { file: None })
             }
@@ -383,7 +386,7 @@ impl Node {
     }
 
     fn publish_pool(&mut self, events: Vec<PoolEvent>, outputs: &mut Vec<Output>) {
-        self.pool_moved |= !events.is_empty();
+        self.pool_changed |= !events.is_empty();
         outputs.extend(events.into_iter().map(Output::Pool));
     }
 
