@@ -7,7 +7,7 @@ use crate::number::{Amount, AmountText};
 use crate::text::{Hex, Txid};
 
 /// Whether a text is an address, and what it pays to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AddressValidity {
     /// It is an address of this network; if not, `error` says why.
     pub isvalid: bool,

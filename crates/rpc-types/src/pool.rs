@@ -53,7 +53,7 @@ pub struct PoolEntry {
     /// Its weight in weight units (BIP141).
     pub weight: u64,
     /// When it came into the pool, in seconds since 1970.
-    pub time: u32,
+    pub time: u64,
     /// Height of the best chain then.
     pub height: u32,
     /// Transactions of the pool that build on it, itself counted.

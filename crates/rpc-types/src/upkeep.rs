@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::text::BlockHash;
 
 /// The WebSocket and HTTP server. Beside `running` all is there only while it runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServerInfo {
     /// The server runs.
     pub running: bool,
@@ -133,11 +133,12 @@ pub enum IndexState {
 }
 
 /// How a backup is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum BackupState {
     /// This process was asked for none.
+    #[default]
     None,
     /// It is being written.
     Writing,
@@ -150,7 +151,7 @@ pub enum BackupState {
 }
 
 /// How the last backup of a process is going or went.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BackupStatus {
     /// How it is.
     pub state: BackupState,
