@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use rpc_types::upkeep::{BackupStatus, Health, MemoryInfo, ServerInfo};
 use tokio::sync::broadcast;
 
 use super::actor::Handle;
@@ -84,7 +84,7 @@ impl Dispatcher {
 }
 
 impl Services for Dispatcher {
-    fn start_server(&self) -> Result<Value, CallError> {
+    fn start_server(&self) -> Result<ServerInfo, CallError> {
         let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(server) = &*server {
             let why = format!("the API server is open already on {}", server.address);
@@ -118,20 +118,20 @@ impl Services for Dispatcher {
         started.map(drop).map_err(failed)
     }
 
-    fn server_status(&self) -> Value {
+    fn server_status(&self) -> ServerInfo {
         let server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
-        server.as_ref().map_or_else(|| json!({ "running": false }), Server::status)
+        server.as_ref().map_or_else(ServerInfo::default, Server::status)
     }
 
     fn set_log_level(&self, filter: &str) -> Result<String, CallError> {
         logs::set_level(filter)
     }
 
-    fn start_backup(&self, path: &str) -> Result<Value, CallError> {
+    fn start_backup(&self, path: &str) -> Result<BackupStatus, CallError> {
         self.upkeep.start_backup(&self.handle.view(), path)
     }
 
-    fn backup_status(&self) -> Value {
+    fn backup_status(&self) -> BackupStatus {
         self.upkeep.backups.status()
     }
 
@@ -139,7 +139,7 @@ impl Services for Dispatcher {
         self.upkeep.backups.stop();
     }
 
-    fn health(&self) -> Value {
+    fn health(&self) -> Health {
         self.upkeep.health(&self.handle.view(), Some(&self.handle))
     }
 
@@ -147,7 +147,7 @@ impl Services for Dispatcher {
         self.upkeep.uptime_s()
     }
 
-    fn memory(&self) -> Result<Value, CallError> {
+    fn memory(&self) -> Result<MemoryInfo, CallError> {
         self.upkeep.memory(&self.handle.view(), Some(&self.handle))
     }
 }

@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::{Value, json};
+use rpc_types::upkeep::ServerInfo;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower_service::Service as _;
@@ -122,21 +122,21 @@ impl Server {
     }
 
     /// What `ws-status` shows.
-    pub fn status(&self) -> Value {
+    pub fn status(&self) -> ServerInfo {
         let app = &self.app;
-        let count = |n: usize| json!(n);
-        json!({
-            "running": true,
-            "address": self.address.to_string(),
-            "connections": count(app.connections.load(Ordering::Relaxed)),
-            "websockets": count(app.sockets.load(Ordering::Relaxed)),
-            "subscribers": count(app.notifier.subscribers()),
-            "calls": app.meters.iter().map(|(_, m)| m.calls.load(Ordering::Relaxed)).sum::<u64>(),
-            "dropped_slow": app.dropped_slow.load(Ordering::Relaxed),
-            "refused": app.refused.load(Ordering::Relaxed),
-            "max_connections": app.max_connections,
-            "uptime_s": app.started.elapsed().as_secs(),
-        })
+        let calls = app.meters.iter().map(|(_, m)| m.calls.load(Ordering::Relaxed)).sum();
+        ServerInfo {
+            running: true,
+            address: Some(self.address.to_string()),
+            connections: Some(app.connections.load(Ordering::Relaxed) as u64),
+            websockets: Some(app.sockets.load(Ordering::Relaxed) as u64),
+            subscribers: Some(app.notifier.subscribers() as u64),
+            calls: Some(calls),
+            dropped_slow: Some(app.dropped_slow.load(Ordering::Relaxed)),
+            refused: Some(app.refused.load(Ordering::Relaxed)),
+            max_connections: Some(app.max_connections as u64),
+            uptime_s: Some(app.started.elapsed().as_secs()),
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Whether a node works: what a restart or an operator can change makes it unhealthy, what depends on
 //! others is only a warning, so that a supervisor does not restart a node for a quiet network.
 
+use rpc_types::upkeep::CheckState::{self, Fail, Ok as Fine, Warn};
+use rpc_types::upkeep::{Check, Health};
 use rustix::fs::statvfs;
-use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::daemon::actor::Handle;
@@ -23,28 +24,12 @@ const MAX_STEP_S: u32 = 120;
 /// as the consensus rules allow a header.
 const CLOCK_LEEWAY_S: u32 = 2 * 60 * 60;
 
-enum State {
-    Ok,
-    Warn,
-    Fail,
-}
-
-use State::{Fail, Ok as Fine, Warn};
-
 #[derive(Default)]
-struct Checks(Vec<Value>, bool);
+struct Checks(Vec<Check>);
 
 impl Checks {
-    fn add(&mut self, name: &str, state: State, why: impl Into<String>) {
-        let shown = match state {
-            Fine => "ok",
-            Warn => "warn",
-            Fail => {
-                self.1 = true;
-                "fail"
-            }
-        };
-        self.0.push(json!({ "check": name, "state": shown, "why": why.into() }));
+    fn add(&mut self, name: &str, state: CheckState, why: impl Into<String>) {
+        self.0.push(Check { check: name.to_owned(), state, why: why.into() });
     }
 }
 
@@ -53,7 +38,7 @@ pub fn report(
     view: &View,
     node: Option<&Handle>,
     unaudited: Option<String>,
-) -> Value {
+) -> Health {
     let mut checks = Checks::default();
     match node {
         Some(node) => {
@@ -76,7 +61,8 @@ pub fn report(
         let alone = peers == 0 && !config.peers.is_empty();
         checks.add("peers", if alone { Warn } else { Fine }, format!("{peers} connected"));
     }
-    json!({ "healthy": !checks.1, "checks": checks.0 })
+    let checks = checks.0;
+    Health { healthy: checks.iter().all(|check| check.state != Fail), checks }
 }
 
 /// The store, the clock against it, and where the chain is.

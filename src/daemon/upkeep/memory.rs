@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::{Value, json};
+use rpc_types::upkeep::{MemoryInfo, MemoryParts};
 
 use chain::index::HEADER_MEMORY;
 use node::view::View;
@@ -20,28 +20,28 @@ pub fn resident_bytes() -> Option<u64> {
     status(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS")
 }
 
-pub fn report(view: &View, running: bool) -> Result<Value, CallError> {
+pub fn report(view: &View, running: bool) -> Result<MemoryInfo, CallError> {
     let text = fs::read_to_string("/proc/self/status")
         .map_err(|e| CallError::new(ErrorKind::File, format!("/proc/self can't be read: {e}")))?;
-    let field = |name: &str| status(&text, name);
+    let told = |name: &str| status(&text, name);
     // The header tree is read at the node's first act, so this is what it takes then.
     let headers = view.read()?.header_count()? * HEADER_MEMORY;
     let pool = view.pool.read().bytes() as u64;
-    let parts = json!({
-        "headers": if running { headers } else { 0 },
-        "pool": pool,
-        "store_cache_at_most": view.store().cache_bytes(),
-    });
-    Ok(json!({
-        "process": std::process::id(),
-        "rss": field("VmRSS"),
-        "peak": field("VmHWM"),
-        "heap_and_stacks": field("RssAnon"),
-        "files": field("RssFile"),
-        "swapped": field("VmSwap"),
-        "threads": text.lines().find_map(|line| line.strip_prefix("Threads:")?.trim().parse::<u64>().ok()),
-        "parts": parts,
-    }))
+    let threads = text.lines().find_map(|line| line.strip_prefix("Threads:"));
+    Ok(MemoryInfo {
+        process: std::process::id(),
+        rss: told("VmRSS"),
+        peak: told("VmHWM"),
+        heap_and_stacks: told("RssAnon"),
+        files: told("RssFile"),
+        swapped: told("VmSwap"),
+        threads: threads.and_then(|count| count.trim().parse().ok()),
+        parts: MemoryParts {
+            headers: if running { headers } else { 0 },
+            pool,
+            store_cache_at_most: view.store().cache_bytes() as u64,
+        },
+    })
 }
 
 #[cfg(test)]

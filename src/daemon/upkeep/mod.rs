@@ -8,7 +8,7 @@ pub mod memory;
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::Value;
+use rpc_types::upkeep::{BackupStatus, Health, MemoryInfo, ServerInfo};
 
 use self::audit_recorder::AuditRecorder;
 pub use self::backups::Backups;
@@ -35,12 +35,12 @@ impl Upkeep {
         Arc::new(Upkeep { config, backups, audit, rows, opened: Instant::now() })
     }
 
-    pub fn start_backup(&self, view: &View, path: &str) -> Result<Value, CallError> {
+    pub fn start_backup(&self, view: &View, path: &str) -> Result<BackupStatus, CallError> {
         self.backups.start(view, path)
     }
 
     /// `node` is the running node, if one runs in this process.
-    pub fn health(&self, view: &View, node: Option<&Handle>) -> Value {
+    pub fn health(&self, view: &View, node: Option<&Handle>) -> Health {
         health::report(&self.config, view, node, self.audit.fault())
     }
 
@@ -48,7 +48,7 @@ impl Upkeep {
         self.opened.elapsed().as_secs()
     }
 
-    pub fn memory(&self, view: &View, node: Option<&Handle>) -> Result<Value, CallError> {
+    pub fn memory(&self, view: &View, node: Option<&Handle>) -> Result<MemoryInfo, CallError> {
         memory::report(view, node.is_some())
     }
 }
@@ -64,7 +64,7 @@ fn no_node() -> CallError {
 }
 
 impl Services for AtRest<'_> {
-    fn start_server(&self) -> Result<Value, CallError> {
+    fn start_server(&self) -> Result<ServerInfo, CallError> {
         Err(no_node())
     }
 
@@ -72,8 +72,8 @@ impl Services for AtRest<'_> {
         Err(no_node())
     }
 
-    fn server_status(&self) -> Value {
-        Value::Null
+    fn server_status(&self) -> ServerInfo {
+        ServerInfo::default()
     }
 
     fn stop_node(&self) -> Result<(), CallError> {
@@ -84,11 +84,11 @@ impl Services for AtRest<'_> {
         Err(no_node())
     }
 
-    fn start_backup(&self, path: &str) -> Result<Value, CallError> {
+    fn start_backup(&self, path: &str) -> Result<BackupStatus, CallError> {
         self.upkeep.start_backup(self.view, path)
     }
 
-    fn backup_status(&self) -> Value {
+    fn backup_status(&self) -> BackupStatus {
         self.upkeep.backups.status()
     }
 
@@ -96,7 +96,7 @@ impl Services for AtRest<'_> {
         self.upkeep.backups.stop();
     }
 
-    fn health(&self) -> Value {
+    fn health(&self) -> Health {
         self.upkeep.health(self.view, None)
     }
 
@@ -104,7 +104,7 @@ impl Services for AtRest<'_> {
         self.upkeep.uptime_s()
     }
 
-    fn memory(&self) -> Result<Value, CallError> {
+    fn memory(&self) -> Result<MemoryInfo, CallError> {
         self.upkeep.memory(self.view, None)
     }
 }
