@@ -385,7 +385,7 @@ mod tests {
         let peers = fixture.ready_peers(&[1], 0);
         let mut relay = relay(&[1], &peers);
         let parent = Txid([7; 32]);
-        let orphan = maker::spend(&[OutPoint { txid: parent, vout: 0 }], &[50_000]);
+        let orphan = maker::spend(&[OutPoint { txid: parent, vout: 0 }], &[50_000, 1_000]);
         let mut ctx = fixture.context(0);
         relay.received(1, orphan, true, &mut ctx).expect("a store");
         assert!(matches!(ctx.actions[..], [Action::RequestTransactions]));
