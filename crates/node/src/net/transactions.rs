@@ -30,7 +30,7 @@ const MAX_REJECTED: usize = 50_000;
 /// Most base units for 1,000 virtual bytes that a fee filter may name: all the money.
 const MAX_FEE_FILTER: i64 = 21_000_000 * 100_000_000;
 
-/// What one peer is told of transactions.
+/// What is announced to one peer.
 #[derive(Debug)]
 struct RelayPeer {
     announcer: TxAnnouncer,
