@@ -20,6 +20,7 @@ pub mod repl;
 mod secrets;
 mod simulate;
 mod stdio;
+mod typed;
 mod upkeep;
 pub mod wallet;
 mod watch;

@@ -3,12 +3,14 @@
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 
-use super::back::read;
 use super::rpc::{App, plain};
 use crate::daemon::clock::now_s;
 use node::view::View;
 use primitives::network::REGTEST;
+use rpc::call::ReadCall;
 use rpc::error::CallError;
+use rpc::table::calls::GetChainInfo;
+use rpc::value::Json;
 
 /// Where the chain is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +29,8 @@ pub fn position(view: &View, now: u32) -> Result<Position, CallError> {
     let row = id.map(|id| snapshot.header(id)).transpose()?.flatten();
     let time = row.map_or(0, |row| row.header.time);
     let height = u64::from(tip.height.0);
-    let told = read(view, "getblockchaininfo").and_then(|info| info.get("headers")?.as_u64());
-    Ok(Position {
-        height,
-        headers: told.unwrap_or(height).max(height),
-        tip_age_s: now.saturating_sub(time),
-    })
+    let headers = GetChainInfo::run(view, ()).map_or(height, |Json(info)| info.headers.into());
+    Ok(Position { height, headers: headers.max(height), tip_age_s: now.saturating_sub(time) })
 }
 
 /// Why the node is not ready; `None` when it is.
