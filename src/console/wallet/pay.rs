@@ -1,5 +1,6 @@
 //! Payments: planned, shown, signed, sent; and what is done for those that wait too long.
 
+use rpc_types::tx::RawTransactionResult;
 use serde_json::{Value, json};
 
 use super::coins::State;
@@ -13,6 +14,8 @@ use primitives::id::Txid;
 use primitives::script::Script;
 use primitives::tx::{Transaction, TxOut};
 use rpc::error::{CallError, ErrorKind};
+use rpc::table::calls;
+use rpc::value::{Json, Mixed};
 use wallet::book::Sent;
 use wallet::descriptor::Descriptor;
 use wallet::psbt::Psbt;
@@ -29,15 +32,6 @@ const MOST_RATE: i64 = 10_000;
 pub enum Wish {
     Pay(Vec<TxOut>),
     Sweep(Script),
-}
-
-fn amount_in(value: &Value) -> Option<Amount> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        _ => return None,
-    };
-    text.parse().ok()
 }
 
 impl Desk {
@@ -82,13 +76,12 @@ impl Desk {
         if let Some(rate) = self.rate {
             return Ok(rate * 1000);
         }
-        let estimate = around.ask("estimatesmartfee", vec![json!(TARGET_BLOCKS)])?;
-        if let Some(rate) = estimate.get("feerate").and_then(amount_in) {
-            return Ok(rate.0.max(1));
+        let Json(estimate) = around.call_node::<calls::EstimateFee>(vec![json!(TARGET_BLOCKS)])?;
+        if let Some(rate) = estimate.feerate {
+            return Ok(rate.base_units().max(1));
         }
-        let info = around.ask("getmempoolinfo", Vec::new())?;
-        let floor = info.get("mempoolminfee").and_then(amount_in).unwrap_or_default();
-        Ok(floor.0.max(FALLBACK_RATE))
+        let Json(info) = around.call_node::<calls::PoolInfo>(Vec::new())?;
+        Ok(info.mempoolminfee.base_units().max(FALLBACK_RATE))
     }
 
     /// Coins that a payment of the chosen account may use, and what can't be used now.
@@ -213,8 +206,13 @@ impl Desk {
     pub fn psbt(&mut self, plan: &Plan, around: &mut dyn Around) -> Result<Psbt, CallError> {
         let open = self.wallet()?;
         psbt_of(&open.book, plan, |txid| {
-            let hex = around.ask("getrawtransaction", vec![json!(txid.to_string())]).ok()?;
-            Transaction::from_bytes(&hex::decode(hex.as_str()?).ok()?).ok()
+            let params = vec![json!(txid.to_string())];
+            match around.call_node::<calls::GetRawTx>(params).ok()? {
+                Mixed(RawTransactionResult::Hex(hex)) => {
+                    Transaction::from_bytes(&hex::decode(&hex.0).ok()?).ok()
+                }
+                Mixed(RawTransactionResult::Transaction(_)) => None,
+            }
         })
         .map_err(refused)
     }
@@ -349,10 +347,11 @@ impl Desk {
             let why = format!("{parent} has no unconfirmed output of this wallet to spend");
             return Err(CallError::not_found(why));
         }
-        let entry = around.ask("getmempoolentry", vec![json!(parent.to_string())])?;
-        let size = entry["ancestorsize"].as_i64().unwrap_or(0);
-        let paid = amount_in(&entry["fees"]["ancestor"]).unwrap_or_default();
-        let rate = self.rate(around)?.max(2 * paid.0 * 1000 / size.max(1));
+        let params = vec![json!(parent.to_string())];
+        let Json(entry) = around.call_node::<calls::PoolEntry>(params)?;
+        let size = i64::try_from(entry.ancestorsize).unwrap_or(i64::MAX);
+        let paid = entry.fees.ancestor.base_units();
+        let rate = self.rate(around)?.max(2 * paid * 1000 / size.max(1));
         let open = self.wallet()?;
         let account = must[0].account;
         let back = open.known.script(&open.book, account, 0, open.book.accounts[account].next[0]);
@@ -362,7 +361,7 @@ impl Desk {
             rate,
             sweep: true,
             must,
-            extra_fee: (rate * size / 1000 - paid.0).max(0),
+            extra_fee: (rate * size / 1000 - paid).max(0),
             lock_time: scan.height,
             change_account: account,
             ..Order::default()
