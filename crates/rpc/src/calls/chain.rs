@@ -236,6 +236,7 @@ impl Call for GetChainTips {
     const HELP: &'static str = "The ends of all known branches, and how each stands.";
     const EXAMPLE: &'static str = "init-storage get-chain-tips .json";
     const CLASS: Class = Class::Read;
+    const RESULT: &'static str = "The ends of all known branches, that of the best chain first.";
     type In = ();
     type Out = Json<Vec<ChainTip>>;
 }
