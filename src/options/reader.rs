@@ -31,35 +31,33 @@ pub fn read(
     words: impl IntoIterator<Item = OsString>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Arguments, Refusal> {
-    let usage = |why: String| Refusal::Usage(format!("forthcoin: {why}\n"));
     let mut line = read_line(words)?;
-    let mut environment = Environment::read(variables).map_err(usage)?;
+    let mut environment = Environment::read(variables)?;
     let mut arguments = Arguments::new(environment.default_data_root());
-    take_network(&mut line).map_err(usage)?;
-    keep_one_form(&line, &mut environment).map_err(usage)?;
+    take_network(&mut line)?;
+    keep_one_form(&line, &mut environment)?;
     for (place, entry) in TABLE.iter().enumerate() {
-        set(place, entry, &line, &environment, &mut arguments).map_err(usage)?;
+        set(place, entry, &line, &environment, &mut arguments)?;
     }
-    check(&arguments).map_err(usage)?;
+    check(&arguments)?;
     arguments.sources = line.sources;
     Ok(arguments)
 }
 
 fn read_line(words: impl IntoIterator<Item = OsString>) -> Result<Line, Refusal> {
-    let usage = |why: String| Refusal::Usage(format!("forthcoin: {why}\n"));
     let mut parser = Parser::from_iter(words);
     let mut line = Line::default();
     // The option before a word, if that option may stand alone and did.
     let mut alone: Option<&Entry> = None;
     loop {
-        let place = match parser.next().map_err(|e| usage(e.to_string()))? {
+        let place = match parser.next().map_err(|e| e.to_string())? {
             None => return Ok(line),
             Some(Arg::Value(word)) => {
                 if let Some(entry) = alone.take().filter(|entry| is_value_of(entry, &word))
                     && !Path::new(&word).exists()
                 {
                     let (name, word) = (entry.name, word.to_string_lossy());
-                    return Err(usage(format!("--{name}: a value is written --{name}={word}")));
+                    return Err(format!("--{name}: a value is written --{name}={word}").into());
                 }
                 line.sources.push(Source::File(word.into()));
                 continue;
@@ -72,17 +70,16 @@ fn read_line(words: impl IntoIterator<Item = OsString>) -> Result<Line, Refusal>
             Some(Arg::Short(short)) => TABLE
                 .iter()
                 .position(|entry| entry.short == Some(short))
-                .ok_or_else(|| usage(format!("there is no option -{short}")))?,
-            Some(Arg::Long(name)) => on_line(name).map_err(usage)?,
+                .ok_or_else(|| format!("there is no option -{short}"))?,
+            Some(Arg::Long(name)) => on_line(name)?,
         };
         let entry = &TABLE[place];
-        let value = value_of(entry, &mut parser).map_err(usage)?;
+        let value = value_of(entry, &mut parser)?;
         alone = Some(entry).filter(|_| value.is_none());
         match (entry.kind, value) {
             (Kind::Code, value) => {
-                let code = value.unwrap_or_default().into_string().map_err(|code| {
-                    let code = code.to_string_lossy();
-                    usage(format!("{}: {code:?} is not UTF-8", entry.called(Origin::CommandLine)))
+                let code = value.unwrap_or_default().into_string().map_err(|_| {
+                    format!("{}: the code is not UTF-8", entry.called(Origin::CommandLine))
                 })?;
                 line.sources.push(Source::Code(code));
             }
