@@ -59,7 +59,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("", "--mine=", "--mine: a value is missing"),
     // Addresses to listen at.
     ("", "regtest|--websocket=[::1", "--websocket: \"[::1\" lacks the closing bracket: write [ADDRESS]:PORT"),
-    ("FORTHCOIN_WEBSOCKET=0:8765", "regtest", "FORTHCOIN_WEBSOCKET: \"0\" is a number and no host: write HOST:PORT"),
+    ("FORTHCOIN_WEBSOCKET=0:8765", "regtest", "FORTHCOIN_WEBSOCKET: \"0\" is a number and no host: write 0.0.0.0:PORT for every IPv4 address of this machine, [::]:PORT for every address"),
     ("", "--websocket=8765:8765", "--websocket: \"8765\" is a number and no host: write HOST:PORT"),
     ("", "--websocket=*:8765", "--websocket: \"*:8765\" is no address: write 0.0.0.0:PORT for every IPv4 address of this machine, [::]:PORT for every address"),
     ("", "--websocket=127.1", "--websocket: \"127.1\" is no IPv4 address: it has four numbers, as 127.0.0.1"),
