@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use forthcoin::console::eval::{EXIT_FINE, EXIT_USAGE, Next, Session};
 use forthcoin::console::repl;
-use forthcoin::daemon::daemon::Daemon;
+use forthcoin::daemon::client;
 use forthcoin::daemon::damage;
-use forthcoin::daemon::open;
+use forthcoin::daemon::supervisor::Daemon;
 use forthcoin::options::arguments::{Arguments, Refusal};
 use forthcoin::options::reader;
 
@@ -52,7 +52,7 @@ fn run(arguments: Arguments) -> u8 {
         }
     };
     let config = arguments.config.clone();
-    let opener = Box::new(move || open::open(&config, terminal));
+    let opener = Box::new(move || client::open(&config, terminal));
     let session = Session::new(arguments, opener);
     if daemon.is_none() {
         // Ctrl-C stops the running word; a console without it still works.

@@ -13,6 +13,7 @@ use bitcoin::secp256k1::Secp256k1;
 use crypto::entropy::SeededEntropy;
 use crypto::seal::{self, Cost, SealKey};
 use primitives::amount::Amount;
+use primitives::fee::FeeRate;
 use primitives::id::Txid;
 use primitives::network::REGTEST;
 use primitives::script::Script;
@@ -55,7 +56,7 @@ fn main() {
             .collect();
         let script_pubkey = Script([&[0, 20][..], &[7; 20]].concat());
         let recipients = vec![TxOut { value: Amount::ZERO, script_pubkey }];
-        let order = Order { recipients, rate: 1000, sweep: true, ..Order::default() };
+        let order = Order { recipients, rate: FeeRate { per_kvb: 1000 }, sweep: true, ..Order::default() };
         let plan = plan(&book, &coins, &order, &mut random).expect("planned");
         let psbt = psbt_of(&book, &plan, |_| None).expect("a PSBT");
         let their = TheirPsbt::deserialize(&psbt.to_bytes()).expect("read");

@@ -30,6 +30,8 @@ const NOW: u64 = 2_000_000_000;
 struct Coins(HashMap<OutPoint, Coin>);
 
 impl CoinView for Coins {
+    type Error = StoreError;
+
     fn coin(&mut self, outpoint: &OutPoint) -> Result<Option<Coin>, StoreError> {
         Ok(self.0.get(outpoint).cloned())
     }

@@ -2,8 +2,8 @@
 
 use std::ffi::OsStr;
 
-use mempool::policy::FeeRate;
 use primitives::amount::Amount;
+use primitives::fee::FeeRate;
 use primitives::network;
 
 use super::address::{Address, read_port};

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use mining::template::MAX_TAG;
+use mining::block_template::MAX_TAG;
 use tracing_subscriber::filter::Targets;
 
 use super::address::Address;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use mempool::policy::FeeRate;
+use primitives::fee::FeeRate;
 use primitives::network::NetworkParams;
 
 use super::arguments::Arguments;

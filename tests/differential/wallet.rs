@@ -11,6 +11,7 @@ use crypto::entropy::SeededEntropy;
 use crypto::hash::sha256;
 use primitives::amount::Amount;
 use primitives::codec::Encode;
+use primitives::fee::FeeRate;
 use primitives::id::Txid;
 use primitives::network::REGTEST;
 use primitives::script::Script;
@@ -50,7 +51,7 @@ fn sweep(book: &Book, account: usize, count: u32, order: Order) -> Plan {
     let coins: Vec<Coin> = (0..count).map(|index| coin(book, account, index)).collect();
     let script_pubkey = Script([&[0, 20][..], &[7; 20]].concat());
     let recipients = vec![TxOut { value: Amount::ZERO, script_pubkey }];
-    let order = Order { recipients, rate: 1000, sweep: true, ..order };
+    let order = Order { recipients, rate: FeeRate { per_kvb: 1000 }, sweep: true, ..order };
     plan(book, &coins, &order, &mut SeededEntropy::new([1; 32])).expect("planned")
 }
 
@@ -159,7 +160,7 @@ fn older_kinds_both_ways() {
         coin.outpoint = OutPoint { txid: before.txid(), vout: 0 };
         let script_pubkey = Script([&[0, 20][..], &[7; 20]].concat());
         let recipients = vec![TxOut { value: Amount::ZERO, script_pubkey }];
-        let order = Order { recipients, rate: 1000, sweep: true, ..Order::default() };
+        let order = Order { recipients, rate: FeeRate { per_kvb: 1000 }, sweep: true, ..Order::default() };
         let plan =
             plan(&watch, &[coin], &order, &mut SeededEntropy::new([1; 32])).expect("planned");
         both_ways_with(&watch, &plan, signers, |txid| {

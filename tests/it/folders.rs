@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use forthcoin::config::{Config, HOLDER_FILE};
-use forthcoin::daemon::folder::{Holding, hold};
+use forthcoin::daemon::data_folder::{Stage, lock};
 use primitives::network::REGTEST;
 
 use super::run::{NodeProcess, Ran, forthcoin, regtest, vector, wait_until};
@@ -175,7 +175,7 @@ fn a_node_that_is_still_starting_is_worth_another_try() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = Config::new(&REGTEST, folder.path().to_owned());
     // As a node does before it opens its socket.
-    let held = hold(&config, Holding::Starting).expect("a folder").expect("free");
+    let held = lock(&config, Stage::Starting).expect("a folder").expect("free");
     let ran = regtest(folder.path(), &["-e", LOOK]);
     assert_eq!(ran.code, Some(4), "{}", ran.err);
     let us = format!("process {}", std::process::id());

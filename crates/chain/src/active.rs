@@ -251,7 +251,7 @@ impl Active {
                 let error = match self.connect(id, &block, events) {
                     Ok(()) => None,
                     Err(ConnectError::Rule(error)) => Some(error),
-                    Err(ConnectError::Store(error)) => return Err(error),
+                    Err(ConnectError::Coins(error)) => return Err(error),
                 };
                 if let Some(error) = error {
                     let entry = self.tree.entry(id);
@@ -314,11 +314,12 @@ impl Active {
         id: u32,
         checked: &CheckedBlock,
         events: &mut Vec<ChainEvent>,
-    ) -> Result<(), ConnectError> {
+    ) -> Result<(), ConnectError<StoreError>> {
         if !self.coins.has_snapshot() {
-            self.coins.set_snapshot(Some(self.store.snapshot()?));
+            let snapshot = self.store.snapshot().map_err(ConnectError::Coins)?;
+            self.coins.set_snapshot(Some(snapshot));
         }
-        let (giver, hints) = self.hints_for(id)?;
+        let (giver, hints) = self.hints_for(id).map_err(ConnectError::Coins)?;
         let entry = self.tree.entry(id);
         let (height, parent) = (entry.height(), entry.row.parent);
         let context = Context {
@@ -335,12 +336,13 @@ impl Active {
             self.batch.hints.insert(id, packed);
         }
         self.coins.apply(connected.delta);
+        let spent = Spent { outputs: connected.spent.outputs, origins: connected.spent.origins };
         if self.store.has_script_index() {
-            let changes = history::changes(checked, &connected.spent, height);
+            let changes = history::changes(checked, &spent, height);
             self.pending_bytes += changes.len() * history::CHANGE_BYTES;
             self.batch.history.extend(changes);
         }
-        let undo = connected.spent.to_bytes();
+        let undo = spent.to_bytes();
         self.pending_bytes += undo.len();
         self.batch.undo.insert(id, undo);
         self.batch.chain.insert(height.0, Some(id));

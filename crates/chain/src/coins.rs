@@ -133,6 +133,8 @@ fn size_of(cached: &Cached) -> usize {
 }
 
 impl CoinView for CoinCache {
+    type Error = StoreError;
+
     fn coin(&mut self, outpoint: &OutPoint) -> Result<Option<Coin>, StoreError> {
         if let Some(cached) = self.entries.get(outpoint) {
             return Ok(cached.coin.clone());

@@ -215,7 +215,7 @@ impl Chain {
         match connect(&checked, coins, &context) {
             Ok(_) => Ok(()),
             Err(ConnectError::Rule(rule)) => Err(rule.into()),
-            Err(ConnectError::Store(fault)) => Err(fault.into()),
+            Err(ConnectError::Coins(fault)) => Err(fault.into()),
         }
     }
 

@@ -113,7 +113,7 @@ pub fn verify(
         let context = Context { branch: &branch, params: store.params(), verifier };
         let connected = connect(&checked, &mut coins, &context).map_err(|error| match error {
             ConnectError::Rule(error) => VerifyError::Rule { height, error },
-            ConnectError::Store(error) => error.into(),
+            ConnectError::Coins(error) => error.into(),
         })?;
         coins.apply(connected.delta);
     }

@@ -10,9 +10,10 @@ use crypto::hash::sha256d;
 use crypto::lanes::Lanes;
 use primitives::block::{Block, Header, Height};
 use primitives::codec::{Decode, DecodeError, Encode, MAX_SIZE, Reader, compact_size_len};
+use primitives::fee::WITNESS_SCALE;
 use primitives::id::{BlockHash, MerkleRoot, Txid};
 use primitives::network::NetworkParams;
-use primitives::tx::{Transaction, WITNESS_SCALE};
+use primitives::tx::Transaction;
 use script::sigops;
 
 /// Most signature operations of a block, in cost units (BIP141).

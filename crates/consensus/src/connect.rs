@@ -9,6 +9,7 @@ use super::tx::output_sum;
 use primitives::amount::Amount;
 use primitives::block::{Block, Height};
 use primitives::coin::Coin;
+use primitives::fee::COINBASE_MATURITY;
 use primitives::id::BlockHash;
 use primitives::map::OutPointMap;
 use primitives::network::NetworkParams;
@@ -17,11 +18,6 @@ use script::check::TxScripts;
 use script::flags::ScriptFlags;
 use script::hints::Hints;
 use script::template::is_unspendable;
-use store::error::StoreError;
-use store::rows::Spent;
-
-/// Blocks that must pass before a coinbase can be spent.
-pub const COINBASE_MATURITY: u32 = 100;
 
 /// Bits of a sequence number (BIP68).
 const SEQUENCE_DISABLE: u32 = 1 << 31;
@@ -32,16 +28,39 @@ const SEQUENCE_TIME_SHIFT: u32 = 9;
 
 /// The coins as they are before a block.
 pub trait CoinView {
-    fn coin(&mut self, outpoint: &OutPoint) -> Result<Option<Coin>, StoreError>;
+    /// Why a coin could not be read; never the block's fault.
+    type Error;
+
+    fn coin(&mut self, outpoint: &OutPoint) -> Result<Option<Coin>, Self::Error>;
 }
 
-/// Why a block could not be connected: its fault, or ours.
+/// Why a block could not be connected: its fault, or that of whoever keeps the coins.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum ConnectError {
+pub enum ConnectError<E: std::error::Error> {
     #[error(transparent)]
     Rule(#[from] RuleError),
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Coins(E),
+}
+
+/// What a block spends, in the order of its inputs (the coinbase has none): the outputs side by
+/// side, so that each transaction's are a slice, and where each came from.
+#[derive(Debug, Default)]
+pub struct SpentCoins {
+    pub outputs: Vec<TxOut>,
+    /// Height and coinbase flag of each, as in `Coin`.
+    pub origins: Vec<(Height, bool)>,
+}
+
+impl SpentCoins {
+    fn with_capacity(count: usize) -> SpentCoins {
+        SpentCoins { outputs: Vec::with_capacity(count), origins: Vec::with_capacity(count) }
+    }
+
+    fn push(&mut self, coin: Coin) {
+        self.origins.push((coin.height, coin.coinbase));
+        self.outputs.push(coin.output);
+    }
 }
 
 /// The net change of the coins by one block; what it makes and spends itself is in neither list.
@@ -59,7 +78,7 @@ pub struct CoinDelta {
 pub struct Connected {
     pub delta: CoinDelta,
     /// Everything spent, in the order of inputs.
-    pub spent: Spent,
+    pub spent: SpentCoins,
     pub fees: Amount,
     pub sigop_cost: u64,
     /// What was learnt of the signatures of its inputs, the coinbase's left out.
@@ -104,21 +123,21 @@ fn must_not_overwrite(hash: &BlockHash, height: Height, context: &Context<'_>) -
 }
 
 /// Connects a block to the coins before it. The block must have passed `block`'s checks.
-pub fn connect(
+pub fn connect<E: std::error::Error>(
     checked: &CheckedBlock,
-    coins: &mut dyn CoinView,
+    coins: &mut dyn CoinView<Error = E>,
     context: &Context<'_>,
-) -> Result<Connected, ConnectError> {
+) -> Result<Connected, ConnectError<E>> {
     connect_with_hints(checked, coins, context, &Hints::new())
 }
 
 /// The same, with what somebody says of the signatures: it changes no verdict.
-pub fn connect_with_hints(
+pub fn connect_with_hints<E: std::error::Error>(
     checked: &CheckedBlock,
-    coins: &mut dyn CoinView,
+    coins: &mut dyn CoinView<Error = E>,
     context: &Context<'_>,
     hints: &Hints,
-) -> Result<Connected, ConnectError> {
+) -> Result<Connected, ConnectError<E>> {
     let block = &checked.block;
     let height = context.branch.height().next();
     let flags = block_flags(&checked.hash, height, context.params);
@@ -135,7 +154,7 @@ pub fn connect_with_hints(
         slots: OutPointMap::with_capacity_and_hasher(inputs + outputs, Default::default()),
         created: Vec::with_capacity(outputs),
         taken: Vec::with_capacity(inputs),
-        spent: Spent::with_capacity(inputs),
+        spent: SpentCoins::with_capacity(inputs),
         fees: Amount::ZERO,
         sigop_cost: 0,
     };
@@ -161,10 +180,14 @@ pub fn connect_with_hints(
     })
 }
 
-fn check_overwrites(checked: &CheckedBlock, coins: &mut dyn CoinView) -> Result<(), ConnectError> {
+fn check_overwrites<E: std::error::Error>(
+    checked: &CheckedBlock,
+    coins: &mut dyn CoinView<Error = E>,
+) -> Result<(), ConnectError<E>> {
     for (index, (tx, txid)) in checked.block.txs.iter().zip(&checked.txids).enumerate() {
         for vout in 0..tx.outputs.len() as u32 {
-            if coins.coin(&OutPoint { txid: *txid, vout })?.is_some() {
+            let outpoint = OutPoint { txid: *txid, vout };
+            if coins.coin(&outpoint).map_err(ConnectError::Coins)?.is_some() {
                 return Err(RuleError::OverwritesCoins { index, txid: *txid }.into());
             }
         }
@@ -175,7 +198,7 @@ fn check_overwrites(checked: &CheckedBlock, coins: &mut dyn CoinView) -> Result<
 /// Hands the block's inputs with what they spend to the script engine, as one list.
 fn check_scripts(
     block: &Block,
-    spent: &Spent,
+    spent: &SpentCoins,
     verifier: &dyn ScriptVerifier,
     flags: ScriptFlags,
     hints: &Hints,
@@ -195,34 +218,34 @@ fn check_scripts(
 }
 
 /// A block half connected.
-struct Connecting<'a> {
+struct Connecting<'a, E> {
     context: &'a Context<'a>,
     height: Height,
     flags: ScriptFlags,
-    coins: &'a mut dyn CoinView,
+    coins: &'a mut dyn CoinView<Error = E>,
     slots: OutPointMap<Slot>,
     /// Made here; `None` once spent here.
     created: Vec<Option<(OutPoint, Coin)>>,
     /// Spent here and made before.
     taken: Vec<OutPoint>,
-    spent: Spent,
+    spent: SpentCoins,
     fees: Amount,
     sigop_cost: u64,
 }
 
-impl Connecting<'_> {
+impl<E: std::error::Error> Connecting<'_, E> {
     fn transaction(
         &mut self,
         index: usize,
         tx: &Transaction,
         checked: &CheckedBlock,
-    ) -> Result<(), ConnectError> {
-        let first = self.spent.len();
+    ) -> Result<(), ConnectError<E>> {
+        let first = self.spent.outputs.len();
         if index > 0 {
             for input in &tx.inputs {
                 let outpoint = input.prevout;
-                let coin =
-                    self.take(&outpoint)?.ok_or(RuleError::MissingOrSpent { index, outpoint })?;
+                let coin = self.take(&outpoint).map_err(ConnectError::Coins)?;
+                let coin = coin.ok_or(RuleError::MissingOrSpent { index, outpoint })?;
                 self.spent.push(coin);
             }
             self.amounts(index, tx, first)?;
@@ -250,7 +273,7 @@ impl Connecting<'_> {
     }
 
     /// Takes a coin made in this block or before it.
-    fn take(&mut self, outpoint: &OutPoint) -> Result<Option<Coin>, StoreError> {
+    fn take(&mut self, outpoint: &OutPoint) -> Result<Option<Coin>, E> {
         let coin = match self.slots.get(outpoint) {
             Some(Slot::Spent) => return Ok(None),
             Some(Slot::Made(place)) => self.created[*place].take().map(|(_, coin)| coin),

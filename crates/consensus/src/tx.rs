@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::rule::RuleError;
 use primitives::amount::{Amount, MAX_MONEY};
 use primitives::block::Height;
-use primitives::tx::{OutPoint, Transaction, WITNESS_SCALE};
+use primitives::fee::WITNESS_SCALE;
+use primitives::tx::{OutPoint, Transaction};
 
 /// Weight units of the heaviest block (BIP141).
 pub const MAX_BLOCK_WEIGHT: usize = 4_000_000;

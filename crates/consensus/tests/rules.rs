@@ -148,7 +148,7 @@ fn published_mainnet_block_connects() {
     }
     let context = Context { branch: &branch, params: &BITCOIN, verifier: &maker::engine() };
     let connected = connect(&checked, &mut view, &context).unwrap();
-    assert_eq!(connected.spent.len(), spent.len());
+    assert_eq!(connected.spent.outputs.len(), spent.len());
     assert_eq!(connected.spent.outputs, spent.into_iter().map(|c| c.output).collect::<Vec<_>>());
 }
 

@@ -10,4 +10,3 @@ pub mod sha256;
 #[cfg(target_arch = "x86_64")]
 pub mod sha_ni;
 pub mod sign;
-pub mod siphash;

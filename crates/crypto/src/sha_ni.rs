@@ -6,6 +6,7 @@
 //! the unit idle for half of its time, since each pair of rounds waits for the one before; `LANES`
 //! messages in turn fill it. `sha256` is the safe twin, and the tests compare them bit for bit.
 
+#![allow(unsafe_code, reason = "a leaf, named in docs/ARCHITECTURE.md")]
 #![allow(clippy::needless_range_loop, reason = "a lane is an index into several arrays at once")]
 
 use std::arch::x86_64::*;

@@ -4,6 +4,8 @@
 //! default. Not generated, because gforth 0.7 differs with reason to: decimal fractions (it reads
 //! them a little wrong), printed floats (it rounds exact ties up) and NaNs as numbers.
 
+#![expect(clippy::disallowed_types, reason = "the test runs gforth")]
+
 use std::io::Write;
 use std::process::Command;
 

@@ -6,10 +6,9 @@ use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 
 use super::error::Failure;
-use super::host::{FileMode, Host, HostContext, HostFiles, HostWord, Throw};
+use super::host::{FileMode, Host, HostFiles, Throw};
 use super::limits::Limits;
 use super::machine::Machine;
-use super::tutorial;
 
 /// What a test sees of the world after its machine.
 #[derive(Default)]
@@ -25,7 +24,6 @@ pub(super) struct World {
 pub(super) struct MemoryHost {
     world: Rc<RefCell<World>>,
     files: MemoryFiles,
-    node: bool,
 }
 
 struct MemoryFiles(Rc<RefCell<World>>);
@@ -128,12 +126,6 @@ impl Host for MemoryHost {
     fn file(&mut self) -> Option<&mut dyn HostFiles> {
         Some(&mut self.files)
     }
-    fn words(&self) -> &'static [HostWord] {
-        if self.node { tutorial::NODE_WORDS } else { &[] }
-    }
-    fn call(&mut self, index: usize, context: &mut HostContext<'_>) -> Result<(), Throw> {
-        tutorial::call(index, context)
-    }
 }
 
 /// A machine with files in memory.
@@ -143,18 +135,9 @@ pub(super) fn machine() -> (Machine, Rc<RefCell<World>>) {
 
 /// A machine with files in memory and other limits.
 pub(super) fn machine_with(limits: Limits) -> (Machine, Rc<RefCell<World>>) {
-    build(limits, false)
-}
-
-/// A machine with the words of the tutorial's node.
-pub(super) fn machine_of_node() -> (Machine, Rc<RefCell<World>>) {
-    build(Limits::default(), true)
-}
-
-fn build(limits: Limits, node: bool) -> (Machine, Rc<RefCell<World>>) {
     let world = Rc::new(RefCell::new(World::default()));
     let files = MemoryFiles(Rc::clone(&world));
-    let host = MemoryHost { world: Rc::clone(&world), files, node };
+    let host = MemoryHost { world: Rc::clone(&world), files };
     (Machine::new(limits, Box::new(host)), world)
 }
 

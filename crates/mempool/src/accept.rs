@@ -35,7 +35,7 @@ const TRUC_CHILD_MAX_VSIZE: usize = 1_000;
 
 /// What the pool asks of the chain: the coins at the tip, and the branch that ends there.
 pub struct Around<'a> {
-    pub coins: &'a mut dyn CoinView,
+    pub coins: &'a mut dyn CoinView<Error = StoreError>,
     pub branch: &'a dyn Branch,
     pub params: &'static NetworkParams,
 }
@@ -160,7 +160,7 @@ impl Pool {
             fee,
             delta,
             vsize,
-            weight,
+            weight: weight.0,
             sigop_cost,
             time: terms.since.unwrap_or(now),
             height,

@@ -7,8 +7,8 @@
 
 use std::collections::HashMap;
 
-use super::policy::FeeRate;
 use primitives::block::Height;
+use primitives::fee::FeeRate;
 use primitives::id::Txid;
 
 /// Longest wait that is answered for, in blocks.

@@ -47,7 +47,7 @@ impl Orphans {
     /// room.
     pub fn add(&mut self, tx: Arc<Transaction>, from: u64, now: u64) -> bool {
         let wtxid = tx.wtxid();
-        if self.contains(&wtxid) || tx.weight() > MAX_ORPHAN_WEIGHT {
+        if self.contains(&wtxid) || tx.weight().0 > MAX_ORPHAN_WEIGHT {
             return false;
         }
         self.expire(now);

@@ -1,9 +1,11 @@
 //! What a node relays: standard transactions, standard spends, dust, and the fees that Core's
 //! defaults ask for.
 
-use primitives::amount::Amount;
 use primitives::codec::Encode;
-use primitives::tx::{Transaction, TxIn, TxOut, WITNESS_SCALE};
+use primitives::fee::{
+    DUST_RELAY_RATE, FeeRate, INCREMENTAL_RELAY_RATE, MAX_STANDARD_WEIGHT, MIN_RELAY_RATE, Weight,
+};
+use primitives::tx::{Transaction, TxIn, TxOut};
 use script::instruction::{is_push_only, script_hash, witness_program};
 use script::sigops::{self, last_push};
 use script::template::{Template, is_unspendable, solve};
@@ -11,8 +13,6 @@ use script::verify::{ANCHOR_PROGRAM, ANNEX_TAG, TAPSCRIPT_LEAF};
 
 /// Newest transaction version that is standard.
 const MAX_VERSION: u32 = 3;
-/// Weight units of the heaviest standard transaction.
-pub const MAX_STANDARD_WEIGHT: usize = 400_000;
 /// Fewest bytes without witness (CVE-2017-12842).
 pub const MIN_SIZE: usize = 65;
 /// Bytes of the longest standard scriptSig: a 15-of-15 multisig in P2SH.
@@ -29,29 +29,6 @@ pub const MAX_STANDARD_SIGOPS_COST: usize = 16_000;
 const MAX_V0_SCRIPT_SIZE: usize = 3600;
 const MAX_V0_STACK_ITEMS: usize = 100;
 const MAX_STACK_ITEM_SIZE: usize = 80;
-/// Bytes that spending an output takes, without and with witness: what makes it dust.
-const SPEND_SIZE: usize = 148;
-const WITNESS_SPEND_SIZE: usize = 67;
-
-/// A fee rate, in base units for 1,000 virtual bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct FeeRate {
-    pub per_kvb: i64,
-}
-
-impl FeeRate {
-    /// The fee for `vsize` virtual bytes, rounded up.
-    pub fn fee(self, vsize: usize) -> Amount {
-        let exact = i128::from(self.per_kvb) * vsize as i128;
-        Amount(i64::try_from((exact + 999).div_euclid(1000)).unwrap_or(i64::MAX))
-    }
-
-    /// The rate that pays `fee` for `vsize` virtual bytes, rounded down.
-    pub fn of(fee: Amount, vsize: usize) -> FeeRate {
-        let exact = i128::from(fee.0) * 1000 / (vsize.max(1) as i128);
-        FeeRate { per_kvb: i64::try_from(exact).unwrap_or(i64::MAX) }
-    }
-}
 
 /// The pool's limits; `default` is Core's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,9 +63,9 @@ impl Default for Policy {
     fn default() -> Policy {
         Policy {
             require_standard: true,
-            min_relay: FeeRate { per_kvb: 100 },
-            incremental: FeeRate { per_kvb: 100 },
-            dust: FeeRate { per_kvb: 3000 },
+            min_relay: MIN_RELAY_RATE,
+            incremental: INCREMENTAL_RELAY_RATE,
+            dust: DUST_RELAY_RATE,
             permit_bare_multisig: true,
             max_data_bytes: 100_000,
             bytes_per_sigop: 20,
@@ -104,8 +81,8 @@ impl Default for Policy {
 }
 
 /// Virtual bytes as policy counts them: dense signature checks weigh more.
-pub fn policy_vsize(weight: usize, sigop_cost: usize, bytes_per_sigop: usize) -> usize {
-    weight.max(sigop_cost.saturating_mul(bytes_per_sigop)).div_ceil(WITNESS_SCALE)
+pub fn policy_vsize(weight: Weight, sigop_cost: usize, bytes_per_sigop: usize) -> usize {
+    weight.max(Weight(sigop_cost.saturating_mul(bytes_per_sigop))).vsize()
 }
 
 /// The transaction's own form is standard (Core's `IsStandardTx`); the error is Core's reason.
@@ -153,8 +130,8 @@ pub fn is_dust(output: &TxOut, policy: &Policy) -> bool {
     if is_unspendable(script) {
         return false;
     }
-    let spend = if witness_program(script).is_some() { WITNESS_SPEND_SIZE } else { SPEND_SIZE };
-    output.value < policy.dust.fee(output.to_bytes().len() + spend)
+    let is_witness = witness_program(script).is_some();
+    output.value < policy.dust.dust_threshold(output.to_bytes().len(), is_witness)
 }
 
 /// What is spent, and how, is standard (Core's `AreInputsStandard`). `spent` holds an output for

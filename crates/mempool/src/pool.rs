@@ -8,9 +8,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::estimate::Estimator;
-use super::policy::{FeeRate, Policy};
+use super::policy::Policy;
 use primitives::amount::Amount;
 use primitives::block::Height;
+use primitives::fee::FeeRate;
 use primitives::id::{Txid, Wtxid};
 use primitives::map::OutPointMap;
 use primitives::tx::{OutPoint, Transaction};

@@ -12,6 +12,8 @@ use consensus::scripts::ScriptEngine;
 use crypto::hash::hash160;
 use primitives::block::Block;
 use primitives::codec::Encode;
+use primitives::fee::Weight;
+use primitives::id::Txid;
 use primitives::network::REGTEST;
 use primitives::script::Script;
 use primitives::tx::{OutPoint, Transaction};
@@ -193,8 +195,8 @@ fn operators_may_refuse_bare_multisig_and_data() {
     let strict = Policy { permit_bare_multisig: false, max_data_bytes: 0, ..usual };
     assert_eq!(check_standard(&multisig, &strict), Err("bare-multisig"));
     assert_eq!(check_standard(&data, &strict), Err("datacarrier"));
-    assert_eq!(policy_vsize(400, 80, usual.bytes_per_sigop), 400);
-    assert_eq!(policy_vsize(400, 80, 1), 100);
+    assert_eq!(policy_vsize(Weight(400), 80, usual.bytes_per_sigop), 400);
+    assert_eq!(policy_vsize(Weight(400), 80, 1), 100);
 }
 
 #[test]

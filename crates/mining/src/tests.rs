@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::block_template::{MAX_TAG, Template, TemplateError};
 use super::grind::grind;
 use super::select::Limits;
-use super::template::{MAX_TAG, Template, TemplateError};
 use chain::state::Chain;
 use consensus::block::CheckedBlock;
 use consensus::connect::subsidy;
@@ -134,7 +134,7 @@ fn random_pools_never_break_a_limit() {
         ] {
             let template = lab.template(limits);
             let block = lab.tested(&template);
-            assert!(block.weight() <= limits.weight, "seed {seed}");
+            assert!(block.weight().0 <= limits.weight, "seed {seed}");
             let cost: usize = template.txs.iter().map(|tx| tx.sigop_cost).sum();
             let coinbase = sigops::cost(&block.txs[0], &[], ScriptFlags::STANDARD);
             assert!(cost + coinbase <= limits.sigop_cost, "seed {seed}");

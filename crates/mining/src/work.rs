@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::template::Template;
+use super::block_template::Template;
 use primitives::block::{Block, Header};
 use primitives::script::Script;
 

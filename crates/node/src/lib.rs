@@ -3,8 +3,8 @@
 pub mod io;
 pub mod mine;
 pub mod net;
+pub mod node;
 pub mod pool;
-pub mod state;
 pub mod view;
 
 #[cfg(test)]

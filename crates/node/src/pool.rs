@@ -9,12 +9,12 @@ use chain::state::Chain;
 use consensus::connect::CoinView;
 use mempool::accept::{Around, Terms, Verdict};
 use mempool::file::{LoadError, Loaded};
-use mempool::policy::FeeRate;
 use mempool::pool::{Pool, PoolEvent};
 use mempool::reject::PoolError;
 use primitives::amount::Amount;
 use primitives::block::Height;
 use primitives::coin::Coin;
+use primitives::fee::FeeRate;
 use primitives::id::Txid;
 use primitives::tx::{OutPoint, Transaction};
 use store::error::StoreError;
@@ -39,8 +39,8 @@ impl SharedPool {
     }
 
     /// Marks one of our own that no peer has asked for yet, or takes the mark off.
-    pub(super) fn set_untold(&self, txid: Txid, untold: bool) {
-        self.write().set_untold(txid, untold);
+    pub(super) fn set_unbroadcast(&self, txid: Txid, unbroadcast: bool) {
+        self.write().set_untold(txid, unbroadcast);
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Pool> {
@@ -169,7 +169,7 @@ impl SharedPool {
 
 /// The coins at the tip and what transactions of a list make, as if those were in the pool.
 struct ListedCoins<'a> {
-    below: &'a mut dyn CoinView,
+    below: &'a mut dyn CoinView<Error = StoreError>,
     /// `None`: spent by one of the list.
     made: HashMap<OutPoint, Option<Coin>>,
 }
@@ -188,6 +188,8 @@ impl ListedCoins<'_> {
 }
 
 impl CoinView for ListedCoins<'_> {
+    type Error = StoreError;
+
     fn coin(&mut self, outpoint: &OutPoint) -> Result<Option<Coin>, StoreError> {
         match self.made.get(outpoint) {
             Some(coin) => Ok(coin.clone()),

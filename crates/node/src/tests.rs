@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::io::{Act, Done, Input, NodeError, Output};
-use super::state::Node;
+use super::node::Node;
 use chain::query::coin_totals;
 use consensus::scripts::{ScriptEngine, ScriptVerifier};
-use mempool::policy::{FeeRate, Policy};
+use mempool::policy::Policy;
 use mempool::pool::{Pool, PoolEvent, Removal};
 use primitives::block::Block;
 use primitives::codec::Encode;
+use primitives::fee::FeeRate;
 use primitives::id::Txid;
 use primitives::network::REGTEST;
 use primitives::tx::{OutPoint, Transaction, TxOut};

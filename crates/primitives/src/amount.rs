@@ -25,6 +25,23 @@ impl Amount {
     pub fn add_money(self, other: Amount) -> Option<Amount> {
         self.0.checked_add(other.0).map(Amount).filter(|sum| sum.is_money())
     }
+
+    /// The sum, money or not; at the ends of `i64` it stays there.
+    pub const fn saturating_add(self, other: Amount) -> Amount {
+        Amount(self.0.saturating_add(other.0))
+    }
+
+    /// The difference, which may be below zero; at the ends of `i64` it stays there.
+    pub const fn saturating_sub(self, other: Amount) -> Amount {
+        Amount(self.0.saturating_sub(other.0))
+    }
+}
+
+/// Sums of what may not be money; at the ends of `i64` they stay there.
+impl std::iter::Sum for Amount {
+    fn sum<I: Iterator<Item = Amount>>(amounts: I) -> Amount {
+        amounts.fold(Amount::ZERO, Amount::saturating_add)
+    }
 }
 
 /// Coins with eight decimals, as Core's JSON shows them.

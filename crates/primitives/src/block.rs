@@ -1,9 +1,10 @@
 //! Block headers and blocks.
 
 use super::codec::{Decode, DecodeError, Encode, Reader, compact_size_len, put_compact_size};
+use super::fee::{WITNESS_SCALE, Weight};
 use super::id::{BlockHash, MerkleRoot};
 use super::target::CompactTarget;
-use super::tx::{Transaction, WITNESS_SCALE};
+use super::tx::Transaction;
 use crypto::hash::sha256d;
 
 /// Bytes of a header.
@@ -101,8 +102,8 @@ impl Block {
     }
 
     /// Weight units (BIP141).
-    pub fn weight(&self) -> usize {
-        self.base_size() * (WITNESS_SCALE - 1) + self.total_size()
+    pub fn weight(&self) -> Weight {
+        Weight(self.base_size() * (WITNESS_SCALE - 1) + self.total_size())
     }
 
     fn size_of(&self, tx_size: impl Fn(&Transaction) -> usize) -> usize {

@@ -8,6 +8,7 @@ pub mod amount;
 pub mod block;
 pub mod codec;
 pub mod coin;
+pub mod fee;
 pub mod hex;
 pub mod id;
 pub mod map;

@@ -7,6 +7,7 @@ use super::amount::Amount;
 use super::codec::{
     Decode, DecodeError, Encode, Reader, compact_size_len, put_compact_size, put_var_bytes,
 };
+use super::fee::{WITNESS_SCALE, Weight};
 use super::id::{Txid, Wtxid};
 use super::script::Script;
 use crypto::hash::sha256d;
@@ -14,9 +15,6 @@ use crypto::hash::sha256d;
 /// Fewest bytes of an input, of an output and of a transaction: bounds what a length can claim.
 const LEAST_INPUT: usize = 41;
 const LEAST_OUTPUT: usize = 9;
-
-/// Weight units in one byte without witness (BIP141).
-pub const WITNESS_SCALE: usize = 4;
 
 /// Names one output of one transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -162,13 +160,13 @@ impl Transaction {
     }
 
     /// Weight units (BIP141): base size times three plus total size.
-    pub fn weight(&self) -> usize {
-        self.base_size() * (WITNESS_SCALE - 1) + self.total_size()
+    pub fn weight(&self) -> Weight {
+        Weight(self.base_size() * (WITNESS_SCALE - 1) + self.total_size())
     }
 
     /// Virtual bytes: weight over four, rounded up.
     pub fn vsize(&self) -> usize {
-        self.weight().div_ceil(WITNESS_SCALE)
+        self.weight().vsize()
     }
 
     fn encode_inputs_and_outputs(&self, out: &mut Vec<u8>) {

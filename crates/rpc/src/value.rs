@@ -2,9 +2,15 @@
 //!
 //! On the Forth stack there are two shapes: a cell and a string `( c-addr u )`.
 
+use std::marker::PhantomData;
+
+use rpc_types::Difficulty;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::error::CallError;
+use super::error::{CallError, ErrorKind};
 use primitives::amount::Amount;
 use primitives::block::Height;
 use primitives::hex;
@@ -56,7 +62,7 @@ impl Reply {
     pub fn into_value(self) -> Value {
         match self {
             Reply::Value(value) => value,
-            Reply::Text(text) => Written(text).to_json(),
+            Reply::Text(text) => serde_json::from_slice(&text).unwrap_or(Value::Null),
         }
     }
 }
@@ -288,11 +294,11 @@ impl Kind for HexList {
     }
 }
 
-/// An object or a list with a shape of its own.
+/// Any object or list, as a parameter.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Json(pub Value);
+pub struct AnyJson(pub Value);
 
-impl Kind for Json {
+impl Kind for AnyJson {
     const SHAPE: Shape = Shape::Json;
     const NAME: &'static str = "json";
 
@@ -301,7 +307,7 @@ impl Kind for Json {
     }
 
     fn from_json(value: &Value) -> Result<Self, CallError> {
-        Ok(Json(value.clone()))
+        Ok(AnyJson(value.clone()))
     }
 
     fn to_json(self) -> Value {
@@ -309,56 +315,135 @@ impl Kind for Json {
     }
 }
 
-/// A result that is a text or an object, by what was asked for; on the stack a text is bare.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Mixed(pub Value);
+/// A type of `rpc_types`: its schema is made from its fields and their comments.
+pub trait Typed: Serialize + DeserializeOwned + JsonSchema {}
 
-impl Kind for Mixed {
+impl<T: Serialize + DeserializeOwned + JsonSchema> Typed for T {}
+
+fn read_typed<T: Typed>(value: &Value) -> Result<T, CallError> {
+    T::deserialize(value).map_err(|error| {
+        CallError::new(
+            ErrorKind::Internal,
+            format!("the node's answer is not as expected: {error}"),
+        )
+    })
+}
+
+/// A result's value. Types of results hold no maps with keys that JSON lacks and no infinite
+/// numbers, the two things that can't be written.
+fn write_typed<T: Typed>(result: &T) -> Value {
+    serde_json::to_value(result).unwrap_or(Value::Null)
+}
+
+/// A result that is an object or a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Json<T>(pub T);
+
+impl<T: Typed> Kind for Json<T> {
+    const SHAPE: Shape = Shape::Json;
+    const NAME: &'static str = "json";
+
+    fn schema() -> Value {
+        rpc_types::schema::of::<T>()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, CallError> {
+        read_typed(value).map(Json)
+    }
+
+    fn to_json(self) -> Value {
+        write_typed(&self.0)
+    }
+}
+
+/// A result that is a text, an object or null, by what was asked for; on the stack a text is bare.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mixed<T>(pub T);
+
+impl<T: Typed> Kind for Mixed<T> {
     const SHAPE: Shape = Shape::Text;
     const NAME: &'static str = "result";
 
     fn schema() -> Value {
-        json!({ "type": ["string", "object", "array", "null"] })
+        rpc_types::schema::of::<T>()
     }
 
     fn from_json(value: &Value) -> Result<Self, CallError> {
-        Ok(Mixed(value.clone()))
+        read_typed(value).map(Mixed)
     }
 
     fn to_json(self) -> Value {
-        self.0
+        write_typed(&self.0)
     }
 }
 
-/// As `Mixed`, written by the call itself: for results that are asked for often and long.
+/// As `Mixed`, written by the call itself: for results that are asked for often and long. A test
+/// holds the text to the type.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Written(pub Vec<u8>);
+pub struct Written<T> {
+    text: Vec<u8>,
+    is: PhantomData<T>,
+}
 
-impl Written {
+impl<T> Written<T> {
+    pub fn new(text: Vec<u8>) -> Written<T> {
+        Written { text, is: PhantomData }
+    }
+
     /// A text that needs no escapes.
-    pub fn bare(text: &str) -> Written {
-        Written([b"\"", text.as_bytes(), b"\""].concat())
+    pub fn bare(text: &str) -> Written<T> {
+        Written::new([b"\"", text.as_bytes(), b"\""].concat())
     }
 }
 
-impl Kind for Written {
-    const SHAPE: Shape = Mixed::SHAPE;
-    const NAME: &'static str = Mixed::NAME;
+impl<T: Typed> Written<T> {
+    /// The result, read from its text.
+    pub fn read(&self) -> Result<T, CallError> {
+        serde_json::from_slice(&self.text).map_err(|error| {
+            CallError::new(ErrorKind::Internal, format!("a call wrote a wrong answer: {error}"))
+        })
+    }
+}
+
+impl<T: Typed> Kind for Written<T> {
+    const SHAPE: Shape = Shape::Text;
+    const NAME: &'static str = "result";
 
     fn schema() -> Value {
-        Mixed::schema()
+        rpc_types::schema::of::<T>()
     }
 
     fn from_json(value: &Value) -> Result<Self, CallError> {
-        Ok(Written(value.to_string().into_bytes()))
+        Ok(Written::new(value.to_string().into_bytes()))
     }
 
     fn to_json(self) -> Value {
-        serde_json::from_slice(&self.0).unwrap_or(Value::Null)
+        Reply::Text(self.text).into_value()
     }
 
     fn to_reply(self) -> Reply {
-        Reply::Text(self.0)
+        Reply::Text(self.text)
+    }
+}
+
+/// A number that need not be whole; on the stack it is text.
+impl Kind for Difficulty {
+    const SHAPE: Shape = Shape::Text;
+    const NAME: &'static str = "number";
+
+    fn schema() -> Value {
+        rpc_types::schema::of::<Difficulty>()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, CallError> {
+        match value {
+            Value::Number(number) => Ok(Difficulty::from_number(number.clone())),
+            _ => Err(CallError::invalid_params(format!("{value} is not a number"))),
+        }
+    }
+
+    fn to_json(self) -> Value {
+        write_typed(&self)
     }
 }
 

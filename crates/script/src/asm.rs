@@ -5,10 +5,10 @@
 //! pushed as short as can be. `disassemble` writes what Core's RPC shows as `asm`.
 
 use super::encoding::{hash_type_name, is_strict_der};
-use super::engine::MAX_SCRIPT_SIZE;
 use super::instruction::{instructions, push_data, push_minimal, push_number};
 use super::num;
 use super::opcode::{CONSTANTS, Kind, OP_RETURN, TABLE};
+use super::vm::MAX_SCRIPT_SIZE;
 use primitives::hex::{self, HexError};
 
 /// Numbers that can be written in decimal.

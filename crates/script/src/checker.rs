@@ -5,9 +5,9 @@ use std::cell::RefCell;
 
 use sha2::Sha256;
 
-use super::engine::{Checker, SigVersion, TapState};
 use super::error::ScriptError;
 use super::sighash::{DEFAULT, TaprootContext, TxMidstate, finish, finish_legacy};
+use super::vm::{Checker, SigVersion, TapState};
 use crypto::curve::{EcdsaSignature, PublicKey, verify_schnorr};
 
 /// Lock times below are heights, from here on seconds since 1970.

@@ -7,7 +7,8 @@ use super::opcode::{
     OP_1, OP_16, OP_CHECKMULTISIG, OP_CHECKMULTISIGVERIFY, OP_CHECKSIG, OP_CHECKSIGVERIFY,
 };
 use super::ops::signature::MAX_MULTISIG_KEYS;
-use primitives::tx::{Transaction, TxIn, TxOut, WITNESS_SCALE};
+use primitives::fee::WITNESS_SCALE;
+use primitives::tx::{Transaction, TxIn, TxOut};
 
 /// Signature checks in a script up to its first malformed push. `accurate` believes the number of
 /// keys that stands before CHECKMULTISIG; otherwise each counts for 20.

@@ -7,12 +7,12 @@
 use std::cell::RefCell;
 
 use super::checker::{CheckNow, TxChecker};
-use super::engine::{Checker, Phase, SigVersion, Step, TapState};
 use super::error::ScriptError;
 use super::flags::ScriptFlags;
 use super::sighash::TxMidstate;
 use super::stack::Stack;
 use super::verify::verify_script;
+use super::vm::{Checker, Phase, SigVersion, Step, TapState};
 use primitives::amount::Amount;
 use primitives::script::Script;
 use primitives::tx::{OutPoint, Transaction, TxIn, TxOut, Witness};

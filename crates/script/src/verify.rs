@@ -5,13 +5,14 @@
 //! or the redeem script and a witness program in it; then the stack must be clean; then no witness
 //! may be left over. Each script begins where the one before it ended: nothing here recurses.
 
-use super::engine::{self, Checker, MAX_ELEMENT_SIZE, Phase, SigVersion, TapState};
+use super::engine;
 use super::error::ScriptError;
 use super::flags::ScriptFlags;
 use super::instruction::{instructions, is_push_only, push_data, script_hash, witness_program};
 use super::num;
 use super::opcode::{OP_CHECKSIG, OP_DUP, OP_EQUALVERIFY, OP_HASH160, TABLE};
 use super::stack::{MAX_STACK_SIZE, Stack};
+use super::vm::{Checker, MAX_ELEMENT_SIZE, Phase, SigVersion, TapState};
 use crypto::curve::tweak_x_only;
 use crypto::hash::{sha256, tagged, tagged_hash};
 use primitives::codec::{compact_size_len, put_compact_size, put_var_bytes};

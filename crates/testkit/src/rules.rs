@@ -2,6 +2,7 @@
 //! `chain`.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 
 use consensus::block::CheckedBlock;
 use consensus::connect::{CoinView, ConnectError, Context, connect};
@@ -16,7 +17,6 @@ use primitives::network::{BITCOIN, NetworkParams, REGTEST};
 use primitives::script::Script;
 use primitives::target::CompactTarget;
 use primitives::tx::{OutPoint, Transaction};
-use store::error::StoreError;
 
 use crate::blocks::{self, Parent};
 
@@ -53,7 +53,9 @@ impl Branch for Flat {
 pub struct Coins(pub HashMap<OutPoint, Coin>);
 
 impl CoinView for Coins {
-    fn coin(&mut self, outpoint: &OutPoint) -> Result<Option<Coin>, StoreError> {
+    type Error = Infallible;
+
+    fn coin(&mut self, outpoint: &OutPoint) -> Result<Option<Coin>, Infallible> {
         Ok(self.0.get(outpoint).cloned())
     }
 }

@@ -63,8 +63,8 @@ pub struct Sent {
 
 impl Sent {
     pub fn fee(&self) -> Amount {
-        let sum = |outputs: &[TxOut]| outputs.iter().map(|output| output.value.0).sum::<i64>();
-        Amount(sum(&self.spent) - sum(&self.tx.outputs))
+        let sum = |outputs: &[TxOut]| outputs.iter().map(|output| output.value).sum::<Amount>();
+        sum(&self.spent).saturating_sub(sum(&self.tx.outputs))
     }
 }
 

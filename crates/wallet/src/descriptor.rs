@@ -11,6 +11,7 @@ use crypto::curve::tweak_x_only;
 use crypto::hash::{hash160, sha256};
 use crypto::sign::is_compressed_key;
 use primitives::address::Address;
+use primitives::fee::Weight;
 use primitives::hex;
 use primitives::network::NetworkParams;
 use primitives::script::Script;
@@ -361,15 +362,15 @@ impl Descriptor {
         self.prepare(branch)?.at(index)
     }
 
-    /// The most that one input weighs, in weight units (signatures of 72 bytes where others sign).
-    pub fn input_weight(&self) -> usize {
+    /// The most that one input weighs (signatures of 72 bytes where others sign).
+    pub fn input_weight(&self) -> Weight {
         const BASE: usize = 41 * 4;
         let multi = |required: usize, keys: usize| {
             let script = 3 + keys * 34;
             let prefix = if script > 252 { 3 } else { 1 };
             (2 + required * 73 + prefix + script, script)
         };
-        match self {
+        Weight(match self {
             Descriptor::Pkh(_) => BASE + 4 * 107,
             Descriptor::Wpkh(_) => BASE + 108,
             Descriptor::ShWpkh(_) => BASE + 4 * 23 + 108,
@@ -384,7 +385,7 @@ impl Descriptor {
                 BASE + 4 * 35 + multi(*required, keys.len()).0
             }
             Descriptor::Vault(_) => BASE + vault::WITNESS_WEIGHT,
-        }
+        })
     }
 }
 

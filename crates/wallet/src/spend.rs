@@ -12,19 +12,18 @@ use crypto::entropy::{Entropy, EntropyError, random_below};
 use crypto::sign::PrivateKey;
 use primitives::amount::Amount;
 use primitives::codec::{Encode, compact_size_len};
+use primitives::fee::{
+    COINBASE_MATURITY, DUST_RELAY_RATE, FeeRate, MAX_STANDARD_WEIGHT, WITNESS_SCALE, Weight,
+};
 use primitives::id::Txid;
 use primitives::script::Script;
 use primitives::tx::{OutPoint, Transaction, TxOut};
 use script::instruction::witness_program;
 use script::template::is_unspendable;
 
-/// Blocks until a coinbase may be spent.
-pub const COINBASE_MATURITY: u32 = 100;
-/// Base units for 1,000 virtual bytes, below which an output is not worth spending (Core's).
-const DUST_RATE: i64 = 3000;
-/// What a replacement pays on top for each 1,000 virtual bytes; Core's default before 30, so that
-/// older peers take it, too.
-const INCREMENT: i64 = 1000;
+/// What a replacement pays on top for its own bytes; Core's default before 30, so that older peers
+/// take it, too.
+const REPLACEMENT_RATE: FeeRate = FeeRate { per_kvb: 1000 };
 /// A fee above this share of the payment, in percent, is held for a slip.
 const MOST_PERCENT: i64 = 10;
 /// So is a fee above this.
@@ -33,8 +32,6 @@ pub const MOST_FEE: Amount = Amount(10_000_000);
 pub const REPLACEABLE: u32 = 0xffff_fffd;
 /// Most outputs of one payment.
 pub const MAX_RECIPIENTS: usize = 2500;
-/// Weight of the largest standard transaction.
-const MAX_WEIGHT: usize = 400_000;
 
 /// Why there is no transaction.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +48,7 @@ pub enum SpendError {
     )]
     TooLittle { wanted: Amount, fee: Amount, have: Amount, waiting: Amount },
     #[error("the payment would weigh {0}, over the 400,000 that the network relays: send less")]
-    TooHeavy(usize),
+    TooHeavy(Weight),
     #[error("the amounts are more than can exist")]
     Amounts,
     #[error("the wallet has no account that can take change")]
@@ -95,23 +92,22 @@ impl Coin {
 #[derive(Debug, Clone, Default)]
 pub struct Order {
     pub recipients: Vec<TxOut>,
-    /// Base units for 1,000 virtual bytes.
-    pub rate: i64,
+    pub rate: FeeRate,
     /// All coins go to the one recipient, whose amount is what is left after the fee.
     pub sweep: bool,
     /// Coins that must be spent, before any are chosen.
     pub must: Vec<Coin>,
     /// Fee on top of the rate: what parents lack (CPFP).
-    pub extra_fee: i64,
+    pub extra_fee: Amount,
     /// Fee of what is replaced; the new one pays more by what its own relay costs (BIP125).
-    pub replaced_fee: Option<i64>,
+    pub replaced_fee: Option<Amount>,
     pub lock_time: u32,
     /// Sequence of inputs; `None` signals replacement.
     pub sequence: Option<u32>,
     /// Where change goes: an account.
     pub change_account: usize,
     /// Coins that are ours but can't be spent now, for the error alone.
-    pub waiting: i64,
+    pub waiting: Amount,
 }
 
 /// A transaction to be, with what it spends.
@@ -132,7 +128,7 @@ impl Plan {
     pub fn paid(&self) -> Amount {
         let change = self.change.map(|(vout, ..)| vout as usize);
         let others = self.tx.outputs.iter().enumerate().filter(|(at, _)| Some(*at) != change);
-        Amount(others.map(|(_, output)| output.value.0).sum())
+        others.map(|(_, output)| output.value).sum()
     }
 
     /// Why the fee looks like a slip.
@@ -156,14 +152,17 @@ pub fn dust_limit(script: &Script) -> Amount {
     if is_unspendable(script.as_bytes()) {
         return Amount::ZERO;
     }
-    let spend = if witness_program(script.as_bytes()).is_some() { 67 } else { 148 };
-    Amount(fee_of(DUST_RATE, (8 + script.encoded_len() + spend) * 4))
+    let is_witness = witness_program(script.as_bytes()).is_some();
+    DUST_RELAY_RATE.dust_threshold(8 + script.encoded_len(), is_witness)
 }
 
 /// The fee at a rate for a weight, by whole virtual bytes.
-fn fee_of(rate: i64, weight: usize) -> i64 {
-    let vsize = weight.div_ceil(4) as i128;
-    i64::try_from((vsize * i128::from(rate) + 999) / 1000).unwrap_or(i64::MAX)
+fn fee_of(rate: FeeRate, weight: Weight) -> Amount {
+    rate.fee(weight.vsize())
+}
+
+fn sum(coins: &[Coin]) -> Amount {
+    coins.iter().map(|coin| coin.output.value).sum()
 }
 
 /// Plans a transaction over `coins`, those that may be spent.
@@ -194,81 +193,83 @@ pub fn plan(
     };
     let weigh =
         |chosen: &[Coin], with_change: bool| weight(book, order, chosen, &change.0, with_change);
-    let fee_for = |weight: usize| {
-        let least = order.replaced_fee.map_or(0, |old| old + fee_of(INCREMENT, weight));
+    let fee_for = |weight: Weight| {
+        let own = fee_of(REPLACEMENT_RATE, weight);
+        let least = order.replaced_fee.map_or(Amount::ZERO, |old| old.saturating_add(own));
         least.max(fee_of(order.rate, weight).saturating_add(order.extra_fee))
     };
-    let sum = |coins: &[Coin]| coins.iter().map(|coin| coin.output.value.0).sum::<i64>();
     let left: Vec<&Coin> =
         coins.iter().filter(|c| !order.must.iter().any(|m| m.outpoint == c.outpoint)).collect();
-    let have = sum(&order.must) + left.iter().map(|coin| coin.output.value.0).sum::<i64>();
-    let too_little = |fee: i64| SpendError::TooLittle {
-        wanted,
-        fee: Amount(fee),
-        have: Amount(have),
-        waiting: Amount(order.waiting),
-    };
+    let have = sum(&order.must).saturating_add(left.iter().map(|coin| coin.output.value).sum());
+    let too_little =
+        |fee: Amount| SpendError::TooLittle { wanted, fee, have, waiting: order.waiting };
     let cost =
         |coin: &Coin| fee_of(order.rate, book.accounts[coin.account].descriptor.input_weight());
     let mut chosen = order.must.clone();
     if order.sweep {
-        chosen.extend(left.iter().filter(|c| c.output.value.0 > cost(c)).map(|c| (*c).clone()));
+        chosen.extend(left.iter().filter(|c| c.output.value > cost(c)).map(|c| (*c).clone()));
         let weight = weigh(&chosen, false);
         let fee = fee_for(weight);
-        let rest = sum(&chosen) - fee;
+        let rest = sum(&chosen).saturating_sub(fee);
         let mut recipients = order.recipients.clone();
-        recipients[0].value = Amount(rest);
-        if chosen.is_empty() || rest < dust_limit(&recipients[0].script_pubkey).0 {
+        recipients[0].value = rest;
+        if chosen.is_empty() || rest < dust_limit(&recipients[0].script_pubkey) {
             return Err(too_little(fee));
         }
         return finish(chosen, recipients, fee, None, weight, order, entropy);
     }
-    let change_weight = weigh(&[], true) - weigh(&[], false);
+    let change_weight = Weight(weigh(&[], true).0 - weigh(&[], false).0);
     let change_cost = fee_of(order.rate, change_weight);
     let spend_later = cost_of_account(book, order);
-    let least_change = dust_limit(&change.0).0.max(spend_later);
-    let values: Vec<i64> = left.iter().map(|coin| coin.output.value.0 - cost(coin)).collect();
-    let mut short = 0i64;
+    let least_change = dust_limit(&change.0).max(spend_later);
+    let values: Vec<Amount> =
+        left.iter().map(|coin| coin.output.value.saturating_sub(cost(coin))).collect();
+    let mut short = Amount::ZERO;
     loop {
-        let missing = wanted.0 + fee_for(weigh(&order.must, false)) - sum(&order.must) + short;
+        let missing = wanted
+            .saturating_add(fee_for(weigh(&order.must, false)))
+            .saturating_sub(sum(&order.must))
+            .saturating_add(short);
         let mut chosen = order.must.clone();
-        if missing > 0 {
+        if missing > Amount::ZERO {
             let target = Target {
                 amount: missing,
-                tolerance: change_cost + spend_later,
-                change: change_cost + least_change,
+                tolerance: change_cost.saturating_add(spend_later),
+                change: change_cost.saturating_add(least_change),
             };
             let found = select(&values, target, entropy)?;
             let found = found.ok_or_else(|| too_little(fee_for(weigh(&chosen, false))))?;
             chosen.extend(found.iter().map(|at| left[*at].clone()));
-            if weigh(&chosen, true) > MAX_WEIGHT {
+            if weigh(&chosen, true) > MAX_STANDARD_WEIGHT {
                 chosen = order.must.clone();
                 chosen.extend(fewest(&values, target).iter().map(|at| left[*at].clone()));
             }
         }
         let weight = weigh(&chosen, false);
         let fee = fee_for(weight);
-        let rest = sum(&chosen) - wanted.0 - fee;
-        if rest < 0 {
+        let over = sum(&chosen).saturating_sub(wanted);
+        let rest = over.saturating_sub(fee);
+        if rest < Amount::ZERO {
             // Rounding, or a fee that grows with what was chosen.
-            short -= rest;
+            short = short.saturating_sub(rest);
             continue;
         }
         let with_change = weigh(&chosen, true);
-        let value = sum(&chosen) - wanted.0 - fee_for(with_change);
+        let value = over.saturating_sub(fee_for(with_change));
+        let recipients = order.recipients.clone();
         if value >= least_change {
-            let output = TxOut { value: Amount(value), script_pubkey: change.0.clone() };
+            let output = TxOut { value, script_pubkey: change.0.clone() };
             let (fee, change) = (fee_for(with_change), Some((output, order, change.1)));
-            let recipients = order.recipients.clone();
             return finish(chosen, recipients, fee, change, with_change, order, entropy);
         }
-        return finish(chosen, order.recipients.clone(), fee + rest, None, weight, order, entropy);
+        return finish(chosen, recipients, over, None, weight, order, entropy);
     }
 }
 
-fn cost_of_account(book: &Book, order: &Order) -> i64 {
+/// What spending a change output of the account will cost, at no more than the rate of dust.
+fn cost_of_account(book: &Book, order: &Order) -> Amount {
     let descriptor = &book.accounts[order.change_account].descriptor;
-    fee_of(order.rate.min(DUST_RATE), descriptor.input_weight())
+    fee_of(order.rate.min(DUST_RELAY_RATE), descriptor.input_weight())
 }
 
 /// Script and index of the next change output of an account.
@@ -287,25 +288,25 @@ fn weight(
     chosen: &[Coin],
     change: &Script,
     with_change: bool,
-) -> usize {
+) -> Weight {
     let outputs = order.recipients.len() + usize::from(with_change);
     let mut base = 8 + compact_size_len(chosen.len()) + compact_size_len(outputs);
     base += order.recipients.iter().map(|o| 8 + o.script_pubkey.encoded_len()).sum::<usize>();
     base += if with_change { 8 + change.encoded_len() } else { 0 };
-    let inputs = chosen.iter().map(|c| book.accounts[c.account].descriptor.input_weight());
-    base * 4 + 2 + inputs.sum::<usize>()
+    let inputs = chosen.iter().map(|c| book.accounts[c.account].descriptor.input_weight().0);
+    Weight(base * WITNESS_SCALE + 2 + inputs.sum::<usize>())
 }
 
 fn finish(
     mut coins: Vec<Coin>,
     mut outputs: Vec<TxOut>,
-    fee: i64,
+    fee: Amount,
     change: Option<(TxOut, &Order, u32)>,
-    weight: usize,
+    weight: Weight,
     order: &Order,
     entropy: &mut dyn Entropy,
 ) -> Result<Plan, SpendError> {
-    if weight > MAX_WEIGHT {
+    if weight > MAX_STANDARD_WEIGHT {
         return Err(SpendError::TooHeavy(weight));
     }
     // By outpoint, so that their order says nothing; change goes to any place.
@@ -319,7 +320,7 @@ fn finish(
     let sequence = order.sequence.unwrap_or(REPLACEABLE);
     let inputs = coins.iter().map(|coin| bare_input(coin.outpoint, sequence)).collect();
     let tx = Transaction { version: 2, inputs, outputs, lock_time: order.lock_time };
-    Ok(Plan { tx, coins, fee: Amount(fee), change: place, vsize: weight.div_ceil(4) })
+    Ok(Plan { tx, coins, fee, change: place, vsize: weight.vsize() })
 }
 
 /// The PSBT of a plan, with all that its signers need. `previous` finds transactions, for inputs
@@ -438,7 +439,7 @@ mod tests {
     fn pay(value: i64) -> Order {
         let script_pubkey = Script([&[0, 20][..], &[7; 20]].concat());
         let recipients = vec![TxOut { value: Amount(value), script_pubkey }];
-        Order { recipients, rate: 2000, ..Order::default() }
+        Order { recipients, rate: FeeRate { per_kvb: 2000 }, ..Order::default() }
     }
 
     fn signed(book: &Book, plan: &Plan, signers: &[&Book]) -> Transaction {
@@ -466,7 +467,7 @@ mod tests {
             // The estimate is the truth, or a little over it.
             let over = plan.vsize - tx.vsize();
             assert!(over <= plan.coins.len(), "{over}");
-            assert!(plan.fee.0 >= fee_of(order.rate, tx.weight()));
+            assert!(plan.fee >= fee_of(order.rate, tx.weight()));
             assert!(plan.change.is_some() && plan.fee_slip().is_none());
         }
     }
@@ -482,7 +483,7 @@ mod tests {
             small.output.value = Amount(400);
             coins.push(small);
         }
-        let order = Order { rate: 1000, ..pay(900_000) };
+        let order = Order { rate: FeeRate { per_kvb: 1000 }, ..pay(900_000) };
         let plan = plan(&book, &coins, &order, &mut entropy).expect("planned");
         assert!(plan.vsize < 100_000, "{}", plan.vsize);
     }
@@ -496,11 +497,13 @@ mod tests {
         assert!(matches!(try_order(pay(100)), Err(SpendError::Dust { least: Amount(294), .. })));
         assert!(matches!(try_order(pay(100_000)), Err(SpendError::TooLittle { .. })));
         assert_eq!(try_order(Order::default()).expect_err("nobody"), SpendError::Nobody);
-        let dear = try_order(Order { rate: 100_000, ..pay(50_000) }).expect("planned");
+        let dear = try_order(Order { rate: FeeRate { per_kvb: 100_000 }, ..pay(50_000) })
+            .expect("planned");
         assert!(dear.fee_slip().expect("a slip").contains("10 %"));
         let swept = try_order(Order { sweep: true, ..pay(0) }).expect("planned");
         assert_eq!(swept.tx.outputs[0].value.0 + swept.fee.0, 100_000);
-        let replaced = Order { replaced_fee: Some(5000), must: coins.to_vec(), ..pay(50_000) };
+        let replaced =
+            Order { replaced_fee: Some(Amount(5000)), must: coins.to_vec(), ..pay(50_000) };
         assert!(try_order(replaced).expect("planned").fee.0 > 5000);
     }
 

@@ -150,7 +150,8 @@ impl<E: Element> Element for Two<E> {
     }
 }
 
-/// The safe lanes.
+/// The safe lanes. Their operations stay calls: copied into a job they would make it so large that
+/// compiling it takes minutes.
 #[derive(Debug, Clone, Copy)]
 pub struct Twin<const W: usize>([Fe; W]);
 
@@ -166,32 +167,37 @@ impl<const W: usize> Element for Twin<W> {
         Twin([*value; W])
     }
 
-    #[inline]
+    #[inline(never)]
     fn add(&self, other: &Self) -> Self {
         self.zip(other, Fe::add)
     }
 
-    #[inline]
+    #[inline(never)]
     fn sub(&self, other: &Self) -> Self {
         self.zip(other, Fe::sub)
     }
 
+    #[inline(never)]
     fn mul(&self, other: &Self) -> Self {
         self.zip(other, Fe::mul)
     }
 
+    #[inline(never)]
     fn sqr(&self) -> Self {
         Twin(self.0.map(|value| value.sqr()))
     }
 
+    #[inline(never)]
     fn sqr_times(&self, times: u32) -> Self {
         Twin(self.0.map(|value| value.sqr_times(times)))
     }
 
+    #[inline(never)]
     fn small(&self, factor: u32) -> Self {
         Twin(self.0.map(|value| value.times(factor)))
     }
 
+    #[inline(never)]
     fn sub2(&self, a: &Self, b: &Self) -> Self {
         self.sub(a).sub(b)
     }

@@ -2,6 +2,7 @@
 
 use super::super::dict::{Dict, Kind};
 use super::super::op::{Op, Tok};
+use super::super::primitive::{Form, Primitive};
 use super::inline::Piece;
 
 /// Tokens in a row without a header.
@@ -86,12 +87,12 @@ pub fn plan(code: &[Piece], dict: &Dict) -> Plan {
     let mut straight = 0;
     for token in start..end {
         let at = (token - start) as usize;
-        let before = at.checked_sub(1).map(|at| code[at].tok.op);
+        let form = |at: usize| dict.form(code[at].tok);
         straight += 1;
         if straight >= STRAIGHT
             && code[token as usize].site == 0
-            && code[token as usize].tok.op != Op::Pick
-            && before != Some(Op::QDup)
+            && form(at) != Some(Form::Pick)
+            && at.checked_sub(1).and_then(form) != Some(Form::DupIf)
         {
             plan.marks[at].header = true;
         }
@@ -148,17 +149,19 @@ fn settle(code: &[Piece], dict: &Dict, plan: &mut Plan, start: u32, end: u32) ->
     false
 }
 
-#[allow(clippy::too_many_lines)] // the effect of every word in one place
 fn effect(code: &[Piece], dict: &Dict, plan: &Plan, token: u32) -> Effect {
     let tok = code[token as usize].tok;
     let on = |takes: i32, gives: i32| Effect { takes, way: Way::On(gives - takes) };
     let away = |takes: i32| Effect { takes, way: Way::Away };
     let target = tok.arg as u32;
     match tok.op {
-        Op::Enter | Op::Noop | Op::Unloop | Op::Frame | Op::Unframe => on(0, 0),
-        Op::Chars => on(1, 1),
-        Op::Lit | Op::Local | Op::LoopI | Op::LoopJ => on(0, 1),
-        Op::SetLocal | Op::SetValue | Op::Throw => on(1, 0),
+        Op::Primitive => match dict.primitive(tok) {
+            Some(primitive) => primitive_effect(code, plan, token, primitive),
+            None => away(0),
+        },
+        Op::Enter | Op::Nothing | Op::Frame | Op::Unframe | Op::FLit => on(0, 0),
+        Op::Lit | Op::Local => on(0, 1),
+        Op::SetLocal | Op::SetValue => on(1, 0),
         Op::Branch => Effect { takes: 0, way: Way::To(target) },
         Op::Branch0 => Effect { takes: 1, way: Way::Both(-1, target, -1) },
         Op::Of => Effect { takes: 2, way: Way::Both(-2, target, -1) },
@@ -166,27 +169,10 @@ fn effect(code: &[Piece], dict: &Dict, plan: &Plan, token: u32) -> Effect {
         Op::QDo => Effect { takes: 2, way: Way::Both(-2, target, -2) },
         Op::Loop => Effect { takes: 0, way: Way::Both(0, target, 0) },
         Op::PlusLoop => Effect { takes: 1, way: Way::Both(-1, target, -1) },
-        Op::QDup => match code.get(token as usize + 1).map(|piece| piece.tok) {
-            Some(next) if next.op == Op::Branch0 && !plan.mark(token + 1).label => {
-                // The two run as one: the next token is passed over.
-                Effect { takes: 1, way: Way::Both(1, next.arg as u32, -1) }
-            }
-            _ => away(0),
-        },
-        Op::Pick => {
-            let before = token.checked_sub(1).map(|before| code[before as usize].tok);
-            match before {
-                Some(Tok { op: Op::Lit, arg: n @ 0..=31, .. }) if !plan.mark(token).label => {
-                    Effect { takes: n as i32 + 2, way: Way::On(0) }
-                }
-                _ => away(0),
-            }
-        }
         Op::Word => match dict.get(tok.arg as u32).map(|word| word.kind) {
             Some(Kind::Create(_, 0) | Kind::Constant(_) | Kind::Value(_)) => on(0, 1),
             _ => away(0),
         },
-        Op::Execute | Op::Catch => away(1),
         Op::Exit
         | Op::Deferred
         | Op::Compile
@@ -194,73 +180,36 @@ fn effect(code: &[Piece], dict: &Dict, plan: &Plan, token: u32) -> Effect {
         | Op::Halt
         | Op::CatchDone
         | Op::Interpret => away(0),
-        Op::FLit
-        | Op::FAdd
-        | Op::FSub
-        | Op::FMul
-        | Op::FDiv
-        | Op::FDup
-        | Op::FOver
-        | Op::FDrop
-        | Op::FSwap
-        | Op::FRot
-        | Op::FNegate
-        | Op::FAbs => on(0, 0),
-        Op::FFetch | Op::FStore | Op::SToF => on(1, 0),
-        Op::FLt | Op::FZLt | Op::FZEq => on(0, 1),
-        Op::DToF => on(2, 0),
-        Op::Dup => on(1, 2),
-        Op::Drop | Op::ToR => on(1, 0),
-        Op::Swap => on(2, 2),
-        Op::Over => on(2, 3),
-        Op::Rot | Op::MRot => on(3, 3),
-        Op::Nip => on(2, 1),
-        Op::Tuck => on(2, 3),
-        Op::TwoDup => on(2, 4),
-        Op::TwoDrop | Op::TwoToR | Op::Store | Op::CStore | Op::PlusStore => on(2, 0),
-        Op::TwoSwap => on(4, 4),
-        Op::TwoOver => on(4, 6),
-        Op::RFrom | Op::RFetch => on(0, 1),
-        Op::TwoRFrom | Op::TwoRFetch => on(0, 2),
-        Op::Invert
-        | Op::Negate
-        | Op::Abs
-        | Op::OnePlus
-        | Op::OneMinus
-        | Op::TwoStar
-        | Op::TwoSlash
-        | Op::ZEq
-        | Op::ZNe
-        | Op::ZLt
-        | Op::ZGt
-        | Op::Fetch
-        | Op::CFetch
-        | Op::Cells
-        | Op::CellPlus
-        | Op::CharPlus => on(1, 1),
-        Op::TwoFetch | Op::StoD => on(1, 2),
-        Op::TwoStore => on(3, 0),
-        Op::Within => on(3, 1),
-        Op::SlashMod => away(0),
-        Op::Add
-        | Op::Sub
-        | Op::Mul
-        | Op::Div
-        | Op::Mod
-        | Op::And
-        | Op::Or
-        | Op::Xor
-        | Op::Min
-        | Op::Max
-        | Op::LShift
-        | Op::RShift
-        | Op::Eq
-        | Op::Ne
-        | Op::Lt
-        | Op::Gt
-        | Op::Le
-        | Op::Ge
-        | Op::ULt
-        | Op::UGt => on(2, 1),
+    }
+}
+
+/// The effect of a primitive: what its stack effect says, unless its form knows better.
+fn primitive_effect(code: &[Piece], plan: &Plan, token: u32, primitive: &Primitive) -> Effect {
+    let on = |takes: i32, change: i32| Effect { takes, way: Way::On(change) };
+    let away = |takes: i32| Effect { takes, way: Way::Away };
+    match primitive.form {
+        Form::Step => away(0),
+        Form::Execute | Form::Catch => away(1),
+        Form::Throw => on(1, -1),
+        Form::DupIf => match code.get(token as usize + 1).map(|piece| piece.tok) {
+            Some(next) if next.op == Op::Branch0 && !plan.mark(token + 1).label => {
+                // The two run as one: the next token is passed over.
+                Effect { takes: 1, way: Way::Both(1, next.arg as u32, -1) }
+            }
+            _ => away(0),
+        },
+        Form::Pick => {
+            let before = token.checked_sub(1).map(|before| code[before as usize].tok);
+            match before {
+                Some(Tok { op: Op::Lit, arg: n @ 0..=31, .. }) if !plan.mark(token).label => {
+                    on(n as i32 + 2, 0)
+                }
+                _ => away(0),
+            }
+        }
+        _ => {
+            let (takes, gives) = (primitive.shape.takes, primitive.shape.gives);
+            on(i32::from(takes), i32::from(gives) - i32::from(takes))
+        }
     }
 }

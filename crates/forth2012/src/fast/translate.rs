@@ -5,17 +5,25 @@
 //! load; a comparison before a branch becomes one instruction. At the end of a block every item is
 //! put into its own slot. Any oddity ends the translation: the stepper then keeps the definition.
 
+mod cells;
+mod forms;
 mod labels;
 mod tokens;
 
 use super::super::dict::Kind;
-use super::super::machine::{Machine, RETURN_TAG, T_CATCH_DONE, TO_TOKEN};
+use super::super::frame::{RETURN_TAG, T_CATCH_DONE, TO_TOKEN};
+use super::super::machine::Machine;
 use super::super::op::{Op, Tok};
+use super::super::operation::{Bin, FloatBin, Un};
+use super::super::primitive::{Float, Form, Primitive};
+use super::calls;
+use super::chain;
+use super::code::{self, BIAS, Entry, Handler, Insn, LOCALS, NEVER, NONE, Site, TOP};
 use super::flow::{Plan, plan};
 use super::handlers as h;
-use super::inline::{Inliner, Piece, Site};
-use super::select::{self, Bin, Un, X, Y};
-use super::{BIAS, Entry, Handler, Insn, LOCALS, NEVER, NONE, TOP};
+use super::inline::{Inliner, Piece};
+use super::probe::probe;
+use super::select::{self, X, Y};
 
 /// What is known about an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +88,10 @@ struct Translator<'m> {
     bound: Vec<u32>,
     /// Frames of copies: instruction and piece.
     frames: Vec<(usize, u32)>,
+    /// Calls of handlers nest on the native stack.
+    nests: bool,
+    /// Length of the code at the last check of the native stack.
+    checked: usize,
 }
 
 const UNKNOWN: i32 = i32::MIN;
@@ -106,6 +118,7 @@ impl Machine {
         let plan = plan(&list, &self.dict);
         let labels = vec![(u32::MAX, UNKNOWN); list.len() + 1];
         let mut translator = Translator {
+            nests: self.fast.nests.unwrap_or(true),
             machine: self,
             plan,
             start,
@@ -124,6 +137,7 @@ impl Machine {
             alive: false,
             bound,
             frames: Vec::new(),
+            checked: 0,
         };
         let done = translator.run().is_ok();
         let Translator { code, token_of, site_of, entries, bound, .. } = translator;
@@ -194,6 +208,9 @@ impl Machine {
 
     /// The code that every machine has: the end of CATCH.
     fn begin_fast_code(&mut self) {
+        if self.fast.nests.is_none() {
+            self.fast.nests = Some(probe(self));
+        }
         // Nothing returns to the first instruction: no depth is enough for it.
         let mut put = |f: Handler, token| {
             self.fast.code.push(Insn { f, x: imm_bits(i32::MAX) });
@@ -201,10 +218,10 @@ impl Machine {
             self.fast.site_of.push(0);
         };
         self.fast.sites.push(Site::default());
-        put(h::end, 0);
-        put(h::header, T_CATCH_DONE);
-        put(h::catch_done, T_CATCH_DONE);
-        put(h::end, 0);
+        put(calls::end, 0);
+        put(calls::header, T_CATCH_DONE);
+        put(calls::catch_done, T_CATCH_DONE);
+        put(calls::end, 0);
         if let Some(header) = self.fast.code.get_mut(1) {
             header.x = imm_bits(BIAS as i32);
         }
@@ -227,14 +244,17 @@ impl Translator<'_> {
         while token < end {
             self.token = token;
             self.arrive(token)?;
+            if self.alive && self.code.len() - self.checked >= code::apart(self.nests) {
+                self.check_stack();
+            }
             let used = if self.alive { self.translate_token(token)? } else { 1 };
             token += used;
         }
-        self.emit(h::end, 0);
+        self.emit(calls::end, 0);
         for (at, piece) in std::mem::take(&mut self.frames) {
             self.code[at].x = self.way_back(piece)? as u64;
         }
-        self.emit(h::end, 0);
+        self.emit(calls::end, 0);
         for &(at, target) in &self.fixups {
             let (index, _) = *self.labels.get(target as usize).ok_or(GiveUp)?;
             if index == u32::MAX {
@@ -266,9 +286,9 @@ impl Translator<'_> {
             let entry = Entry { at: header + 1, need: need as u32 + BIAS as u32 };
             self.entries.push((back, entry));
         }
-        self.emit(h::header, imm_bits(need + BIAS as i32));
+        self.emit(calls::header, imm_bits(need + BIAS as i32));
         if depth != 0 {
-            self.emit(h::shift, imm_bits(-depth));
+            self.emit(calls::shift, imm_bits(-depth));
         }
         self.emit(h::jump::<false>, 0);
         self.fixup(target);
@@ -277,7 +297,7 @@ impl Translator<'_> {
         self.token_of.extend(std::iter::repeat_n(back, made));
         self.site_of.truncate(self.site_of.len() - made);
         self.site_of.extend(std::iter::repeat_n(site, made));
-        Ok(h::return_address(header))
+        Ok(code::return_address(header))
     }
 
     // ------------------------------------------------------------------ emission
@@ -288,6 +308,12 @@ impl Translator<'_> {
         let (token, site) = piece.map_or((0, 0), |piece| (piece.token, piece.site));
         self.token_of.push(token);
         self.site_of.push(site);
+    }
+
+    /// A check of the native stack. Nothing but the instruction pointer changes.
+    fn check_stack(&mut self) {
+        self.emit(chain::check_stack, 0);
+        self.checked = self.code.len();
     }
 
     /// Index in the code of the machine.

@@ -2,12 +2,16 @@
 
 use std::ops::ControlFlow;
 
-use serde_json::json;
+use rpc_types::Difficulty;
+use rpc_types::block::{BlockResult, HeaderResult};
+use rpc_types::chain::{
+    ChainCheck, ChainInfo, ChainTip, Deployment, DeploymentInfo, Deployments, TipStatus,
+};
 
 use crate::call::{Call, Class, ReadCall};
 use crate::error::{CallError, ErrorKind};
 use crate::show::{self, Detail};
-use crate::value::{BlockId, Count, Json, Kind, Verbosity, Written};
+use crate::value::{BlockId, Count, Json, Verbosity, Written};
 use chain::verify::{Verified, VerifyError, verify};
 use chain::{query, tips};
 use node::view::View;
@@ -111,11 +115,11 @@ impl Call for GetBlock {
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["blockhash", "verbosity"];
     type In = (BlockId, Option<Verbosity>);
-    type Out = Written;
+    type Out = Written<BlockResult>;
 }
 
 impl ReadCall for GetBlock {
-    fn run(view: &View, (block, verbosity): Self::In) -> Result<Written, CallError> {
+    fn run(view: &View, (block, verbosity): Self::In) -> Result<Self::Out, CallError> {
         let snapshot = view.read()?;
         let (id, row) = find_block(&snapshot, block)?;
         let missing = || absent(&snapshot, &row);
@@ -147,11 +151,11 @@ impl Call for GetHeader {
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["blockhash", "verbose"];
     type In = (BlockId, Option<bool>);
-    type Out = Written;
+    type Out = Written<HeaderResult>;
 }
 
 impl ReadCall for GetHeader {
-    fn run(view: &View, (block, verbose): Self::In) -> Result<Written, CallError> {
+    fn run(view: &View, (block, verbose): Self::In) -> Result<Self::Out, CallError> {
         let snapshot = view.read()?;
         let (id, row) = find_block(&snapshot, block)?;
         if verbose == Some(false) {
@@ -171,41 +175,36 @@ impl Call for GetChainInfo {
     const EXAMPLE: &'static str = "init-storage get-chain-info .json";
     const CLASS: Class = Class::Read;
     type In = ();
-    type Out = Json;
+    type Out = Json<ChainInfo>;
 }
 
 impl ReadCall for GetChainInfo {
-    fn run(view: &View, (): ()) -> Result<Json, CallError> {
+    fn run(view: &View, (): ()) -> Result<Self::Out, CallError> {
         let snapshot = view.read()?;
         let info = query::chain_info(&snapshot)?;
         let headers = tips::best_header(&snapshot)?.height;
         let tip = info.tip;
         let pruned = snapshot.pruned_below()?;
-        let mut shown = json!({
-            "chain": view.params.name,
-            "blocks": tip.height.0,
-            "headers": headers.0,
-            "bestblockhash": tip.hash.to_string(),
-            "bits": show::bits(info.bits),
-            "target": show::target(info.bits),
-            "difficulty": show::difficulty(info.difficulty),
-            "time": info.time,
-            "mediantime": info.median_time,
-            "verificationprogress": progress(tip.height, headers),
-            "initialblockdownload": tip.height < headers,
-            "chainwork": tip.work.to_string(),
-            "size_on_disk": view.store().size_on_disk(),
-            "pruned": pruned.0 > 0,
-            "warnings": [],
-            "transactions": tip.tx_total,
-            "txindex": view.has_tx_index(),
-        });
-        if pruned.0 > 0
-            && let Some(members) = shown.as_object_mut()
-        {
-            members.insert("pruneheight".to_owned(), json!(pruned.0));
-        }
-        Ok(Json(shown))
+        Ok(Json(ChainInfo {
+            chain: view.params.name.to_owned(),
+            blocks: tip.height.0,
+            headers: headers.0,
+            bestblockhash: show::block_hash(&tip.hash),
+            bits: show::bits(info.bits),
+            target: show::target(info.bits),
+            difficulty: show::difficulty(info.difficulty),
+            time: info.time,
+            mediantime: info.median_time,
+            verificationprogress: progress(tip.height, headers),
+            initialblockdownload: tip.height < headers,
+            chainwork: rpc_types::Work(tip.work.to_string()),
+            size_on_disk: view.store().size_on_disk(),
+            pruned: pruned.0 > 0,
+            warnings: Vec::new(),
+            transactions: tip.tx_total,
+            txindex: view.has_tx_index(),
+            pruneheight: (pruned.0 > 0).then_some(pruned.0),
+        }))
     }
 }
 
@@ -238,19 +237,23 @@ impl Call for GetChainTips {
     const EXAMPLE: &'static str = "init-storage get-chain-tips .json";
     const CLASS: Class = Class::Read;
     type In = ();
-    type Out = Json;
+    type Out = Json<Vec<ChainTip>>;
 }
 
 impl ReadCall for GetChainTips {
-    fn run(view: &View, (): ()) -> Result<Json, CallError> {
+    fn run(view: &View, (): ()) -> Result<Self::Out, CallError> {
         let tips = tips::branch_tips(&*view.read()?)?;
-        let shown = tips.iter().map(|tip| {
-            json!({
-                "height": tip.height.0,
-                "hash": tip.hash.to_string(),
-                "branchlen": tip.branch_len,
-                "status": tip.status.name(),
-            })
+        let shown = tips.iter().map(|tip| ChainTip {
+            height: tip.height.0,
+            hash: show::block_hash(&tip.hash),
+            branchlen: tip.branch_len,
+            status: match tip.status {
+                tips::TipStatus::Active => TipStatus::Active,
+                tips::TipStatus::Invalid => TipStatus::Invalid,
+                tips::TipStatus::HeadersOnly => TipStatus::HeadersOnly,
+                tips::TipStatus::ValidHeaders => TipStatus::ValidHeaders,
+                tips::TipStatus::ValidFork => TipStatus::ValidFork,
+            },
         });
         Ok(Json(shown.collect()))
     }
@@ -267,33 +270,32 @@ impl Call for GetDeployments {
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["blockhash"];
     type In = (Option<BlockId>,);
-    type Out = Json;
+    type Out = Json<DeploymentInfo>;
 }
 
 impl ReadCall for GetDeployments {
-    fn run(view: &View, (block,): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (block,): Self::In) -> Result<Self::Out, CallError> {
         let snapshot = view.read()?;
         let block = block.unwrap_or(BlockId::Hash(snapshot.tip()?.hash));
         let (_, row) = find_block(&snapshot, block)?;
         let forks = &view.params.forks;
-        let mut shown = serde_json::Map::new();
-        for (name, height) in [
-            ("bip34", forks.bip34),
-            ("bip66", forks.bip66),
-            ("bip65", forks.bip65),
-            ("csv", forks.csv),
-            ("segwit", forks.segwit),
-            ("taproot", forks.taproot),
-        ] {
-            let active = row.height.next().0 >= height;
-            let fork = json!({ "type": "buried", "active": active, "height": height });
-            shown.insert(name.to_owned(), fork);
-        }
-        Ok(Json(json!({
-            "hash": row.hash.to_string(),
-            "height": row.height.0,
-            "deployments": shown,
-        })))
+        let buried = |height: u32| Deployment {
+            kind: "buried".to_owned(),
+            active: row.height.next().0 >= height,
+            height,
+        };
+        Ok(Json(DeploymentInfo {
+            hash: show::block_hash(&row.hash),
+            height: row.height.0,
+            deployments: Deployments {
+                bip34: buried(forks.bip34),
+                bip66: buried(forks.bip66),
+                bip65: buried(forks.bip65),
+                csv: buried(forks.csv),
+                segwit: buried(forks.segwit),
+                taproot: buried(forks.taproot),
+            },
+        }))
     }
 }
 
@@ -306,33 +308,12 @@ impl Call for GetDifficulty {
     const EXAMPLE: &'static str = "init-storage get-difficulty type";
     const CLASS: Class = Class::Read;
     type In = ();
-    type Out = Number;
-}
-
-/// A number that need not be whole; on the stack it is text.
-pub struct Number(f64);
-
-impl Kind for Number {
-    const SHAPE: crate::value::Shape = crate::value::Shape::Text;
-    const NAME: &'static str = "number";
-
-    fn schema() -> serde_json::Value {
-        json!({ "type": "number" })
-    }
-
-    fn from_json(value: &serde_json::Value) -> Result<Self, CallError> {
-        let number = value.as_f64().map(Number);
-        number.ok_or_else(|| CallError::invalid_params(format!("{value} is not a number")))
-    }
-
-    fn to_json(self) -> serde_json::Value {
-        show::difficulty(self.0)
-    }
+    type Out = Difficulty;
 }
 
 impl ReadCall for GetDifficulty {
-    fn run(view: &View, (): ()) -> Result<Number, CallError> {
-        Ok(Number(query::chain_info(&*view.read()?)?.difficulty))
+    fn run(view: &View, (): ()) -> Result<Difficulty, CallError> {
+        Ok(show::difficulty(query::chain_info(&*view.read()?)?.difficulty))
     }
 }
 
@@ -360,15 +341,15 @@ impl Call for CheckChain {
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["checklevel", "nblocks"];
     type In = (Option<Count>, Option<Count>);
-    type Out = Json;
+    type Out = Json<ChainCheck>;
 }
 
 impl ReadCall for CheckChain {
-    fn run(view: &View, (level, blocks): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (level, blocks): Self::In) -> Result<Self::Out, CallError> {
         let (level, blocks) = how_hard(level, blocks);
         let checked = check(view, level, blocks)
             .map_err(|e| CallError::new(ErrorKind::Unhealthy, e.to_string()))?;
-        Ok(Json(json!({ "sound": true, "blocks": checked.blocks, "level": checked.level })))
+        Ok(Json(ChainCheck { sound: true, blocks: checked.blocks, level: checked.level }))
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use rpc_types::BlockHash;
+use rpc_types::mining::{GeneratedBlock, MiningStarted};
 
 use crate::call::{ActCall, Call, Class};
 use crate::error::{CallError, ErrorKind};
-use crate::value::{Count, Json, Signed};
+use crate::show;
+use crate::value::{AnyJson, Count, Json, Signed};
 use mining::work::MAX_THREADS;
 use node::io::{Act, Done};
 use node::mine::io::{MineAct, MineDone, Wanted};
@@ -35,7 +37,7 @@ impl Call for GenerateToAddress {
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["nblocks", "address", "maxtries"];
     type In = (Count, String, Option<Count>);
-    type Out = Json;
+    type Out = Json<Vec<BlockHash>>;
 }
 
 impl ActCall for GenerateToAddress {
@@ -48,12 +50,9 @@ impl ActCall for GenerateToAddress {
         Ok(Act::Generate { blocks: blocks.0 as u32, address, tries })
     }
 
-    fn reply(done: Done) -> Result<Json, CallError> {
+    fn reply(done: Done) -> Result<Self::Out, CallError> {
         match done {
-            Done::Generated(hashes) => {
-                let hashes: Vec<Value> = hashes.iter().map(|h| json!(h.to_string())).collect();
-                Ok(Json(hashes.into()))
-            }
+            Done::Generated(hashes) => Ok(Json(hashes.iter().map(show::block_hash).collect())),
             done => Err(unexpected(&done)),
         }
     }
@@ -79,8 +78,8 @@ impl Call for GenerateBlock {
     const EXAMPLE: &'static str = "init-storage s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" s\" []\" generate-block-to .json";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["output", "transactions", "submit"];
-    type In = (String, Json, Option<bool>);
-    type Out = Json;
+    type In = (String, AnyJson, Option<bool>);
+    type Out = Json<GeneratedBlock>;
 }
 
 impl ActCall for GenerateBlock {
@@ -104,14 +103,12 @@ impl ActCall for GenerateBlock {
         Ok(Act::Mine(MineAct::GenerateBlock { address, txs, submit: submit.unwrap_or(true) }))
     }
 
-    fn reply(done: Done) -> Result<Json, CallError> {
+    fn reply(done: Done) -> Result<Self::Out, CallError> {
         match done {
-            Done::Mine(MineDone::Made { hash, block: None }) => {
-                Ok(Json(json!({ "hash": hash.to_string() })))
-            }
-            Done::Mine(MineDone::Made { hash, block: Some(bytes) }) => {
-                Ok(Json(json!({ "hash": hash.to_string(), "hex": hex::encode(&bytes) })))
-            }
+            Done::Mine(MineDone::Made { hash, block }) => Ok(Json(GeneratedBlock {
+                hash: show::block_hash(&hash),
+                hex: block.map(|bytes| show::bytes(&bytes)),
+            })),
             done => Err(unexpected(&done)),
         }
     }
@@ -126,7 +123,7 @@ impl Call for Prioritise {
     const EXAMPLE: &'static str = "init-storage s\" 4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b\" 1000 prioritise-tx .";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["txid", "dummy", "fee_delta"];
-    type In = (Txid, Option<Json>, Signed);
+    type In = (Txid, Option<AnyJson>, Signed);
     type Out = bool;
 }
 
@@ -209,7 +206,7 @@ impl Call for StartMining {
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["threads", "blocks"];
     type In = (Count, Option<Count>);
-    type Out = Json;
+    type Out = Json<MiningStarted>;
 }
 
 impl ActCall for StartMining {
@@ -225,10 +222,10 @@ impl ActCall for StartMining {
         Ok(Act::Mine(MineAct::Start { threads, blocks, patient: false }))
     }
 
-    fn reply(done: Done) -> Result<Json, CallError> {
+    fn reply(done: Done) -> Result<Self::Out, CallError> {
         match done {
             Done::Mine(MineDone::Started { threads, found }) => {
-                Ok(Json(json!({ "threads": threads, "blocks_found": found })))
+                Ok(Json(MiningStarted { threads: threads as u64, blocks_found: found }))
             }
             done => Err(unexpected(&done)),
         }

@@ -1,5 +1,7 @@
 //! Calls about the doors and the logs of the process that owns the node.
 
+use rpc_types::upkeep::ServerInfo;
+
 use crate::call::{Call, Class, ServiceCall};
 use crate::error::CallError;
 use crate::service::Services;
@@ -17,11 +19,11 @@ impl Call for StartServer {
     const CLASS: Class = Class::Admin;
     const NEEDS_NODE: bool = true;
     type In = ();
-    type Out = Json;
+    type Out = Json<ServerInfo>;
 }
 
 impl ServiceCall for StartServer {
-    fn run(services: &dyn Services, (): ()) -> Result<Json, CallError> {
+    fn run(services: &dyn Services, (): ()) -> Result<Self::Out, CallError> {
         services.start_server().map(Json)
     }
 }
@@ -74,11 +76,11 @@ impl Call for ServerStatus {
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
     type In = ();
-    type Out = Json;
+    type Out = Json<ServerInfo>;
 }
 
 impl ServiceCall for ServerStatus {
-    fn run(services: &dyn Services, (): ()) -> Result<Json, CallError> {
+    fn run(services: &dyn Services, (): ()) -> Result<Self::Out, CallError> {
         Ok(Json(services.server_status()))
     }
 }

@@ -1,10 +1,11 @@
 //! Calls about the node itself, and blocks handed to it.
 
-use serde_json::json;
+use rpc_types::node::{ImportReport, RefusedBlock, Status};
 
 use crate::call::{ActCall, Call, Class, ReadCall};
 use crate::error::{CallError, ErrorKind};
-use crate::value::{HexBytes, HexList, Json, Mixed};
+use crate::show;
+use crate::value::{AnyJson, HexBytes, HexList, Json, Mixed};
 use chain::query;
 use node::io::{Act, Done};
 use node::view::View;
@@ -31,24 +32,24 @@ impl Call for GetStatus {
     const EXAMPLE: &'static str = "init-storage get-status .json";
     const CLASS: Class = Class::Read;
     type In = ();
-    type Out = Json;
+    type Out = Json<Status>;
 }
 
 impl ReadCall for GetStatus {
-    fn run(view: &View, (): ()) -> Result<Json, CallError> {
+    fn run(view: &View, (): ()) -> Result<Self::Out, CallError> {
         let snapshot = view.read()?;
         let info = query::chain_info(&snapshot)?;
         let tip = info.tip;
-        Ok(Json(json!({
-            "network": view.params.name,
-            "version": env!("CARGO_PKG_VERSION"),
-            "height": tip.height.0,
-            "best": tip.hash.to_string(),
-            "tip_time": info.time,
-            "transactions": tip.tx_total,
-            "peers": view.net.ready_peers().count(),
-            "readonly": view.net.readonly,
-        })))
+        Ok(Json(Status {
+            network: view.params.name.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            height: tip.height.0,
+            best: show::block_hash(&tip.hash),
+            tip_time: info.time,
+            transactions: tip.tx_total,
+            peers: view.net.ready_peers().count() as u64,
+            readonly: view.net.readonly,
+        }))
     }
 }
 
@@ -63,7 +64,7 @@ impl Call for ImportBlocks {
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["blocks"];
     type In = (HexList,);
-    type Out = Json;
+    type Out = Json<ImportReport>;
 }
 
 impl ActCall for ImportBlocks {
@@ -71,18 +72,17 @@ impl ActCall for ImportBlocks {
         Ok(Act::ImportBlocks { blocks: blocks.0 })
     }
 
-    fn reply(done: Done) -> Result<Json, CallError> {
+    fn reply(done: Done) -> Result<Self::Out, CallError> {
         let Done::Imported(report) = done else { return Err(unexpected(&done)) };
-        let refused =
-            report.refused.map(|(index, reason)| json!({ "index": index, "reason": reason }));
-        Ok(Json(json!({
-            "accepted": report.accepted,
-            "known": report.known,
-            "waiting": report.waiting,
-            "refused": refused,
-            "height": report.height.0,
-            "best": report.tip.to_string(),
-        })))
+        let refused = report.refused;
+        Ok(Json(ImportReport {
+            accepted: report.accepted,
+            known: report.known,
+            waiting: report.waiting as u64,
+            refused: refused.map(|(index, reason)| RefusedBlock { index: index as u64, reason }),
+            height: report.height.0,
+            best: show::block_hash(&report.tip),
+        }))
     }
 }
 
@@ -96,8 +96,8 @@ impl Call for SubmitBlock {
     const EXAMPLE: &'static str = "init-storage : try s\" 00\" submit-block ; ' try catch .";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["hexdata", "dummy"];
-    type In = (HexBytes, Option<Json>);
-    type Out = Mixed;
+    type In = (HexBytes, Option<AnyJson>);
+    type Out = Mixed<Option<String>>;
 }
 
 impl ActCall for SubmitBlock {
@@ -105,9 +105,9 @@ impl ActCall for SubmitBlock {
         Ok(Act::SubmitBlock { block: block.0 })
     }
 
-    fn reply(done: Done) -> Result<Mixed, CallError> {
+    fn reply(done: Done) -> Result<Self::Out, CallError> {
         match done {
-            Done::Submitted(verdict) => Ok(Mixed(json!(verdict))),
+            Done::Submitted(verdict) => Ok(Mixed(verdict)),
             other => Err(unexpected(&other)),
         }
     }

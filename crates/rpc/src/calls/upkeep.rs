@@ -1,6 +1,7 @@
 //! Calls that look after a node: its health, its memory, its schema, backups.
 
-use serde_json::json;
+use rpc_types::upkeep as types;
+use rpc_types::upkeep::{Health, IndexState, MemoryInfo, SchemaInfo};
 
 use crate::call::{Call, Class, ReadCall, ServiceCall};
 use crate::error::CallError;
@@ -19,11 +20,11 @@ impl Call for GetHealth {
     const EXAMPLE: &'static str = "init-storage get-health .json";
     const CLASS: Class = Class::Read;
     type In = ();
-    type Out = Json;
+    type Out = Json<Health>;
 }
 
 impl ServiceCall for GetHealth {
-    fn run(services: &dyn Services, (): ()) -> Result<Json, CallError> {
+    fn run(services: &dyn Services, (): ()) -> Result<Self::Out, CallError> {
         Ok(Json(services.health()))
     }
 }
@@ -55,11 +56,11 @@ impl Call for GetMemory {
     const EXAMPLE: &'static str = "init-storage get-memory .json";
     const CLASS: Class = Class::Read;
     type In = ();
-    type Out = Json;
+    type Out = Json<MemoryInfo>;
 }
 
 impl ServiceCall for GetMemory {
-    fn run(services: &dyn Services, (): ()) -> Result<Json, CallError> {
+    fn run(services: &dyn Services, (): ()) -> Result<Self::Out, CallError> {
         services.memory().map(Json)
     }
 }
@@ -74,25 +75,25 @@ impl Call for GetSchema {
     const EXAMPLE: &'static str = "init-storage get-schema .json";
     const CLASS: Class = Class::Read;
     type In = ();
-    type Out = Json;
+    type Out = Json<SchemaInfo>;
 }
 
 impl ReadCall for GetSchema {
-    fn run(view: &View, (): ()) -> Result<Json, CallError> {
+    fn run(view: &View, (): ()) -> Result<Self::Out, CallError> {
         let snapshot = view.read()?;
         let index = match snapshot.script_index()? {
-            ScriptIndex::Ready => "ready",
-            ScriptIndex::Building(_) => "building",
-            ScriptIndex::Off => "off",
+            ScriptIndex::Ready => IndexState::Ready,
+            ScriptIndex::Building(_) => IndexState::Building,
+            ScriptIndex::Off => IndexState::Off,
         };
         let schema = snapshot.schema()?;
-        Ok(Json(json!({
-            "schema": schema,
-            "known": SCHEMA_VERSION,
-            "current": schema == SCHEMA_VERSION && !view.store().is_behind(),
-            "address_index": index,
-            "building": view.store().build().is_some(),
-        })))
+        Ok(Json(SchemaInfo {
+            schema,
+            known: SCHEMA_VERSION,
+            current: schema == SCHEMA_VERSION && !view.store().is_behind(),
+            address_index: index,
+            building: view.store().build().is_some(),
+        }))
     }
 }
 
@@ -108,11 +109,11 @@ impl Call for StartBackup {
     const CLASS: Class = Class::Admin;
     const PARAMS: &'static [&'static str] = &["file"];
     type In = (String,);
-    type Out = Json;
+    type Out = Json<types::BackupStatus>;
 }
 
 impl ServiceCall for StartBackup {
-    fn run(services: &dyn Services, (file,): Self::In) -> Result<Json, CallError> {
+    fn run(services: &dyn Services, (file,): Self::In) -> Result<Self::Out, CallError> {
         services.start_backup(&file).map(Json)
     }
 }
@@ -126,11 +127,11 @@ impl Call for BackupStatus {
     const EXAMPLE: &'static str = "init-storage get-backup-status .json";
     const CLASS: Class = Class::Read;
     type In = ();
-    type Out = Json;
+    type Out = Json<types::BackupStatus>;
 }
 
 impl ServiceCall for BackupStatus {
-    fn run(services: &dyn Services, (): ()) -> Result<Json, CallError> {
+    fn run(services: &dyn Services, (): ()) -> Result<Self::Out, CallError> {
         Ok(Json(services.backup_status()))
     }
 }

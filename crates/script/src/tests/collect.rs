@@ -3,6 +3,8 @@
 //!
 //! `FORTHCOIN_BATCH_PLANTED` says how many lists with a bad input are tried (60).
 
+#![expect(clippy::disallowed_types, reason = "a test prints how long it took")]
+
 use std::sync::LazyLock;
 use std::time::Instant;
 

@@ -1,5 +1,7 @@
 //! Inputs made to hurt: noise, depth, size, repetition. None panics, all end soon.
 
+#![expect(clippy::disallowed_types, reason = "a test bounds what a script may cost")]
+
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;

@@ -14,6 +14,7 @@
 //!
 //! Invariant of every value: |limb 0..3| ≤ 2^51 + 2^45, |limb 4| ≤ 2^47 + 2^10.
 
+#![allow(unsafe_code, reason = "a leaf, named in docs/ARCHITECTURE.md")]
 use std::arch::x86_64::*;
 use std::sync::OnceLock;
 

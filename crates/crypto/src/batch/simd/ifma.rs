@@ -8,6 +8,7 @@
 //! An element is five limbs of 52 bits. Invariant of every value: limbs 0 to 3 are below 2^52, limb
 //! 4 is below 2^49, so that the multiplier, which reads 52 bits, reads all of each limb.
 
+#![allow(unsafe_code, reason = "a leaf, named in docs/ARCHITECTURE.md")]
 use std::arch::x86_64::*;
 use std::sync::OnceLock;
 

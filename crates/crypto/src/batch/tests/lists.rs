@@ -1,5 +1,7 @@
 //! Lists of checks: what `verify` says is what one-by-one checks say.
 
+#![expect(clippy::disallowed_types, reason = "a test prints how long it took")]
+
 use std::time::Instant;
 
 use k256::Scalar;

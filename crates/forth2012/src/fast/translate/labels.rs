@@ -1,6 +1,6 @@
 //! Labels, headers and branches: where paths meet, the window moves so that depths agree.
 
-use super::super::select::{self, Bin, Y};
+use super::super::select::{self, Y};
 use super::*;
 
 impl Translator<'_> {
@@ -12,7 +12,7 @@ impl Translator<'_> {
     pub(super) fn shift_to(&mut self, depth: i32) {
         let by = self.depth() - depth;
         if by != 0 {
-            self.emit(h::shift, imm_bits(by));
+            self.emit(calls::shift, imm_bits(by));
             self.base -= by;
             self.acc = None;
         }
@@ -55,18 +55,27 @@ impl Translator<'_> {
                 let entry = Entry { at: here + 1, need: need as u32 + BIAS as u32 };
                 self.entries.push((original, entry));
             }
-            self.emit(h::header, imm_bits(need + BIAS as i32));
+            self.emit(calls::header, imm_bits(need + BIAS as i32));
             if mark.checked {
-                self.emit(h::header, imm_bits(need + BIAS as i32));
+                self.emit(calls::header, imm_bits(need + BIAS as i32));
                 let here = self.here() - 1;
                 *self.label(token) = (here, 0);
+                self.check_arrival();
                 return Ok(());
             }
         }
         let here = self.here();
         let depth = self.depth();
         *self.label(token) = (here, depth);
+        self.check_arrival();
         Ok(())
+    }
+
+    /// Where calls nest, every place that control may jump to checks the native stack.
+    fn check_arrival(&mut self) {
+        if self.nests {
+            self.check_stack();
+        }
     }
 
     /// Brings the depth after a branch to what its target expects. `change` is the depth at the
@@ -81,7 +90,7 @@ impl Translator<'_> {
         }
         let by = depth - wanted;
         if by != 0 {
-            self.emit(h::shift, imm_bits(by));
+            self.emit(calls::shift, imm_bits(by));
             self.base -= by;
             self.acc = None;
         }
