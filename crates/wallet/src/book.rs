@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::descriptor::{Descriptor, DescriptorError, KeyExpr};
 use super::keys::{HARDENED, KeyError, KeyOrigin, Master, Seed, coin_type};
+use super::policy::PolicyError;
 use crypto::entropy::Entropy;
 use primitives::amount::Amount;
 use primitives::codec::{Decode, Encode};
@@ -41,6 +42,8 @@ pub enum BookError {
     Key(#[from] KeyError),
     #[error(transparent)]
     Descriptor(#[from] DescriptorError),
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
 }
 
 /// One descriptor with how far its addresses were given out.
@@ -294,7 +297,7 @@ impl Book {
                 let number = account["next"][at].as_u64().and_then(|n| u32::try_from(n).ok());
                 number.ok_or(Malformed("an account's index"))
             };
-            let descriptor = Descriptor::parse(text("descriptor")?, params)?;
+            let descriptor = Descriptor::parse_kept(text("descriptor")?, params)?;
             let at = made.add_account(text("name")?, descriptor)?;
             made.accounts[at].next = [next(0)?, next(1)?];
         }
