@@ -4,6 +4,7 @@
 pub mod book;
 pub mod descriptor;
 pub mod file;
+pub mod journal;
 pub mod keys;
 pub mod message;
 pub mod policy;

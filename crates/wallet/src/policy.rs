@@ -311,6 +311,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         /// Whatever is changed around a key, a set that holds it twice is refused.
         #[test]
         fn no_disguise_fills_a_second_seat(
