@@ -1,6 +1,6 @@
-\ The node's words for people: each parses its argument from the line and shows a picture.
+\ The node's words for people: each parses its argument from the line and shows the result.
 
-\ Show the network that this console works on.
+\ Show the network that this console uses.
 \ > network
 : network ( -- )  network-name .text ;
 
@@ -12,7 +12,7 @@
 \ > version
 : version ( -- )  version-text .text ;
 
-\ Show how the node is: tip, headers, age of the tip, how this console reaches it.
+\ Show the node's status: tip, headers, age of the tip, how this console reaches it.
 \ > init-storage status
 : status ( -- )  get-status .json ;
 
@@ -32,11 +32,11 @@
 \ > init-storage show-header 0
 : show-header ( "height|hash" -- )  argument get-header .json ;
 
-\ Show the ends of all known branches: active, valid-fork, valid-headers, headers-only, invalid.
+\ Show the tips of all known branches: active, valid-fork, valid-headers, headers-only, invalid.
 \ > init-storage chain-tips
 : chain-tips ( -- )  get-chain-tips .json ;
 
-\ Show the soft forks of this network and whether they hold.
+\ Show the soft forks of this network and whether they are active.
 \ > init-storage deployments
 : deployments ( -- )  get-deployments .json ;
 
@@ -48,11 +48,11 @@
 \ > init-storage ' raw-tx catch .
 : raw-tx ( "txid" -- )  argument get-raw-tx .text ;
 
-\ Show what a transaction given as hex says.
+\ Decode a transaction given as hex.
 \ > init-storage show-raw-tx 01000000000000000000
 : show-raw-tx ( "hex" -- )  argument decode-tx .json ;
 
-\ Show what a script given as hex is as an output, and what wraps it.
+\ Decode a script given as hex: its type as an output, and the addresses that wrap it.
 \ > init-storage show-script 76a914000000000000000000000000000000000000000088ac
 : show-script ( "hex" -- )  argument decode-script .json ;
 
@@ -64,19 +64,19 @@
 \ > init-storage utxo-set
 : utxo-set ( -- )  get-utxo-set-info .json ;
 
-\ Ask the node any of its methods, with its parameters as JSON without blanks; `[]` for none.
+\ Call any method of the node, with its parameters as JSON without spaces; `[]` for none.
 \ > init-storage rpc getblock [0,2]
 : rpc ( "method" "params" -- )  argument argument 2swap ask-node .json ;
 
-\ Check the newest blocks again: undo data, coins, and that they connect.
+\ Verify the newest blocks again: undo data, coins, and that they connect.
 \ > init-storage verify-chain
 : verify-chain ( -- )  check-chain .json ;
 
-\ Add the blocks of a file: one hex block a line, or Bitcoin's blk.dat framing.
+\ Import the blocks of a file: one block in hex per line, or Bitcoin's blk.dat format.
 \ > init-storage s" no-such-file" ' import-blocks-from catch . 2drop
 : import-blocks ( "file" -- )  argument import-blocks-from ;
 
-\ Write the best chain to a new file, one hex block a line from block 1 on.
+\ Write the best chain to a new file, one block in hex per line, starting with block 1.
 \ > init-storage s" /no-such-folder/chain.file" ' export-blocks-to catch . 2drop
 : export-blocks ( "file" -- )  argument export-blocks-to ;
 
@@ -88,19 +88,19 @@
 \ > init-storage address-utxos 51
 : address-utxos ( "address" -- )  argument get-address-utxos .json ;
 
-\ Show what an address holds on the chain.
+\ Show an address' balance on the chain.
 \ > init-storage address-balance 51
 : address-balance ( "address" -- )  argument get-address-balance .json ;
 
-\ Build the indexes of transactions and addresses again.
+\ Rebuild the transaction and address indexes.
 \ > init-storage reindex
 : reindex ( -- )  s" indexes" reindex-what ;
 
-\ Connect every block again from genesis: coins and indexes are made anew.
+\ Reconnect every block from genesis, which rebuilds the UTXO set and the indexes.
 \ > init-storage reindex-coins
 : reindex-coins ( -- )  s" coins" reindex-what ;
 
-\ The next argument if it is an address of this network, else an empty text.
+\ The next argument if it is an address of this network, else an empty string.
 \ > ?address bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080 .text
 : ?address ( "address" -- c-addr u )
   >in @ parse-name 2dup address? if  rot drop  else  2drop >in ! 0 0  then ;
@@ -115,16 +115,16 @@
 \ > init-storage set-mining-address bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080
 : set-mining-address ( "address" -- )  argument set-mining-address-to ;
 
-\ Mine one block to the set address; Ctrl-C stops.
+\ Mine one block to the configured address; Ctrl-C stops.
 \ > init-storage set-mining-address bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080 mine
 : mine ( -- )  1 mine-n .json ;
 
-\ Mine so many blocks to the set address; or, where an address follows, make them at once.
+\ Mine a number of blocks to the configured address; if an address follows, generate them at once.
 \ > init-storage mine-blocks 3 bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080
 : mine-blocks ( "count" ["address"] -- )
   argument text>n ?address dup if  generate-to  else  2drop mine-n  then .json ;
 
-\ Mine to the set address until stop-mining, on so many threads or one a core.
+\ Mine to the configured address until stop-mining, on the given number of threads or one per core.
 \ > init-storage set-mining-address bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080 start-mining 1
 : start-mining ( ["threads"] -- )  ?count start-mining-on .json ;
 
@@ -132,7 +132,7 @@
 \ > init-storage mining-status
 : mining-status ( -- )  get-mining-status .json ;
 
-\ A hashrate as people read it, in millions of hashes a second.
+\ Format a hashrate in millions of hashes per second.
 \ > 25310000 >rate .text
 : >rate ( n -- c-addr u )  10000 / s>d <# s"  MH/s" holds # # [char] . hold #s #> ;
 
@@ -144,11 +144,11 @@
 \ > init-storage network-hashrate
 : network-hashrate ( -- )  get-network-hashrate >rate .text ;
 
-\ Show the difficulty of the next block, what it takes, and when it changes.
+\ Show the difficulty of the next block, the expected effort, and when it changes.
 \ > init-storage show-difficulty
 : show-difficulty ( -- )  get-difficulty-info .json ;
 
-\ Show the difficulty of each interval, the newest first.
+\ Show the difficulty of each retarget interval, newest first.
 \ > init-storage difficulty-history
 : difficulty-history ( -- )  get-difficulty-history .json ;
 
@@ -156,7 +156,7 @@
 \ > init-storage mempool
 : mempool ( -- )  get-pool .json ;
 
-\ Show the pool: how many transactions, their size and fees, its limits.
+\ Show the memory pool: number of transactions, their size and fees, its limits.
 \ > init-storage mempool-info
 : mempool-info ( -- )  get-pool-info .json ;
 
@@ -172,11 +172,11 @@
 \ > init-storage net-stats
 : net-stats ( -- )  net-totals .json ;
 
-\ Show how far the sync is.
+\ Show the progress of the sync.
 \ > init-storage sync-status
 : sync-status ( -- )  get-sync-status .sync ;
 
-\ Show who is banned.
+\ Show the ban list.
 \ > init-storage bans
 : bans ( -- )  list-bans .json ;
 
@@ -184,11 +184,11 @@
 \ > init-storage ban 192.0.2.1
 : ban ( "address" -- )  argument ban-net ;
 
-\ End the ban of an address or a network.
+\ Remove the ban of an address or a network.
 \ > init-storage ' unban catch .
 : unban ( "address" -- )  argument unban-net ;
 
-\ Tell the network of a transaction given as hex, and show its id.
+\ Broadcast a transaction given as hex, and show its id.
 \ > init-storage ' broadcast-tx catch .
 : broadcast-tx ( "hex" -- )  argument send-raw-tx .text ;
 
@@ -196,11 +196,11 @@
 \ > init-storage add-node 127.0.0.1:1
 : add-node ( "host:port" -- )  argument add-node-at ;
 
-\ Drop a peer, named by address or number.
+\ Disconnect a peer, named by address or number.
 \ > init-storage ' disconnect catch .
 : disconnect ( "peer" -- )  argument disconnect-from ;
 
-\ Let peers connect, on an address.
+\ Listen for peers on an address.
 \ > init-storage start-listening 127.0.0.1:0
 : start-listening ( "address" -- )  argument start-listening-on ;
 
@@ -208,44 +208,44 @@
 \ > init-storage ' connect catch .
 : connect ( "host" "port" -- )  argument argument text>n connect-to ;
 
-\ Become a replica of a node: follow it, refuse every change.
+\ Become a replica of a node: follow it and refuse every change.
 \ > init-storage ' connect-readonly catch .
 : connect-readonly ( "host" "port" -- )
   argument argument text>n connect-readonly-to ;
 
-\ Wait until the chain is synced; after that many seconds THROW -266, which ends with exit code 4.
+\ Wait until the chain is synced; THROW -266, which ends with exit code 4, after that many seconds.
 \ > init-storage ' wait-synced catch .
 : wait-synced ( seconds -- )
   10 * 0 ?do  synced? if unloop exit then  100 ms  loop  -266 throw ;
-\ Open the WebSocket and HTTP port and show where it is.
+\ Start the WebSocket and HTTP server and show its address.
 \ > init-storage ' start-ws-server catch drop
 : start-ws-server ( -- )  open-ws-server .json ;
 
-\ Show the WebSocket and HTTP port: address, connections, requests.
+\ Show the WebSocket and HTTP server: address, connections, requests.
 \ > init-storage ws-status
 : ws-status ( -- )  get-ws-status .json ;
 
-\ Set what the node logs: error, warn, info, debug, trace or off, also per floor as info,http=debug.
+\ Set the log level: error, warn, info, debug, trace or off, also per module as info,http=debug.
 \ > init-storage ' log-level catch .
 : log-level ( "filter" -- )  argument set-log-level .text ;
 
-\ Write all of the chain to a new file while the node goes on; it is read again before it counts.
+\ Back up the chain to a new file while the node keeps running; the file is read back and verified.
 \ > init-storage s" /no-such-folder/chain.file" ' back-up-to catch . 2drop
 : backup ( "file" -- )  argument back-up-to ;
 
-\ Tell whether a backup of a chain is whole, or whether a sealed wallet opens.
+\ Verify a backup of a chain, or that an encrypted wallet opens.
 \ > s" /no-such-folder/chain.file" ' verify-backup-at catch . 2drop
 : verify-backup ( "file" -- )  argument verify-backup-at ;
 
-\ Make the chain of a backup in the data folder, which must be empty.
+\ Restore the chain from a backup into the data folder, which must be empty.
 \ > s" /no-such-folder/chain.file" ' restore-from catch . 2drop
 : restore ( "file" -- )  argument restore-from ;
 
-\ Show the schema of the folder's data and the one that this program writes.
+\ Show the schema version of the data folder and the one that this program writes.
 \ > init-storage schema
 : schema ( -- )  get-schema .json ;
 
-\ Show what memory the node's process takes, in bytes, and for what.
+\ Show the memory use of the node's process by purpose, in bytes.
 \ > init-storage memory
 : memory ( -- )  get-memory .json ;
 
@@ -257,14 +257,14 @@
 \ > simulate --nodes=2 --blocks=3
 : simulate ( "options" -- )  10 parse simulate-with ;
 
-\ Write every block's header and ids to a new file: JSON lines, or CSV if it ends in .csv.
+\ Write every block's header and ids to a new file: JSON lines, or CSV if the name ends in .csv.
 \ > init-storage s" /no-such-folder/chain.file" ' export-chain-to catch . 2drop
 : export-blockchain ( "file" -- )  argument export-chain-to ;
 
-\ Write the open wallet's addresses to a new file; without a wallet, all of the chain's.
+\ Write the open wallet's addresses to a new file; without a wallet, those of the whole chain.
 \ > init-storage s" /no-such-folder/chain.file" ' export-addresses-to catch . 2drop
 : export-addresses ( "file" -- )  argument export-addresses-to ;
 
-\ Throw the blocks below a height away for good; headers, coins and indexes stay.
+\ Permanently delete the blocks below a height; headers, coins and indexes stay.
 \ > init-storage prune 0
 : prune ( "height" -- )  argument text>n prune-below . ;

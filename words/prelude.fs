@@ -4,6 +4,6 @@
 \ > init-storage block 0
 : block ( "height|hash" -- )  depth if block else argument get-block .json then ;
 
-\ Open a sealed wallet, as load-encrypted does; with u on the stack, LOAD of Forth-2012.
+\ Open an encrypted wallet, as load-encrypted does; with u on the stack, LOAD of Forth-2012.
 \ > ' load catch drop
 : load ( "file" -- )  depth if load else argument load-encrypted-from then ;

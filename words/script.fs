@@ -1,30 +1,30 @@
-\ Scripts on the operator's bench: assembled, run and walked through by the consensus engine.
+\ Scripts: assembled, run and stepped through by the consensus engine.
 
-\ The number that a text of decimal digits says; THROW -24 for any other text.
+\ Convert a string of decimal digits to a number; THROW -24 for any other string.
 \ > s" 12" text>n .
 : text>n ( c-addr u -- n )  dup 0= -24 and throw  0. 2swap >number nip 0<> -24 and throw  d>s ;
 
-\ As debug-input, with the arguments on the stack and without a picture.
+\ As debug-input, with the arguments on the stack and without showing the state.
 \ > init-storage s" 00" 0 ' open-input catch . 2drop drop
 : open-input ( txid-addr u n -- )  get-spend open-spend ;
 
-\ Show the text of a script given as hex.
+\ Disassemble a script given as hex.
 \ > disassemble 76a9
 : disassemble ( "hex" -- )  argument disassemble-script .text ;
 
-\ Show where the walk stands: the next step and the stack it finds, top first.
+\ Show the current state: the next step and the stack before it, top first.
 \ > script( 1 ) script( 2 ADD ) open-script script-state
 : script-state ( -- )  script-now .script ;
 
-\ Go one step forward and show the state.
+\ Step forward and show the state.
 \ > script( 1 ) script( 2 ADD ) open-script script-next
 : script-next ( -- )  1 script-go script-state ;
 
-\ Go one step back and show the state.
+\ Step back and show the state.
 \ > script( 1 ) script( 2 ADD ) step-script script-next script-back
 : script-back ( -- )  -1 script-go script-state ;
 
-\ Go to the end and show what is left and the verdict.
+\ Go to the end and show the final stack and the result.
 \ > script( 1 ) script( 2 ADD ) open-script script-end
 : script-end ( -- )  999999999 script-go script-state ;
 
@@ -32,7 +32,7 @@
 \ > script( 1 ) script( 2 ADD ) open-script script-end script-start
 : script-start ( -- )  -999999999 script-go script-state ;
 
-\ Show every step of the open script and the verdict.
+\ Show every step of the open script and the result.
 \ > script( 1 ) script( 2 ADD ) open-script script-trace
 : script-trace ( -- )  script-steps .script ;
 
@@ -40,7 +40,7 @@
 \ > script( 1 ) script( 2 ADD 3 EQUAL ) step-script script-next
 : step-script ( sig-addr u pubkey-addr u -- )  open-script script-state ;
 
-\ Run a scriptSig and a scriptPubKey, both hex, and show every step and the verdict.
+\ Run a scriptSig and a scriptPubKey, both hex, and show every step and the result.
 \ > script( 1 2 ) script( ADD 3 EQUAL ) run-script
 : run-script ( sig-addr u pubkey-addr u -- )  open-script script-trace ;
 

@@ -1,39 +1,39 @@
-\ The wallet's words for people; each parses its arguments from the line and shows a picture.
+\ The wallet's words for people; each parses its arguments from the line and shows the result.
 
-\ Make a wallet of 24 new words; its fingerprint and first address are shown, never a key.
+\ Create a wallet from a new 24-word phrase and show its fingerprint and first address, never a key.
 \ > new
 : new ( -- )  new-wallet .json ;
 
-\ Make a wallet of the words that are asked for.
+\ Restore a wallet from its recovery phrase; prompts for the phrase.
 \ > ' restore-phrase catch drop
 : restore-phrase ( -- )  restore-wallet .json ;
 
-\ Seal the wallet into a file under a passphrase that is asked for twice.
+\ Save the wallet encrypted to a file; prompts twice for a passphrase.
 \ > ' save-encrypted catch drop
 : save-encrypted ( "file" -- )  argument save-encrypted-to ;
 
-\ Open a sealed wallet with a passphrase that is asked for.
+\ Open an encrypted wallet; prompts for its passphrase.
 \ > ' load-encrypted catch drop
 : load-encrypted ( "file" -- )  argument load-encrypted-from ;
 
-\ Try whether a sealed wallet opens under its passphrase; the open wallet stays.
+\ Verify that an encrypted wallet opens under its passphrase; the open wallet is not changed.
 \ > ' verify-wallet catch drop
 : verify-wallet ( "file" -- )  argument verify-wallet-at .json ;
 
-\ Show a fresh address to be paid on.
+\ Show a new receiving address.
 \ > new address
 : address ( -- )  next-address .text ;
 
-\ Have the node mine to a fresh address of the open wallet from now on.
+\ Have the node mine to a new address of the open wallet from now on.
 \ > init-storage new mine-to-wallet mine
 : mine-to-wallet ( -- )  next-address set-mining-address-to ;
 
-\ Work with another account: segwit, taproot, or one that was added. New addresses and change are of
-\ it; payments spend the coins of every account with a single key.
+\ Select the current account: segwit, taproot, or one that was added. New addresses and change belong to
+\ it; payments spend the coins of every single-key account.
 \ > new use-account taproot address
 : use-account ( "name" -- )  argument use-account-named ;
 
-\ Show what the wallet holds.
+\ Show the wallet's balances.
 \ > init-storage new balance
 : balance ( -- )  get-balances .json ;
 
@@ -45,23 +45,23 @@
 \ > init-storage new history
 : history ( -- )  get-wallet-history .json ;
 
-\ Show what the wallet is: accounts, descriptors, file.
+\ Describe the wallet: accounts, descriptors, file.
 \ > new wallet-info
 : wallet-info ( -- )  get-wallet-info .json ;
 
-\ Show the wallet's output descriptors, for other wallets to read.
+\ Show the wallet's output descriptors, for import into other wallets.
 \ > new descriptors
 : descriptors ( -- )  get-descriptors .json ;
 
-\ Watch what an output descriptor stands for.
+\ Watch an output descriptor.
 \ > watch wpkh(02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9)
 : watch ( "descriptor" -- )  argument watch-descriptor .json ;
 
-\ Set the fee rate in base units for a virtual byte; 0 is the node's estimate.
+\ Set the fee rate in base units per virtual byte; 0 uses the node's estimate.
 \ > fee-rate 12
 : fee-rate ( "number" -- )  argument text>n set-fee-rate ;
 
-\ Show what a payment would spend and cost; nothing is signed.
+\ Show the inputs and the fee of a payment; nothing is signed.
 \ > init-storage new ' plan-send catch drop
 : plan-send ( "address" "amount" -- )  argument argument text>amount plan-send-to .json ;
 
@@ -69,27 +69,27 @@
 \ > init-storage new ' send catch drop
 : send ( "address" "amount" -- )  argument argument text>amount send-to .text ;
 
-\ Pay several at once, as JSON without blanks: {"ADDRESS":"AMOUNT","ADDRESS":"AMOUNT"}.
+\ Pay several addresses in one transaction, as JSON without spaces: {"ADDRESS":"AMOUNT","ADDRESS":"AMOUNT"}.
 \ > init-storage new ' send-many catch drop
 : send-many ( "json" -- )  rest-of-line send-to-many .text ;
 
-\ Send all that the account can spend to an address.
+\ Send everything that the account can spend to an address.
 \ > init-storage new ' sweep catch drop
 : sweep ( "address" -- )  argument sweep-to .text ;
 
-\ Replace a payment that waits by one that pays a higher fee.
+\ Replace an unconfirmed payment with one that pays a higher fee (BIP125).
 \ > init-storage new ' bump catch drop
 : bump ( "txid" -- )  argument bump-fee-of .text ;
 
-\ Hurry an unconfirmed transaction that pays us, by spending it with a fee for both.
+\ Speed up an unconfirmed incoming transaction by spending it with a fee that pays for both (CPFP).
 \ > init-storage new ' cpfp catch drop
 : cpfp ( "txid" -- )  argument hurry-parent .text ;
 
-\ Keep a coin TXID:N from being spent.
+\ Lock a coin TXID:N so that it is not spent.
 \ > new lock-coin 0000000000000000000000000000000000000000000000000000000000000001:0
 : lock-coin ( "outpoint" -- )  argument lock-coin-at ;
 
-\ Let a locked coin be spent again.
+\ Unlock a coin so that it can be spent.
 \ > new ' unlock-coin catch drop
 : unlock-coin ( "outpoint" -- )  argument unlock-coin-at ;
 
@@ -98,19 +98,19 @@
 : psbt-create ( "file" "address" "amount" -- )
   argument argument argument text>amount >r 2swap r> rot rot psbt-create-to ;
 
-\ Show what a PSBT file does: who pays whom, change verified as ours, fee, signatures.
+\ Analyse a PSBT file: inputs, outputs, change verified as the wallet's own, fee, signatures.
 \ > ' psbt-show catch drop
 : psbt-show ( "file" -- )  argument psbt-look-at .json ;
 
-\ Sign a PSBT file into another file.
+\ Sign a PSBT file, writing the result to another file.
 \ > ' psbt-sign catch drop
 : psbt-sign ( "from" "to" -- )  argument argument psbt-sign-to drop ;
 
-\ Bring the signatures of PSBT files together: the new file first, then those to read.
+\ Combine the signatures of PSBT files: the new file first, then those to read.
 \ > ' psbt-combine catch drop
 : psbt-combine ( "to" "files" -- )  argument rest-of-line 2swap psbt-combine-to ;
 
-\ Finish a PSBT file that has enough signatures into another file.
+\ Finalize a PSBT file that has enough signatures, writing the result to another file.
 \ > ' psbt-finalize catch drop
 : psbt-finalize ( "from" "to" -- )  argument argument psbt-finalize-to ;
 
@@ -118,7 +118,7 @@
 \ > ' psbt-extract catch drop
 : psbt-extract ( "file" -- )  argument psbt-extract-from .text ;
 
-\ Finish a PSBT file and hand its transaction to the node.
+\ Finalize a PSBT file and broadcast its transaction.
 \ > init-storage ' psbt-broadcast catch drop
 : psbt-broadcast ( "file" -- )  argument psbt-broadcast-from .text ;
 
@@ -126,19 +126,19 @@
 \ > ' psbt-qr catch drop
 : psbt-qr ( "file" -- )  argument slurp-text qr-picture .text ;
 
-\ Show this wallet's public key for multisigs, to be handed to the others.
+\ Show this wallet's public key for multisig accounts, to give to the other cosigners.
 \ > new multisig-key
 : multisig-key ( -- )  get-multisig-key .text ;
 
-\ Add an account of three keys that two must sign for.
+\ Add an account of three keys that needs two signatures.
 \ > new ' multisig-2of3 catch drop
 : multisig-2of3 ( "keys" -- )  rest-of-line 2 s" 2of3" make-multisig .json ;
 
-\ Add a budget: an account of up to 15 keys that any two must sign for.
+\ Add a budget: an account of up to 15 keys that needs two signatures.
 \ > new ' multisig-budget catch drop
 : multisig-budget ( "keys" -- )  rest-of-line 2 s" budget" make-multisig .json ;
 
-\ Add a treasury: an account of five keys that three must sign for.
+\ Add a treasury: an account of five keys that needs three signatures.
 \ > new ' multisig-treasury catch drop
 : multisig-treasury ( "keys" -- )  rest-of-line 3 s" treasury" make-multisig .json ;
 
@@ -146,15 +146,15 @@
 \ > new multisig-info
 : multisig-info ( -- )  get-multisig-info .json ;
 
-\ Show who has signed a PSBT file.
+\ Show which cosigners have signed a PSBT file.
 \ > ' multisig-sigs catch drop
 : multisig-sigs ( "file" -- )  argument get-multisig-sigs .json ;
 
-\ Sign a PSBT file of the treasury into another file.
+\ Sign a PSBT file of the treasury, writing the result to another file.
 \ > ' multisig-sign catch drop
 : multisig-sign ( "from" "to" -- )  argument argument psbt-sign-to drop ;
 
-\ Finish a PSBT file of the treasury and hand its transaction to the node.
+\ Finalize a PSBT file of the treasury and broadcast its transaction.
 \ > init-storage ' multisig-broadcast catch drop
 : multisig-broadcast ( "file" -- )  argument psbt-broadcast-from .text ;
 
@@ -162,52 +162,52 @@
 \ > qr bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080
 : qr ( "text" -- )  argument qr-picture .text ;
 
-\ Show the wallet's words in the order in which they are used.
+\ Show an overview of the wallet's words by task.
 \ > wallet-cli
 : wallet-cli ( -- )  get-wallet-help .text ;
 
-\ Show this wallet's key for the next vault, for another who locks coins to it.
+\ Show this wallet's key for the next vault, to give to somebody who locks coins to it.
 \ > new vault-key
 : vault-key ( -- )  get-vault-key .text ;
 
-\ Lock an amount of ours until a height, or a time in seconds since 1970.
+\ Lock an amount of the wallet until a block height, or a Unix time in seconds.
 \ > init-storage new ' lock-until catch drop
 : lock-until ( "height|time" "amount" -- )  argument argument text>amount lock-until-at .json ;
 
-\ Lock an amount of ours for so many blocks, or seconds as 86400s, once it is mined.
+\ Lock an amount of the wallet for a number of blocks, or of seconds as in 86400s, after confirmation.
 \ > init-storage new ' lock-for catch drop
 : lock-for ( "blocks" "amount" -- )  argument argument text>amount lock-for-time .json ;
 
-\ Lock an amount to a key and a hash's secret; from a height or time on it is ours again.
+\ Lock an amount to a key and the preimage of a hash; after a height or time it returns to the wallet.
 \ > init-storage new ' hash-lock catch drop
 : hash-lock ( "hash|new" "key" "height|time" "amount" -- )
   argument argument argument argument text>amount hash-lock-to .json ;
 
-\ Send what a vault holds to an address, or say when it opens.
+\ Spend a vault to an address, or report when it can be opened.
 \ > init-storage new ' open-vault catch drop
 : open-vault ( "name" "address" -- )  argument argument open-vault-to .text ;
 
-\ Show the secret of a hash at a terminal, after a question.
+\ Show the secret of a hash on the terminal, after a confirmation.
 \ > new ' show-secret catch drop
 : show-secret ( "hash" -- )  argument show-secret-of ;
 
-\ Sign the rest of the line by an address of ours (BIP322).
+\ Sign the rest of the line with one of the wallet's addresses (BIP322).
 \ > new ' sign-message catch drop
 : sign-message ( "address" "text" -- )  argument rest-of-line sign-message-by .text ;
 
-\ Check a signature of the rest of the line by an address.
+\ Verify an address' signature of the rest of the line.
 \ > ' check-message catch drop
 : check-message ( "address" "signature" "text" -- )
   argument argument rest-of-line check-message-by .json ;
 
-\ Enter the token in a slot of a PKCS#11 module with the PIN that is asked for.
+\ Log in to the token in a slot of a PKCS#11 module; prompts for the PIN.
 \ > ' hsm-open catch drop
 : hsm-open ( "module" "slot" -- )  argument argument text>n hsm-open-at ;
 
-\ Make a key in the token and show its public key, to be handed to the treasury.
+\ Create a key in the token and show its public key, for use as a cosigner of a treasury.
 \ > ' hsm-new-key catch drop
 : hsm-new-key ( "name" -- )  argument hsm-make-key .text ;
 
-\ Sign a PSBT file with the token's keys into another file.
+\ Sign a PSBT file with the token's keys, writing the result to another file.
 \ > ' hsm-sign catch drop
 : hsm-sign ( "from" "to" -- )  argument argument hsm-sign-to drop ;

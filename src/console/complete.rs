@@ -12,7 +12,7 @@ use rustyline::hint::Hinter;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper};
 
-use super::host::Shared;
+use super::session_state::SessionState;
 use forth2012::machine::Machine;
 use rpc::table::CALLS;
 
@@ -54,7 +54,7 @@ pub enum Open {
 /// The editor's helper.
 pub struct ConsoleHelper {
     pub machine: Rc<RefCell<Machine>>,
-    pub shared: Rc<Shared>,
+    pub shared: Rc<SessionState>,
     pub files: FilenameCompleter,
     /// The lines before this one left a comment open.
     pub in_comment: Rc<Cell<bool>>,

@@ -7,11 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::args::{Arguments, Source};
-use super::host::{ConsoleHost, Shared, read_source, source_name};
+use super::host::ConsoleHost;
 use super::library::{self, PRELUDE, SOURCES};
-use super::render::render;
+use super::render::report::render;
+use super::sandbox;
+use super::session_state::SessionState;
+use super::sources::{read_source, source_name};
 use super::stdio;
+use super::words::host_words;
 use forth2012::error::{Failure, Report};
+use forth2012::host::Host;
 use forth2012::limits::Limits;
 use forth2012::machine::Machine;
 use rpc::door::Opener;
@@ -28,7 +33,7 @@ pub const UNSAVED: &str = "the wallet was never saved: `save-encrypted FILE` kee
 /// A console: the machine, and what lives as long as it.
 pub struct Session {
     pub machine: Rc<RefCell<Machine>>,
-    pub shared: Rc<Shared>,
+    pub shared: Rc<SessionState>,
     pub arguments: Arguments,
     pub interrupt: Arc<AtomicBool>,
 }
@@ -42,17 +47,14 @@ pub enum Next {
 impl Session {
     /// A machine with the node's words; nothing is opened yet.
     pub fn new(arguments: Arguments, opener: Opener) -> Session {
-        let shared = Rc::new(Shared::default());
+        let shared = Rc::new(SessionState::default());
         let host = ConsoleHost::new(
             arguments.config.clone(),
             opener,
             arguments.sandbox,
             Rc::clone(&shared),
         );
-        let mut machine = Machine::new(Limits::default(), Box::new(host));
-        machine.autoload(autoload_table(), SOURCES);
-        let prelude = machine.interpret(PRELUDE.as_bytes(), "prelude");
-        assert!(prelude.is_ok(), "the prelude compiles: {prelude:?}");
+        let machine = console_machine(Box::new(host), arguments.sandbox);
         let interrupt = machine.interrupt();
         Session { machine: Rc::new(RefCell::new(machine)), shared, arguments, interrupt }
     }
@@ -108,6 +110,7 @@ impl Session {
 
     /// Runs standard input line by line, so that a writer at the other end can wait for answers.
     pub fn run_stdin(&self) -> Next {
+        self.shared.source_is_stdin.set(true);
         loop {
             let line = match stdio::read_line() {
                 Ok(Some(line)) => line,
@@ -165,6 +168,18 @@ impl Session {
     pub fn close(&self) -> Result<(), CallError> {
         self.shared.close()
     }
+}
+
+/// A Forth machine with the words of the console's host and its library.
+pub(super) fn console_machine(host: Box<dyn Host>, sandbox: bool) -> Machine {
+    let mut machine = Machine::new(Limits::default(), host);
+    if sandbox {
+        sandbox::restrict(&mut machine, host_words().len());
+    }
+    machine.autoload(autoload_table(), SOURCES);
+    let prelude = machine.interpret(PRELUDE.as_bytes(), "prelude");
+    assert!(prelude.is_ok(), "the prelude compiles: {prelude:?}");
+    machine
 }
 
 type AutoloadRow = (&'static str, &'static str, &'static str, usize);

@@ -1,26 +1,25 @@
-//! The Forth console: words over a door, evaluation of `-e` and files, and the REPL.
+//! The Forth console: its words, evaluation of `-e` and files, and the REPL.
 
-pub mod alerts;
 pub mod args;
-mod audit;
-mod bench;
+mod calendar;
 mod complete;
 pub mod eval;
-mod export;
+pub mod event_handlers;
 mod files;
-mod help;
-pub mod host;
+mod history_filter;
+mod host;
 mod library;
-mod mine;
-mod net_picture;
-mod picture;
 mod progress;
 mod render;
 pub mod repl;
-mod secrets;
-mod simulate;
+mod sandbox;
+#[cfg(test)]
+mod sandbox_tests;
+mod script_debugger;
+mod session_state;
+mod sources;
+mod stack_values;
 mod stdio;
-mod upkeep;
 pub mod wallet;
 mod watch;
 mod words;

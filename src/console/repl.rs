@@ -17,8 +17,8 @@ use rustyline::{Config, Editor};
 
 use super::complete::{ConsoleHelper, Open, open_part};
 use super::eval::{EXIT_FINE, EXIT_THROW, Session, UNSAVED};
+use super::history_filter::looks_secret;
 use super::host::VERSION;
-use super::secrets::looks_secret;
 use forth2012::error::Failure;
 
 /// Lines that the history keeps.
@@ -39,12 +39,18 @@ pub fn run(session: &Session) -> u8 {
             return EXIT_THROW;
         }
     };
-    let mut history = History::read(session.arguments.config.data_root.join("history"));
-    history.show_to(&mut editor);
+    // A sandbox leaves no files.
+    let keeps_history = !session.arguments.sandbox;
+    let history_file = session.arguments.config.data_root.join("history");
+    let mut history = keeps_history.then(|| History::read(history_file));
+    if let Some(history) = &history {
+        history.show_to(&mut editor);
+    }
     println!(
         "{VERSION} on {}: `help` explains, `bye` leaves",
         session.arguments.config.params.name
     );
+    session.shared.source_is_stdin.set(true);
     let mut text = String::new();
     loop {
         in_comment.set(!text.is_empty());
@@ -56,7 +62,9 @@ pub fn run(session: &Session) -> u8 {
                     continue;
                 }
                 let line = std::mem::take(&mut text);
-                if !line.trim().is_empty() && !line.starts_with(' ') && !looks_secret(&line) {
+                let is_kept =
+                    !line.trim().is_empty() && !line.starts_with(' ') && !looks_secret(&line);
+                if let Some(history) = history.as_mut().filter(|_| is_kept) {
                     history.add(line.replace('\n', " "), &mut editor);
                 }
                 session.interrupt.store(false, Ordering::Relaxed);
@@ -93,9 +101,11 @@ fn evaluate(session: &Session, line: &str) -> Option<u8> {
                 0 => " ok".to_owned(),
                 depth => format!(" ok {depth}"),
             };
+            // The output of a sandbox has no control characters, so no colours.
+            let ok = if session.arguments.sandbox { ok } else { ok.dimmed().to_string() };
             let shown = machine
                 .host_mut()
-                .type_out(format!("{}\n", ok.dimmed()).as_bytes())
+                .type_out(format!("{ok}\n").as_bytes())
                 .and_then(|()| machine.host_mut().flush());
             shown.is_err().then_some(EXIT_FINE)
         }
@@ -121,7 +131,7 @@ fn prompt(session: &Session, in_comment: bool) -> String {
     }
     let mut prompt = session.arguments.config.params.name.to_owned();
     // What ran last may have changed it.
-    session.shared.hear_height();
+    session.shared.update_height();
     if let Some(height) = session.shared.height.get() {
         prompt.push_str(&format!(" {height}"));
     }
@@ -177,7 +187,7 @@ impl History {
     }
 
     fn add(&mut self, line: String, editor: &mut Console) {
-        self.keep(&line);
+        self.append(&line);
         let known = self.lines.iter().rposition(|other| *other == line);
         if let Some(at) = known {
             self.lines.remove(at);
@@ -189,7 +199,7 @@ impl History {
         }
     }
 
-    fn keep(&self, line: &str) {
+    fn append(&self, line: &str) {
         let folder = self.path.parent().map(Path::to_path_buf).unwrap_or_default();
         let written = std::fs::create_dir_all(&folder).and_then(|()| {
             let mut options = OpenOptions::new();
@@ -197,7 +207,7 @@ impl History {
             file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
             writeln!(file, "{line}")
         });
-        // A history that can't be kept stops nobody.
+        // A history that can't be written is no error.
         drop(written);
     }
 }

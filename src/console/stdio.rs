@@ -1,4 +1,4 @@
-//! Standard input and output of the process, with a closed output told from a broken one.
+//! Standard input and output of the process, with a closed output distinguished from a broken one.
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 

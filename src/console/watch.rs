@@ -17,8 +17,8 @@ impl Session {
     pub fn watch(&self, events: &mut dyn Watch) -> Next {
         loop {
             let (wait, listens) = {
-                let alerts = self.shared.alerts.borrow();
-                (alerts.wait(Instant::now()), alerts.listens())
+                let handlers = self.shared.handlers.borrow();
+                (handlers.wait(Instant::now()), handlers.listens())
             };
             let happened = match listens {
                 true => events.next(wait),
@@ -29,34 +29,34 @@ impl Session {
             };
             let mut runs: Vec<(&str, String)> = Vec::new();
             {
-                let mut alerts = self.shared.alerts.borrow_mut();
+                let mut handlers = self.shared.handlers.borrow_mut();
                 let say = |xt: i64| format!("{xt} execute");
                 match &happened {
                     Some(Happening::Block { height, txids }) => {
-                        if let Some(xt) = alerts.on_block {
+                        if let Some(xt) = handlers.on_block {
                             runs.push(("on-block", format!("{height} {}", say(xt))));
                         }
-                        if let Some(xt) = alerts.on_tx {
+                        if let Some(xt) = handlers.on_tx {
                             let run = |txid| ("on-tx", format!("s\" {txid}\" {}", say(xt)));
                             runs.extend(txids.iter().map(run));
                         }
                     }
                     Some(Happening::Transaction { txid }) => {
-                        if let Some(xt) = alerts.on_tx {
+                        if let Some(xt) = handlers.on_tx {
                             runs.push(("on-tx", format!("s\" {txid}\" {}", say(xt))));
                         }
                     }
                     Some(Happening::Reorganisation { height, depth }) => {
-                        if let Some(xt) = alerts.on_reorg {
+                        if let Some(xt) = handlers.on_reorg {
                             runs.push(("on-reorg", format!("{depth} {height} {}", say(xt))));
                         }
                     }
                     None => {}
                 }
-                runs.extend(alerts.due(Instant::now()).into_iter().map(|xt| ("every", say(xt))));
+                runs.extend(handlers.due(Instant::now()).into_iter().map(|xt| ("every", say(xt))));
             }
             for (word, line) in runs {
-                if let Some(code) = self.run_alert(word, &line, events) {
+                if let Some(code) = self.run_handler(word, &line, events) {
                     return Next::Exit(code);
                 }
             }
@@ -64,7 +64,7 @@ impl Session {
     }
 
     /// Runs one line with fuel; the exit code when the word was BYE.
-    fn run_alert(&self, word: &str, line: &str, events: &mut dyn Watch) -> Option<u8> {
+    fn run_handler(&self, word: &str, line: &str, events: &mut dyn Watch) -> Option<u8> {
         let mut machine = self.machine.borrow_mut();
         machine.set_fuel(Some(FUEL));
         let result = machine.interpret(line.as_bytes(), word);

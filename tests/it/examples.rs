@@ -45,6 +45,30 @@ fn every_library_word_has_an_example_that_runs() {
     }
 }
 
+/// The names of the words below headings of docs/WORDS.md that start so.
+fn words_below(heading: &str) -> Vec<String> {
+    let reference = evaluate("words-doc bye").out;
+    let sections = reference.split("\n## ").filter(|section| section.starts_with(heading));
+    let rows = sections.flat_map(str::lines).filter_map(|line| line.strip_prefix("| `"));
+    rows.filter_map(|row| Some(row.split_once('`')?.0.to_owned())).collect()
+}
+
+#[test]
+fn the_example_of_every_word_of_the_console_and_the_wallet_runs() {
+    let names = [words_below("console:"), words_below("wallet: on the stack")].concat();
+    assert!(names.len() >= 100, "{names:?}");
+    let all: String = names.iter().map(|name| format!("help {name}\n")).collect();
+    let explained = evaluate(&all).out;
+    let examples: Vec<&str> =
+        explained.lines().filter_map(|line| line.strip_prefix("  example: ")).collect();
+    assert!(examples.len() >= 50, "{explained}");
+    for example in examples {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ran = regtest(folder.path(), &["-e", example]);
+        assert_eq!(ran.code, Some(0), "{example}\n{}", ran.err);
+    }
+}
+
 #[test]
 fn help_explains_every_word() {
     let ran = evaluate("help get-height help block help dup bye");

@@ -11,6 +11,7 @@ mod mining;
 mod network;
 mod repl;
 mod run;
+mod sandbox;
 mod service;
 mod service_events;
 mod sim;

@@ -327,6 +327,21 @@ impl Machine {
         &mut *self.host
     }
 
+    /// Hands words of the machine itself over to the host: however one of them is reached, it runs
+    /// as [`Host::call`] with the index that `index_of` gives for its name and word set. Code that
+    /// was compiled before keeps what it has, so this is for a new machine.
+    pub fn delegate(&mut self, index_of: impl Fn(&str, &str) -> Option<u32>) {
+        let mut index = 0;
+        while let Some(word) = self.dict.get_mut(index) {
+            if let Some(entry) = word.entry
+                && let Some(at) = index_of(entry.name, words::set_of(entry))
+            {
+                word.kind = Kind::Host(at);
+            }
+            index += 1;
+        }
+    }
+
     /// Registers a library that is compiled when one of its names is first used.
     pub fn autoload(&mut self, table: AutoloadTable, sources: AutoloadSources) {
         let index = table

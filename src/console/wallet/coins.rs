@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::desk::address_text;
-use super::desk::{Around, Desk, refused, wrong};
+use super::session::address_text;
+use super::session::{ConsoleServices, WalletSession, refused, wrong};
 use primitives::amount::Amount;
 use primitives::hex;
 use primitives::script::Script;
@@ -53,9 +53,9 @@ fn malformed() -> CallError {
     CallError::new(ErrorKind::Internal, "the node's answer about scripts is malformed")
 }
 
-impl Desk {
+impl WalletSession {
     /// Asks the node for every coin of the wallet.
-    pub fn scan(&mut self, around: &mut dyn Around) -> Result<Scan, CallError> {
+    pub fn scan(&mut self, services: &mut dyn ConsoleServices) -> Result<Scan, CallError> {
         let open = self.wallet()?;
         let mut scan = Scan { height: 0, coins: Vec::new() };
         // For each branch of each account: how many scripts were asked for, and one past the last
@@ -73,7 +73,7 @@ impl Desk {
                 }
                 // A branch that turns out to be used further is looked at in growing steps.
                 let ahead = if round == 0 { GAP } else { GAP.max(*used / 2) };
-                let list = open.known.extend(&open.book, *account, *branch, *used + ahead);
+                let list = open.scripts.extend(&open.book, *account, *branch, *used + ahead);
                 let list = list.map_err(refused)?;
                 let until = list.len().min(*used + ahead).max(*asked);
                 scripts.extend_from_slice(&list[*asked..until]);
@@ -83,12 +83,12 @@ impl Desk {
                 break;
             }
             let hexes: Value = scripts.iter().map(|s| json!(hex::encode(s.as_bytes()))).collect();
-            let found = around.ask("scanscripts", vec![hexes])?;
+            let found = services.ask("scanscripts", vec![hexes])?;
             scan.height = found["height"].as_u64().unwrap_or(0) as u32;
             for number in found["used"].as_array().ok_or_else(malformed)? {
                 let number = number.as_u64().ok_or_else(malformed)? as usize;
                 let script = scripts.get(number).ok_or_else(malformed)?;
-                let (account, branch, index) = open.known.place(script).ok_or_else(malformed)?;
+                let (account, branch, index) = open.scripts.place(script).ok_or_else(malformed)?;
                 let next = &mut open.book.accounts[account].next[branch.min(1)];
                 *next = (*next).max(index + 1);
                 for of in &mut branches {
@@ -99,15 +99,15 @@ impl Desk {
             }
             for row in found["coins"].as_array().ok_or_else(malformed)? {
                 let coin = read_coin(row, &scripts).ok_or_else(malformed)?;
-                let place = open.known.place(&coin.output.script_pubkey);
+                let place = open.scripts.place(&coin.output.script_pubkey);
                 let (account, branch, index) = place.ok_or_else(malformed)?;
                 scan.coins.push(Coin { account, branch, index, ..coin });
             }
         }
         // The next session of a large wallet shall not derive all again; where the file can't be
         // written now, it will.
-        if open.file.is_some() && open.known.outgrew(&open.book) {
-            let _ = self.save(around);
+        if open.file.is_some() && open.scripts.outgrew(&open.book) {
+            let _ = self.save(services);
         }
         Ok(scan)
     }
@@ -130,8 +130,8 @@ impl Desk {
     }
 
     /// Sums by state.
-    pub fn balances(&mut self, around: &mut dyn Around) -> Result<Value, CallError> {
-        let scan = self.scan(around)?;
+    pub fn balances(&mut self, services: &mut dyn ConsoleServices) -> Result<Value, CallError> {
+        let scan = self.scan(services)?;
         let mut sums = [0i64; 5];
         for coin in &scan.coins {
             sums[self.state_of(coin, scan.height)? as usize] += coin.output.value.0;
@@ -148,8 +148,8 @@ impl Desk {
     }
 
     /// What can be spent now, in base units.
-    pub fn balance(&mut self, around: &mut dyn Around) -> Result<i64, CallError> {
-        let scan = self.scan(around)?;
+    pub fn balance(&mut self, services: &mut dyn ConsoleServices) -> Result<i64, CallError> {
+        let scan = self.scan(services)?;
         let mut sum = 0;
         for coin in &scan.coins {
             if self.state_of(coin, scan.height)? == State::Spendable {
@@ -160,8 +160,8 @@ impl Desk {
     }
 
     /// Every coin.
-    pub fn utxos(&mut self, around: &mut dyn Around) -> Result<Value, CallError> {
-        let scan = self.scan(around)?;
+    pub fn utxos(&mut self, services: &mut dyn ConsoleServices) -> Result<Value, CallError> {
+        let scan = self.scan(services)?;
         let mut list = Vec::new();
         for coin in &scan.coins {
             let state = self.state_of(coin, scan.height)?;
@@ -179,8 +179,11 @@ impl Desk {
     }
 
     /// Every address that was given out or paid to, with what it holds.
-    pub fn addresses(&mut self, around: &mut dyn Around) -> Result<Vec<Value>, CallError> {
-        let scan = self.scan(around)?;
+    pub fn addresses(
+        &mut self,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<Vec<Value>, CallError> {
+        let scan = self.scan(services)?;
         let mut held: BTreeMap<(usize, usize, u32), (i64, u64)> = BTreeMap::new();
         for coin in &scan.coins {
             let sum = held.entry((coin.account, coin.branch, coin.index)).or_default();
@@ -192,7 +195,8 @@ impl Desk {
             let count = if account.descriptor.has_change() { 2 } else { 1 };
             for branch in 0..count {
                 let until = account.next[branch] as usize;
-                let scripts = open.known.extend(&open.book, at, branch, until).map_err(refused)?;
+                let scripts =
+                    open.scripts.extend(&open.book, at, branch, until).map_err(refused)?;
                 for (index, script) in scripts.iter().take(until).enumerate() {
                     let place = (at, branch, index as u32);
                     let (sum, coins) = held.get(&place).copied().unwrap_or_default();
@@ -211,9 +215,9 @@ impl Desk {
     }
 
     /// Every transaction, newest first.
-    pub fn history(&mut self, around: &mut dyn Around) -> Result<Value, CallError> {
+    pub fn history(&mut self, services: &mut dyn ConsoleServices) -> Result<Value, CallError> {
         // A scan finds how far addresses are used.
-        self.scan(around)?;
+        self.scan(services)?;
         let open = self.wallet()?;
         let mut scripts = Vec::new();
         for at in 0..open.book.accounts.len() {
@@ -221,11 +225,11 @@ impl Desk {
             let count = if account.descriptor.has_change() { 2 } else { 1 };
             for branch in 0..count {
                 let until = open.book.accounts[at].next[branch] as usize + GAP;
-                let list = open.known.extend(&open.book, at, branch, until).map_err(refused)?;
+                let list = open.scripts.extend(&open.book, at, branch, until).map_err(refused)?;
                 scripts.extend(list.iter().map(|script| json!(hex::encode(script.as_bytes()))));
             }
         }
-        around.ask("getscriptshistory", vec![Value::Array(scripts)])
+        services.ask("getscriptshistory", vec![Value::Array(scripts)])
     }
 
     /// Keeps a coin from being spent, or lets it go.
@@ -233,7 +237,7 @@ impl Desk {
         &mut self,
         text: &str,
         locked: bool,
-        around: &mut dyn Around,
+        services: &mut dyn ConsoleServices,
     ) -> Result<(), CallError> {
         let outpoint: OutPoint = text.trim().parse().map_err(wrong)?;
         let book = &mut self.wallet()?.book;
@@ -242,7 +246,7 @@ impl Desk {
         if !changed && !locked {
             return Err(CallError::not_found(format!("{outpoint} is not locked")));
         }
-        self.touched(around)
+        self.touched(services)
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::coins::State;
-use super::desk::{Around, Desk, address_text, refused, wrong};
+use super::session::{ConsoleServices, WalletSession, address_text, refused, wrong};
 use crypto::entropy::{SystemEntropy, random_bytes};
 use primitives::address::Address;
 use primitives::amount::Amount;
@@ -27,7 +27,7 @@ const FALLBACK_RATE: FeeRate = FeeRate { per_kvb: 1000 };
 const MOST_RATE: i64 = 10_000;
 
 /// What a payment is for.
-pub enum Wish {
+pub enum PaymentRequest {
     Pay(Vec<TxOut>),
     Sweep(Script),
 }
@@ -41,15 +41,23 @@ fn amount_in(value: &Value) -> Option<Amount> {
     text.parse().ok()
 }
 
-impl Desk {
+impl WalletSession {
     /// The script that an address of this network stands for.
-    pub fn script_of(&self, text: &str, around: &dyn Around) -> Result<Script, CallError> {
-        let address = Address::from_text(text.trim(), around.config().params).map_err(wrong)?;
+    pub fn script_of(
+        &self,
+        text: &str,
+        services: &dyn ConsoleServices,
+    ) -> Result<Script, CallError> {
+        let address = Address::from_text(text.trim(), services.config().params).map_err(wrong)?;
         Ok(address.to_script())
     }
 
     /// `{"ADDRESS": "1.5", …}` as outputs.
-    pub fn recipients(&self, json: &[u8], around: &dyn Around) -> Result<Vec<TxOut>, CallError> {
+    pub fn recipients(
+        &self,
+        json: &[u8],
+        services: &dyn ConsoleServices,
+    ) -> Result<Vec<TxOut>, CallError> {
         let value: Value = serde_json::from_slice(json).map_err(wrong)?;
         let why = "recipients are {\"ADDRESS\":\"AMOUNT\",…}, amounts as 1.5 or 150000sat";
         let map = value.as_object().ok_or_else(|| wrong(why))?;
@@ -59,7 +67,7 @@ impl Desk {
         }
         map.iter()
             .map(|(address, amount)| {
-                let script_pubkey = self.script_of(address, around)?;
+                let script_pubkey = self.script_of(address, services)?;
                 let text = amount.as_str().ok_or_else(|| wrong(why))?;
                 let value: Amount = text.parse().map_err(wrong)?;
                 Ok(TxOut { value, script_pubkey })
@@ -79,22 +87,22 @@ impl Desk {
     }
 
     /// The fee rate: as set, else the node's estimate, else the least.
-    pub fn rate(&self, around: &mut dyn Around) -> Result<FeeRate, CallError> {
+    pub fn rate(&self, services: &mut dyn ConsoleServices) -> Result<FeeRate, CallError> {
         if let Some(rate) = self.rate {
             return Ok(FeeRate { per_kvb: rate * 1000 });
         }
-        let estimate = around.ask("estimatesmartfee", vec![json!(TARGET_BLOCKS)])?;
+        let estimate = services.ask("estimatesmartfee", vec![json!(TARGET_BLOCKS)])?;
         if let Some(rate) = estimate.get("feerate").and_then(amount_in) {
             return Ok(FeeRate { per_kvb: rate.0.max(1) });
         }
-        let info = around.ask("getmempoolinfo", Vec::new())?;
+        let info = services.ask("getmempoolinfo", Vec::new())?;
         let floor = info.get("mempoolminfee").and_then(amount_in).unwrap_or_default();
         Ok(FALLBACK_RATE.max(FeeRate { per_kvb: floor.0 }))
     }
 
     /// Coins that a payment of the chosen account may use, and what can't be used now.
-    fn candidates(&mut self, around: &mut dyn Around) -> Result<(Vec<Coin>, Amount, u32), CallError> {
-        let scan = self.scan(around)?;
+    fn candidates(&mut self, services: &mut dyn ConsoleServices) -> Result<(Vec<Coin>, Amount, u32), CallError> {
+        let scan = self.scan(services)?;
         let at = self.wallet()?.account;
         let single = |descriptor: &Descriptor| {
             !matches!(descriptor, Descriptor::Multi { .. } | Descriptor::Vault(_))
@@ -119,13 +127,17 @@ impl Desk {
     }
 
     /// Plans a payment; nothing is signed.
-    pub fn plan(&mut self, wish: Wish, around: &mut dyn Around) -> Result<Plan, CallError> {
-        let (coins, waiting, height) = self.candidates(around)?;
-        let rate = self.rate(around)?;
+    pub fn plan(
+        &mut self,
+        request: PaymentRequest,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<Plan, CallError> {
+        let (coins, waiting, height) = self.candidates(services)?;
+        let rate = self.rate(services)?;
         let open = self.wallet()?;
-        let (recipients, sweep) = match wish {
-            Wish::Pay(recipients) => (recipients, false),
-            Wish::Sweep(script_pubkey) => {
+        let (recipients, sweep) = match request {
+            PaymentRequest::Pay(recipients) => (recipients, false),
+            PaymentRequest::Sweep(script_pubkey) => {
                 (vec![TxOut { value: Amount::ZERO, script_pubkey }], true)
             }
         };
@@ -174,26 +186,26 @@ impl Desk {
         &mut self,
         plan: Plan,
         replaces: Option<&Transaction>,
-        around: &mut dyn Around,
+        services: &mut dyn ConsoleServices,
     ) -> Result<String, CallError> {
         self.wallet()?.book.seed().map_err(refused)?;
-        self.agree(&plan, around)?;
-        let psbt = self.psbt(&plan, around)?;
+        self.agree(&plan, services)?;
+        let psbt = self.psbt(&plan, services)?;
         let tx = self.sign_whole(psbt)?;
-        self.submit(&plan, tx, replaces, around)
+        self.submit(&plan, tx, replaces, services)
     }
 
     /// At a terminal, shows the plan and asks; elsewhere a fee that looks like a slip is refused.
-    fn agree(&mut self, plan: &Plan, around: &mut dyn Around) -> Result<(), CallError> {
+    fn agree(&mut self, plan: &Plan, services: &mut dyn ConsoleServices) -> Result<(), CallError> {
         if let Some(slip) = plan.fee_slip() {
-            if !around.is_terminal() {
+            if !services.is_terminal() {
                 return Err(refused(format!("{slip}: nothing was sent; set a lower `fee-rate`")));
             }
-            if !around.confirm(&format!("{slip}; send it nevertheless?")) {
+            if !services.confirm(&format!("{slip}; send it nevertheless?")) {
                 return Err(refused("nothing was sent"));
             }
         }
-        if around.is_terminal() {
+        if services.is_terminal() {
             let shown = self.shown(plan)?;
             let mut question = String::new();
             for output in shown["outputs"].as_array().into_iter().flatten() {
@@ -204,17 +216,21 @@ impl Desk {
             let inputs = plan.coins.len();
             let inputs = if inputs == 1 { "1 input".into() } else { format!("{inputs} inputs") };
             question += &format!("fee {} for {} vB, {inputs}; send it?", plan.fee, plan.vsize);
-            if !around.confirm(&question) {
+            if !services.confirm(&question) {
                 return Err(refused("nothing was sent"));
             }
         }
         Ok(())
     }
 
-    pub fn psbt(&mut self, plan: &Plan, around: &mut dyn Around) -> Result<Psbt, CallError> {
+    pub fn psbt(
+        &mut self,
+        plan: &Plan,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<Psbt, CallError> {
         let open = self.wallet()?;
         psbt_of(&open.book, plan, |txid| {
-            let hex = around.ask("getrawtransaction", vec![json!(txid.to_string())]).ok()?;
+            let hex = services.ask("getrawtransaction", vec![json!(txid.to_string())]).ok()?;
             Transaction::from_bytes(&hex::decode(hex.as_str()?).ok()?).ok()
         })
         .map_err(refused)
@@ -234,7 +250,7 @@ impl Desk {
         plan: &Plan,
         tx: Transaction,
         replaces: Option<&Transaction>,
-        around: &mut dyn Around,
+        services: &mut dyn ConsoleServices,
     ) -> Result<String, CallError> {
         let spent = plan.coins.iter().map(|coin| coin.output.clone()).collect();
         let change = plan.change.map(|(vout, ..)| vout);
@@ -245,9 +261,9 @@ impl Desk {
             let next = &mut book.accounts[account].next[1];
             *next = (*next).max(index + 1);
         }
-        self.touched(around)?;
+        self.touched(services)?;
         let txid = tx.txid();
-        let sent = around.ask("sendrawtransaction", vec![json!(hex::encode(&tx.to_bytes()))]);
+        let sent = services.ask("sendrawtransaction", vec![json!(hex::encode(&tx.to_bytes()))]);
         match sent {
             Ok(_) => Ok(txid.to_string()),
             Err(e) if is_answer(e.kind) => {
@@ -256,7 +272,7 @@ impl Desk {
                 if let (Some((_, account, _)), Some(next)) = (plan.change, before.1) {
                     book.accounts[account].next[1] = next;
                 }
-                self.touched(around)?;
+                self.touched(services)?;
                 let why = format!("the node refused the payment, nothing left: {}", e.message);
                 Err(CallError::new(e.kind, why))
             }
@@ -282,22 +298,26 @@ impl Desk {
     }
 
     /// Replaces a payment by one that pays a higher fee (BIP125).
-    pub fn bump(&mut self, txid: &str, around: &mut dyn Around) -> Result<String, CallError> {
+    pub fn bump(
+        &mut self,
+        txid: &str,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<String, CallError> {
         let old = self.sent(txid)?;
-        let (mut coins, waiting, height) = self.candidates(around)?;
-        let entry = around.ask("getmempoolentry", vec![json!(old.tx.txid().to_string())]);
+        let (mut coins, waiting, height) = self.candidates(services)?;
+        let entry = services.ask("getmempoolentry", vec![json!(old.tx.txid().to_string())]);
         if entry.as_ref().is_err_and(|e| e.kind == ErrorKind::NotFound) {
-            let known = around.ask("getrawtransaction", vec![json!(txid.trim())]).is_ok();
+            let known = services.ask("getrawtransaction", vec![json!(txid.trim())]).is_ok();
             if known {
                 return Err(refused("the payment is confirmed: there is nothing to hurry"));
             }
         }
-        let rate = self.rate(around)?;
+        let rate = self.rate(services)?;
         let fee = old.fee();
         let open = self.wallet()?;
         let mut must = Vec::new();
         for (input, output) in old.tx.inputs.iter().zip(&old.spent) {
-            let place = open.known.place(&output.script_pubkey);
+            let place = open.scripts.place(&output.script_pubkey);
             let (account, branch, index) =
                 place.ok_or_else(|| refused("the payment spends what is not this wallet's"))?;
             must.push(Coin {
@@ -333,13 +353,17 @@ impl Desk {
             ..Order::default()
         };
         let plan = plan(&open.book, &coins, &order, &mut SystemEntropy).map_err(refused)?;
-        self.send(plan, Some(&old.tx), around)
+        self.send(plan, Some(&old.tx), services)
     }
 
     /// Spends what an unconfirmed transaction brought, with a fee for both (CPFP).
-    pub fn cpfp(&mut self, txid: &str, around: &mut dyn Around) -> Result<String, CallError> {
+    pub fn cpfp(
+        &mut self,
+        txid: &str,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<String, CallError> {
         let parent: Txid = txid.trim().parse().map_err(|_| wrong("this is no transaction id"))?;
-        let scan = self.scan(around)?;
+        let scan = self.scan(services)?;
         let must: Vec<Coin> = scan
             .coins
             .into_iter()
@@ -349,13 +373,13 @@ impl Desk {
             let why = format!("{parent} has no unconfirmed output of this wallet to spend");
             return Err(CallError::not_found(why));
         }
-        let entry = around.ask("getmempoolentry", vec![json!(parent.to_string())])?;
+        let entry = services.ask("getmempoolentry", vec![json!(parent.to_string())])?;
         let size = usize::try_from(entry["ancestorsize"].as_u64().unwrap_or(0)).unwrap_or(0);
         let paid = amount_in(&entry["fees"]["ancestor"]).unwrap_or_default();
-        let rate = self.rate(around)?.max(FeeRate::of(Amount(2 * paid.0), size));
+        let rate = self.rate(services)?.max(FeeRate::of(Amount(2 * paid.0), size));
         let open = self.wallet()?;
         let account = must[0].account;
-        let back = open.known.script(&open.book, account, 0, open.book.accounts[account].next[0]);
+        let back = open.scripts.script(&open.book, account, 0, open.book.accounts[account].next[0]);
         let script_pubkey = back.map_err(refused)?;
         let order = Order {
             recipients: vec![TxOut { value: Amount::ZERO, script_pubkey }],
@@ -368,11 +392,11 @@ impl Desk {
             ..Order::default()
         };
         let plan = plan(&open.book, &[], &order, &mut SystemEntropy).map_err(refused)?;
-        self.send(plan, None, around)
+        self.send(plan, None, services)
     }
 }
 
-/// The node looked at the transaction and said no.
+/// The node examined the transaction and rejected it.
 fn is_answer(kind: ErrorKind) -> bool {
     use ErrorKind as K;
     matches!(kind, K::Rejected | K::Unwanted | K::Undecodable | K::InvalidParams | K::Forbidden)

@@ -3,7 +3,7 @@
 
 use qrcode::{Color, EcLevel, QrCode};
 
-use super::desk::wrong;
+use super::session::wrong;
 use rpc::error::CallError;
 
 /// Light modules around the code.

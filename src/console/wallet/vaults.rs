@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::desk::{Around, Desk, address_text, refused, wrong};
-use super::pay::Wish;
+use super::pay::PaymentRequest;
+use super::session::{ConsoleServices, WalletSession, address_text, refused, wrong};
 use crypto::entropy::{SystemEntropy, random_bytes};
 use crypto::hash::sha256;
 use primitives::address::Address;
@@ -21,7 +21,7 @@ use wallet::vault::{Lock, Opens, TIME_THRESHOLD, VaultScript};
 /// The branch of the first account that vaults' keys are of.
 const VAULT_BRANCH: u32 = 2;
 
-impl Desk {
+impl WalletSession {
     /// The key of this wallet for the next vault.
     fn vault_key(book: &Book) -> Result<KeyExpr, CallError> {
         let master = book.master().map_err(refused)?;
@@ -39,7 +39,7 @@ impl Desk {
     /// The same as text, for another who locks coins to it.
     pub fn show_vault_key(&mut self) -> Result<String, CallError> {
         let book = &self.wallet()?.book;
-        Ok(Desk::vault_key(book)?.show_cosigner(book.params))
+        Ok(WalletSession::vault_key(book)?.show_cosigner(book.params))
     }
 
     /// Locks an amount of ours until a height or a time.
@@ -47,11 +47,11 @@ impl Desk {
         &mut self,
         text: &str,
         amount: Amount,
-        around: &mut dyn Around,
+        services: &mut dyn ConsoleServices,
     ) -> Result<Value, CallError> {
         let lock = absolute(text)?;
-        let key = Desk::vault_key(&self.wallet()?.book)?;
-        self.fill(VaultScript::Timed { key, lock }, amount, around)
+        let key = WalletSession::vault_key(&self.wallet()?.book)?;
+        self.fill(VaultScript::Timed { key, lock }, amount, services)
     }
 
     /// Locks an amount of ours for so many blocks, or seconds with an s, after it is mined.
@@ -59,7 +59,7 @@ impl Desk {
         &mut self,
         text: &str,
         amount: Amount,
-        around: &mut dyn Around,
+        services: &mut dyn ConsoleServices,
     ) -> Result<Value, CallError> {
         let why =
             "a time to wait is blocks (144) or seconds (86400s), up to 65535 blocks or 388 days";
@@ -70,8 +70,8 @@ impl Desk {
         let number: u32 = digits.parse().map_err(|_| wrong(why))?;
         let lock = if seconds { Lock::seconds(number) } else { Lock::blocks(number) };
         let lock = lock.ok_or_else(|| wrong(why))?;
-        let key = Desk::vault_key(&self.wallet()?.book)?;
-        self.fill(VaultScript::Timed { key, lock }, amount, around)
+        let key = WalletSession::vault_key(&self.wallet()?.book)?;
+        self.fill(VaultScript::Timed { key, lock }, amount, services)
     }
 
     /// Locks an amount to who has a key and a hash's secret; from a height or time on it is ours
@@ -80,10 +80,10 @@ impl Desk {
         &mut self,
         [hash, claim, until]: [&str; 3],
         amount: Amount,
-        around: &mut dyn Around,
+        services: &mut dyn ConsoleServices,
     ) -> Result<Value, CallError> {
         let lock = absolute(until)?;
-        let params = around.config().params;
+        let params = services.config().params;
         let claim = KeyExpr::parse_cosigner(claim, params).map_err(wrong)?;
         let hash = match hash {
             "new" => {
@@ -94,9 +94,9 @@ impl Desk {
             text => hex::decode_array(text)
                 .map_err(|_| wrong("a hash is 64 hex digits, or new for a fresh secret"))?,
         };
-        let refund = Desk::vault_key(&self.wallet()?.book)?;
+        let refund = WalletSession::vault_key(&self.wallet()?.book)?;
         let mut shown =
-            self.fill(VaultScript::Hashed { claim, hash, refund, lock }, amount, around)?;
+            self.fill(VaultScript::Hashed { claim, hash, refund, lock }, amount, services)?;
         shown["hash"] = json!(hex::encode(&hash));
         Ok(shown)
     }
@@ -106,23 +106,23 @@ impl Desk {
         &mut self,
         vault: VaultScript<KeyExpr>,
         amount: Amount,
-        around: &mut dyn Around,
+        services: &mut dyn ConsoleServices,
     ) -> Result<Value, CallError> {
         let descriptor = Descriptor::Vault(Box::new(vault));
         let script_pubkey = descriptor.derive(0, 0).map_err(refused)?.script_pubkey;
-        let wish = Wish::Pay(vec![TxOut { value: amount, script_pubkey }]);
+        let request = PaymentRequest::Pay(vec![TxOut { value: amount, script_pubkey }]);
         // Whatever can be refused is, before the account is there.
-        let plan = self.plan(wish, around)?;
+        let plan = self.plan(request, services)?;
         let before = self.wallet()?.account;
         let count = self.wallet()?.book.accounts.len();
         let name = format!("vault-{count}");
-        let mut shown = self.add_account(&name, descriptor, around)?;
+        let mut shown = self.add_account(&name, descriptor, services)?;
         self.wallet()?.account = before;
-        let sent = self.send(plan, None, around);
+        let sent = self.send(plan, None, services);
         if sent.as_ref().is_err_and(|e| e.kind != ErrorKind::NoNode) {
             self.wallet()?.book.accounts.truncate(count);
-            self.wallet()?.known = Default::default();
-            self.touched(around)?;
+            self.wallet()?.scripts = Default::default();
+            self.touched(services)?;
         }
         shown["txid"] = json!(sent?);
         Ok(shown)
@@ -133,10 +133,10 @@ impl Desk {
         &mut self,
         name: &str,
         address: &str,
-        around: &mut dyn Around,
+        services: &mut dyn ConsoleServices,
     ) -> Result<String, CallError> {
-        let script_pubkey = self.script_of(address, around)?;
-        let scan = self.scan(around)?;
+        let script_pubkey = self.script_of(address, services)?;
+        let scan = self.scan(services)?;
         let book = &self.wallet()?.book;
         let why = || CallError::not_found(format!("there is no vault {name:?}"));
         let at = book.account(name).ok_or_else(why)?;
@@ -166,14 +166,14 @@ impl Desk {
         }
         let lock = vault.lock();
         if !claims {
-            self.check_open(lock, &must, scan.height, around)?;
+            self.check_open(lock, &must, scan.height, services)?;
         }
         let (lock_time, sequence) = match claims {
             true => (scan.height, None),
             false if lock.lock_time() == 0 => (0, Some(lock.sequence())),
             false => (lock.lock_time(), None),
         };
-        let rate = self.rate(around)?;
+        let rate = self.rate(services)?;
         let order = Order {
             recipients: vec![TxOut { value: Amount::ZERO, script_pubkey }],
             rate,
@@ -185,7 +185,7 @@ impl Desk {
         };
         let open = self.wallet()?;
         let plan = plan(&open.book, &[], &order, &mut SystemEntropy).map_err(refused)?;
-        self.send(plan, None, around)
+        self.send(plan, None, services)
     }
 
     /// Refuses, with the height or time, what does not open yet.
@@ -194,15 +194,15 @@ impl Desk {
         lock: Lock,
         coins: &[Coin],
         height: u32,
-        around: &mut dyn Around,
+        services: &mut dyn ConsoleServices,
     ) -> Result<(), CallError> {
-        let info = around.ask("getblockchaininfo", Vec::new())?;
+        let info = services.ask("getblockchaininfo", Vec::new())?;
         let tip_time = info["mediantime"].as_u64().unwrap_or(0) as u32;
         for coin in coins {
             let mut coin_time = 0;
             if let (Lock::For(_), Some(mined @ 1..)) = (lock, coin.height) {
-                let hash = around.ask("getblockhash", vec![json!(mined - 1)])?;
-                let header = around.ask("getblockheader", vec![hash])?;
+                let hash = services.ask("getblockhash", vec![json!(mined - 1)])?;
+                let header = services.ask("getblockheader", vec![hash])?;
                 coin_time = header["mediantime"].as_u64().unwrap_or(0) as u32;
             }
             match lock.opens(coin.height, coin_time, height, tip_time) {
@@ -229,30 +229,37 @@ impl Desk {
     }
 
     /// Keeps the secret of a hash lock, which is asked for; gives its hash.
-    pub fn learn_secret(&mut self, around: &mut dyn Around) -> Result<String, CallError> {
-        let text = self.secrets.ask("Enter secret (64 hex digits): ", around.is_terminal())?;
+    pub fn learn_secret(
+        &mut self,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<String, CallError> {
+        let text = self.secrets.ask("Enter secret (64 hex digits): ", services.is_terminal())?;
         let secret: [u8; 32] =
             hex::decode_array(text.trim()).map_err(|_| wrong("the secret is not 64 hex digits"))?;
         self.wallet()?.book.add_secret(secret);
-        self.touched(around)?;
+        self.touched(services)?;
         Ok(hex::encode(&sha256(&secret)))
     }
 
     /// Shows the secret of a hash at a terminal, to be handed over.
-    pub fn show_secret(&mut self, hash: &str, around: &mut dyn Around) -> Result<(), CallError> {
+    pub fn show_secret(
+        &mut self,
+        hash: &str,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<(), CallError> {
         let hash = hex::decode_array(hash.trim()).map_err(wrong)?;
-        if !around.is_terminal() {
+        if !services.is_terminal() {
             let why = "a secret is shown at a terminal alone, never into a file or a pipe";
             return Err(CallError::new(ErrorKind::Forbidden, why));
         }
         let book = &self.wallet()?.book;
         let secret = book.secret_of(&hash);
         let secret = *secret.ok_or_else(|| CallError::not_found("that secret is not kept here"))?;
-        if !around.confirm("whoever sees this secret can take what it locks; show it?") {
+        if !services.confirm("whoever sees this secret can take what it locks; show it?") {
             return Err(refused("not shown"));
         }
         let text = zeroize::Zeroizing::new(hex::encode(&secret) + "\n");
-        around.show_secret(&text)
+        services.show_secret(&text)
     }
 
     /// Signs a message by an address of ours: BIP322, or BIP137 where `old`.
@@ -261,9 +268,9 @@ impl Desk {
         address: &str,
         text: &[u8],
         old: bool,
-        around: &mut dyn Around,
+        services: &mut dyn ConsoleServices,
     ) -> Result<String, CallError> {
-        let params = around.config().params;
+        let params = services.config().params;
         let address = Address::from_text(address.trim(), params).map_err(wrong)?;
         let script = address.to_script();
         let open = self.wallet()?;
@@ -273,12 +280,12 @@ impl Desk {
                 let change = open.book.accounts[account].descriptor.has_change();
                 if branch == 0 || change {
                     let list =
-                        open.known.extend(&open.book, account, branch, next + super::coins::GAP);
+                        open.scripts.extend(&open.book, account, branch, next + super::coins::GAP);
                     list.map_err(refused)?;
                 }
             }
         }
-        let place = open.known.place(&script);
+        let place = open.scripts.place(&script);
         let (account, branch, index) = place.ok_or_else(|| {
             refused(format!("{} is not an address of this wallet", address.to_text(params)))
         })?;
@@ -304,7 +311,7 @@ impl Desk {
         };
         let plan =
             Plan { tx: to_sign, coins: vec![coin], fee: Amount::ZERO, change: None, vsize: 0 };
-        let psbt = self.psbt(&plan, around)?;
+        let psbt = self.psbt(&plan, services)?;
         Ok(message::simple(&self.sign_whole(psbt)?))
     }
 
@@ -314,9 +321,9 @@ impl Desk {
         address: &str,
         signature: &str,
         text: &[u8],
-        around: &mut dyn Around,
+        services: &mut dyn ConsoleServices,
     ) -> Result<Value, CallError> {
-        let params = around.config().params;
+        let params = services.config().params;
         let address = Address::from_text(address.trim(), params).map_err(wrong)?;
         let key = message::verify(&address, signature, text).map_err(refused)?;
         let book = Book::watch_only(params);

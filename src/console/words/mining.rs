@@ -1,21 +1,46 @@
 //! Mining while the operator waits: starts the node's miner, watches it, and stops it again.
 //!
-//! All of it goes through the door, so that it is the same on a node that runs elsewhere.
+//! It uses calls alone, so that it works the same on a node that runs elsewhere.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::{CONSOLE, ConsoleWord};
+use crate::console::host::{ConsoleHost, throw_of};
+use crate::console::sandbox::Capability;
+use crate::console::stack_values::push_json;
+use forth2012::host::{HostContext, Throw};
 use rpc::error::{CallError, ErrorKind};
 
-/// How long the first look at the miner waits, and the later ones at most.
-const FIRST_LOOK: Duration = Duration::from_millis(1);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How often a terminal is told.
+/// Entries of the words.
+pub const WORDS: &[ConsoleWord] = &[ConsoleWord {
+    name: "mine-n",
+    effect: "( n -- json-addr u )",
+    help: "Mine n blocks to the configured address and wait for them; Ctrl-C stops. On a terminal the hashrate is shown.",
+    example: "init-storage s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" set-mining-address-to 2 mine-n .json",
+    group: CONSOLE,
+    twin: None,
+    capability: Capability::NodeChange,
+    run: mine_n,
+}];
+
+fn mine_n(console: &mut ConsoleHost, context: &mut HostContext<'_>) -> Result<(), Throw> {
+    let blocks = u64::try_from(context.pop()?).unwrap_or(0);
+    let shown = console.shows_progress();
+    let mut ask = |method: &str, params| console.ask(method, params);
+    let mined = Mine { blocks, shown }.run(&mut ask, &context.interrupt());
+    push_json(&mined.map_err(throw_of)?, context)
+}
+
+/// How long to wait before the first query of the miner, and at most before later ones.
+const FIRST_QUERY: Duration = Duration::from_millis(1);
+const QUERY_EVERY: Duration = Duration::from_millis(100);
+/// How often progress is drawn on a terminal.
 const SHOW_EVERY: Duration = Duration::from_millis(500);
 
-/// A wish for so many blocks; `shown`: with progress on the terminal.
+/// How many blocks to mine; `shown`: with progress on the terminal.
 pub struct Mine {
     pub blocks: u64,
     pub shown: bool,
@@ -40,7 +65,7 @@ impl Mine {
                 count(&ask("startmining", vec![json!(0), json!(self.blocks)])?, "blocks_found")
             }
         };
-        let mut wait = FIRST_LOOK;
+        let mut wait = FIRST_QUERY;
         let mut said = Instant::now();
         let ended = loop {
             let status = ask("getminingstatus", vec![])?;
@@ -67,7 +92,7 @@ impl Mine {
                 self.show(&status, mined);
             }
             std::thread::sleep(wait);
-            wait = (wait * 2).min(LOOK_EVERY);
+            wait = (wait * 2).min(QUERY_EVERY);
         };
         if self.shown {
             eprint!("\r\x1b[K");

@@ -1,4 +1,4 @@
-//! The console's words that look after a node: backups, migration, health.
+//! Words that maintain a node: indexes, backups, migration, health.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -6,20 +6,88 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::host::{ConsoleHost, file_error};
-use super::picture;
-use super::progress::Progress;
-use super::wallet::desk::Desk;
+use super::with_path;
+use super::{CONSOLE, ConsoleWord};
+use crate::console::host::throw_of;
+use crate::console::host::{ConsoleHost, file_error};
+use crate::console::sandbox::Capability;
+use crate::console::stack_values::pop_lossy;
 use crypto::seal;
 use forth2012::host::HostContext;
 use rpc::error::{CallError, ErrorKind};
 use store::backup::file::{magic, restore, verify};
 use store::backup::{self, BackupError, Summary};
-use store::db::{Store, StoreOptions};
 
-/// How often a running backup is looked at: at first, and later.
-const FIRST_LOOK: Duration = Duration::from_millis(2);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Entries of the words.
+pub const WORDS: &[ConsoleWord] = &[
+    ConsoleWord {
+        name: "reindex-what",
+        effect: "( c-addr u -- )",
+        help: "Rebuild \"indexes\" or \"coins\" completely, with progress.",
+        example: "init-storage s\" indexes\" reindex-what",
+        group: CONSOLE,
+        twin: None,
+        capability: Capability::NodeChange,
+        run: |console, context| {
+            let what = pop_lossy(context)?;
+            console.reindex(&what, context).map_err(throw_of)
+        },
+    },
+    ConsoleWord {
+        name: "back-up-to",
+        effect: "( c-addr u -- )",
+        help: "Write a verified backup of the chain to the named new file while the node keeps running; the node's process writes it.",
+        example: "",
+        group: CONSOLE,
+        twin: None,
+        capability: Capability::NodeChange,
+        run: |console, context| with_path(console, context, ConsoleHost::back_up),
+    },
+    ConsoleWord {
+        name: "verify-backup-at",
+        effect: "( c-addr u -- )",
+        help: "Verify the named backup of a chain by reading all of it, or the named encrypted wallet by opening it, and show what it is.",
+        example: "",
+        group: CONSOLE,
+        twin: None,
+        capability: Capability::Files,
+        run: |console, context| with_path(console, context, ConsoleHost::verify_backup),
+    },
+    ConsoleWord {
+        name: "restore-from",
+        effect: "( c-addr u -- )",
+        help: "Restore the chain from the named backup into the data folder, which must be empty.",
+        example: "",
+        group: CONSOLE,
+        twin: None,
+        capability: Capability::NodeChange,
+        run: |console, context| with_path(console, context, ConsoleHost::restore),
+    },
+    ConsoleWord {
+        name: "migrate",
+        effect: "( -- )",
+        help: "Migrate the data folder to this program's schema, with progress; an interrupted migration resumes where it stopped.",
+        example: "init-storage migrate",
+        group: CONSOLE,
+        twin: None,
+        capability: Capability::NodeChange,
+        run: |console, context| console.migrate(context).map_err(throw_of),
+    },
+    ConsoleWord {
+        name: "health",
+        effect: "( -- )",
+        help: "Show the health checks of the node and its data folder; THROW -270, which ends with exit code 6, if one fails.",
+        example: "init-storage health",
+        group: CONSOLE,
+        twin: None,
+        capability: Capability::NodeRead,
+        run: |console, context| console.health(context).map_err(throw_of),
+    },
+];
+
+/// How long to wait before the first query of a running backup, and at most before later ones.
+const FIRST_QUERY: Duration = Duration::from_millis(2);
+const QUERY_EVERY: Duration = Duration::from_millis(100);
 
 /// Bytes of the unit that progress counts in.
 const MIB: u64 = 1 << 20;
@@ -39,27 +107,34 @@ fn shown(summary: &Summary) -> Value {
 }
 
 impl ConsoleHost {
-    fn progress(&self) -> Progress {
-        Progress::new(self.stdio.output_is_terminal && !self.config.json, "MiB")
-    }
-
-    /// Shows a value as a picture, or as it is under --json.
-    pub(super) fn show_value(
-        &mut self,
-        value: &Value,
-        context: &mut HostContext<'_>,
-    ) -> Result<(), CallError> {
-        let text = match self.config.json {
-            true => value.to_string() + "\n",
-            false => picture::picture(value),
+    /// Builds indexes or coins again, step by step, so that Ctrl-C can stop it; what is left then
+    /// goes on with "continue" or at the node's next start.
+    fn reindex(&mut self, what: &str, context: &mut HostContext<'_>) -> Result<(), CallError> {
+        let interrupt = context.interrupt();
+        let mut progress = self.progress("blocks");
+        let mut step = self.ask("reindex", vec![json!(what)])?;
+        while step.get("finished") == Some(&Value::Bool(false)) {
+            if interrupt.load(Ordering::Relaxed) {
+                progress.done();
+                let why = "stopped; it goes on at the node's next start";
+                return Err(CallError::new(ErrorKind::Interrupted, why));
+            }
+            let count = |name: &str| step.get(name).and_then(Value::as_u64).unwrap_or(0);
+            progress.show(count("done"), count("done"), count("of"));
+            step = self.ask("reindex", vec![json!("continue")])?;
+        }
+        progress.done();
+        let line = match self.config.json {
+            true => json!({ "reindexed": what }).to_string(),
+            false => format!("{what} built again"),
         };
-        let closed = |_| CallError::new(ErrorKind::Internal, "the output is closed");
-        self.show(&text, context).map_err(closed)
+        let shown = self.show(&(line + "\n"), context);
+        shown.map_err(|_| CallError::new(ErrorKind::Internal, "the output is closed"))
     }
 
     /// Has the node write a backup and waits for it. The name is taken from this console's folder;
     /// a node elsewhere wants a whole path.
-    pub(super) fn back_up(
+    pub(in crate::console) fn back_up(
         &mut self,
         name: &str,
         context: &mut HostContext<'_>,
@@ -69,8 +144,8 @@ impl ConsoleHost {
             CallError::invalid_params("the path of this folder is not UTF-8: give a whole path")
         })?;
         let interrupt = context.interrupt();
-        let mut progress = self.progress();
-        let mut wait = FIRST_LOOK;
+        let mut progress = self.progress("MiB");
+        let mut wait = FIRST_QUERY;
         let mut status = self.ask("backup", vec![json!(path)])?;
         loop {
             let number = |name: &str| status.get(name).and_then(Value::as_u64).unwrap_or(0);
@@ -93,7 +168,7 @@ impl ConsoleHost {
                 self.ask("stopbackup", Vec::new())?;
             }
             std::thread::sleep(wait);
-            wait = (wait * 2).min(LOOK_EVERY);
+            wait = (wait * 2).min(QUERY_EVERY);
             status = self.ask("getbackupinfo", Vec::new())?;
         }
         progress.done();
@@ -101,7 +176,7 @@ impl ConsoleHost {
     }
 
     /// What a file is, by its first bytes, and whether it is whole.
-    pub(super) fn verify_backup(
+    pub(in crate::console) fn verify_backup(
         &mut self,
         name: &str,
         context: &mut HostContext<'_>,
@@ -111,7 +186,7 @@ impl ConsoleHost {
         if magic == backup::MAGIC {
             let whole = std::fs::metadata(path).map_or(0, |file| file.len());
             let interrupt = context.interrupt();
-            let mut progress = self.progress();
+            let mut progress = self.progress("MiB");
             let verified = verify(path, &mut |_, bytes| {
                 progress.show(bytes / MIB, bytes, whole);
                 !interrupt.load(Ordering::Relaxed)
@@ -123,9 +198,7 @@ impl ConsoleHost {
             let why = format!("{name:?} is neither a backup of a chain nor a sealed wallet");
             return Err(CallError::new(ErrorKind::Undecodable, why));
         }
-        let mut desk: Desk = std::mem::take(&mut self.desk);
-        let verified = desk.verify_backup(path, self);
-        self.desk = desk;
+        let verified = self.lend_to_wallet(|wallet, services| wallet.verify_backup(path, services));
         let mut verified = verified?;
         if let Value::Object(verified) = &mut verified {
             verified.insert("kind".to_owned(), json!("wallet"));
@@ -134,7 +207,7 @@ impl ConsoleHost {
     }
 
     /// Makes the store of a backup in the data folder.
-    pub(super) fn restore(
+    pub(in crate::console) fn restore(
         &mut self,
         name: &str,
         context: &mut HostContext<'_>,
@@ -150,7 +223,7 @@ impl ConsoleHost {
         }
         let whole = std::fs::metadata(name).map_or(0, |file| file.len());
         let interrupt = context.interrupt();
-        let mut progress = self.progress();
+        let mut progress = self.progress("MiB");
         let (folder, params) = (self.config.data_folder(), self.config.params);
         let restored: Result<Summary, BackupError> =
             restore(Path::new(name), &folder, params, &mut |_, bytes| {
@@ -168,10 +241,13 @@ impl ConsoleHost {
     }
 
     /// Brings the data up to this program's schema, step by step.
-    pub(super) fn migrate(&mut self, context: &mut HostContext<'_>) -> Result<(), CallError> {
+    pub(in crate::console) fn migrate(
+        &mut self,
+        context: &mut HostContext<'_>,
+    ) -> Result<(), CallError> {
         let before = self.ask("getschema", Vec::new())?;
         let interrupt = context.interrupt();
-        let mut progress = Progress::new(self.stdio.output_is_terminal && !self.config.json, "");
+        let mut progress = self.progress("");
         let current = before.get("current") == Some(&Value::Bool(true));
         let building = before.get("building") == Some(&Value::Bool(true));
         let mut left = !current || building;
@@ -194,38 +270,11 @@ impl ConsoleHost {
         self.show_value(&after, context)
     }
 
-    /// Makes the chain's file as small as what it holds.
-    pub(super) fn compact(&mut self, context: &mut HostContext<'_>) -> Result<(), CallError> {
-        if self.config.offline || self.config.readonly || self.config.service.attach.is_some() {
-            let why = "--offline, --readonly and --attach compact nothing";
-            return Err(CallError::new(ErrorKind::Forbidden, why));
-        }
-        if self.is_open() {
-            let why = "this console has the folder open: say compact in a fresh one";
-            return Err(CallError::new(ErrorKind::Rejected, why));
-        }
-        let options = StoreOptions {
-            no_script_index: self.config.no_address_index,
-            ..StoreOptions::default()
-        };
-        let mut store = Store::open(&self.config.data_folder(), self.config.params, options)?;
-        let before = store.size_on_disk();
-        if before > 0 {
-            store.compact()?;
-        }
-        let path = store.path().to_owned();
-        drop(store);
-        let after = std::fs::metadata(path).map_or(0, |file| file.len());
-        let shown = json!({
-            "bytes_before": before,
-            "bytes": after,
-            "freed": before.saturating_sub(after),
-        });
-        self.show_value(&shown, context)
-    }
-
     /// Shows the checks; fails when one does.
-    pub(super) fn health(&mut self, context: &mut HostContext<'_>) -> Result<(), CallError> {
+    pub(in crate::console) fn health(
+        &mut self,
+        context: &mut HostContext<'_>,
+    ) -> Result<(), CallError> {
         let health = self.ask("gethealth", Vec::new())?;
         self.show_value(&health, context)?;
         if health.get("healthy") == Some(&Value::Bool(true)) {

@@ -5,8 +5,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-use super::host::ConsoleHost;
-use super::wallet::pay::Wish;
+use super::{CONSOLE, ConsoleWord};
+use crate::console::host::ConsoleHost;
+use crate::console::host::throw_of;
+use crate::console::sandbox::Capability;
+use crate::console::wallet::pay::PaymentRequest;
 use forth2012::host::HostContext;
 use primitives::amount::Amount;
 use primitives::hex;
@@ -15,6 +18,43 @@ use primitives::tx::TxOut;
 use rpc::error::{CallError, ErrorKind};
 use store::audit::{AuditLog, head, tail, verify};
 use store::backup::Summary;
+
+/// Entries of the words.
+pub const WORDS: &[ConsoleWord] = &[
+    ConsoleWord {
+        name: "audit-tail",
+        effect: "( n -- )",
+        help: "Show the last n lines of the data folder's audit log: every change that was requested, by whom, and its result.",
+        example: "5 audit-tail",
+        group: CONSOLE,
+        twin: None,
+        capability: Capability::Files,
+        run: |console, context| {
+            let count = usize::try_from(context.pop()?).unwrap_or(0);
+            console.audit_tail(count, context).map_err(throw_of)
+        },
+    },
+    ConsoleWord {
+        name: "audit-verify",
+        effect: "( -- )",
+        help: "Verify the hash chain of the audit log, including rotated files; THROW -270 and report what was removed, edited or moved.",
+        example: "audit-verify",
+        group: CONSOLE,
+        twin: None,
+        capability: Capability::Files,
+        run: |console, context| console.audit_verify(context).map_err(throw_of),
+    },
+    ConsoleWord {
+        name: "audit-anchor",
+        effect: "( -- )",
+        help: "Commit the latest hash of the audit log in an OP_RETURN output paid for by the open wallet, and show the transaction's id.",
+        example: "",
+        group: CONSOLE,
+        twin: None,
+        capability: Capability::Wallet,
+        run: |console, context| console.audit_anchor(context).map_err(throw_of),
+    },
+];
 
 /// What an anchor's OP_RETURN begins with; the line's number (8 bytes, little-endian) and its hash
 /// follow.
@@ -34,7 +74,7 @@ impl ConsoleHost {
         Ok(self.config.data_folder())
     }
 
-    pub(super) fn audit_tail(
+    pub(in crate::console) fn audit_tail(
         &mut self,
         count: usize,
         context: &mut HostContext<'_>,
@@ -45,7 +85,10 @@ impl ConsoleHost {
         self.show(&text, context).map_err(closed)
     }
 
-    pub(super) fn audit_verify(&mut self, context: &mut HostContext<'_>) -> Result<(), CallError> {
+    pub(in crate::console) fn audit_verify(
+        &mut self,
+        context: &mut HostContext<'_>,
+    ) -> Result<(), CallError> {
         let report = verify(&self.audit_folder()?).map_err(unread)?;
         let shown = json!({
             "files": report.files,
@@ -68,7 +111,10 @@ impl ConsoleHost {
     }
 
     /// Pays for a transaction that holds the log's head; it goes through the node like any other.
-    pub(super) fn audit_anchor(&mut self, context: &mut HostContext<'_>) -> Result<(), CallError> {
+    pub(in crate::console) fn audit_anchor(
+        &mut self,
+        context: &mut HostContext<'_>,
+    ) -> Result<(), CallError> {
         let folder = self.audit_folder()?;
         let report = verify(&folder).map_err(unread)?;
         if let Some(fault) = report.faults.first() {
@@ -85,10 +131,10 @@ impl ConsoleHost {
         let mut script = vec![0x6a, data.len() as u8];
         script.extend_from_slice(&data);
         let output = TxOut { value: Amount::ZERO, script_pubkey: Script::new(script) };
-        let mut desk = std::mem::take(&mut self.desk);
-        let sent =
-            desk.plan(Wish::Pay(vec![output]), self).and_then(|plan| desk.send(plan, None, self));
-        self.desk = desk;
+        let sent = self.lend_to_wallet(|wallet, services| {
+            let plan = wallet.plan(PaymentRequest::Pay(vec![output]), services)?;
+            wallet.send(plan, None, services)
+        });
         let shown = json!({
             "txid": sent?,
             "number": head.number,
@@ -99,7 +145,7 @@ impl ConsoleHost {
     }
 
     /// Begins the audit log of a restored folder with who made it of what.
-    pub(super) fn note_restore(&self, name: &str, folder: &Path, restored: &Summary) {
+    pub(in crate::console) fn note_restore(&self, name: &str, folder: &Path, restored: &Summary) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let user = format!("uid {}", rustix::process::getuid().as_raw());
         let fields: [(&str, Value); 6] = [

@@ -3,9 +3,42 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::library::{self, SOURCES};
-use super::words::host_words;
+use super::host_words;
+use super::{CONSOLE, ConsoleWord};
+use crate::console::library::{self, SOURCES};
+use crate::console::sandbox::Capability;
 use forth2012::machine::{Machine, WordInfo};
+
+/// Entries of the words.
+pub const WORDS: &[ConsoleWord] = &[
+    ConsoleWord {
+        name: "help",
+        effect: "( \"word\" -- )",
+        help: "Explain a word; without one, list the node's words.",
+        example: "help get-height",
+        group: CONSOLE,
+        twin: None,
+        capability: Capability::Pure,
+        run: |console, context| {
+            let name = context.parse_name();
+            let text = help(context.machine(), name.as_deref());
+            console.show(&text, context)
+        },
+    },
+    ConsoleWord {
+        name: "words-doc",
+        effect: "( -- )",
+        help: "Print the reference of all words as Markdown (docs/WORDS.md).",
+        example: "",
+        group: CONSOLE,
+        twin: None,
+        capability: Capability::Pure,
+        run: |console, context| {
+            let text = reference(context.machine());
+            console.show(&text, context)
+        },
+    },
+];
 
 /// Columns of the overview.
 const LINE_WIDTH: usize = 78;

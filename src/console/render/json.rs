@@ -10,7 +10,7 @@ const MOST_ITEMS: usize = 200;
 /// Nesting past which a value is shown as JSON in one line.
 const DEEPEST: usize = 12;
 
-/// The picture of a value, lines ended by line feeds.
+/// A value formatted for people, lines ended by line feeds.
 pub fn picture(value: &Value) -> String {
     let mut text = String::new();
     draw(&mut text, value, 0);

@@ -9,16 +9,40 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
+use super::{CONSOLE, ConsoleWord};
+use crate::console::host::{ConsoleHost, throw_of};
+use crate::console::sandbox::Capability;
+use crate::console::stack_values::pop_lossy;
+use forth2012::host::{HostContext, Throw};
 use rpc::error::{CallError, ErrorKind};
 use sim::plan::Plan;
 use sim::report::{Failure, Report};
 use sim::world::World;
 
+/// Entries of the words.
+pub const WORDS: &[ConsoleWord] = &[ConsoleWord {
+    name: "simulate-with",
+    effect: "( c-addr u -- )",
+    help: "Run simulated networks of complete nodes, with the options of simulate.",
+    example: "s\" --nodes=2 --blocks=3\" simulate-with",
+    group: CONSOLE,
+    twin: None,
+    capability: Capability::NodeChange,
+    run: simulate_with,
+}];
+
+fn simulate_with(console: &mut ConsoleHost, context: &mut HostContext<'_>) -> Result<(), Throw> {
+    let options = pop_lossy(context)?;
+    let progress = console.shows_progress();
+    let text = simulate(&options, console.config.json, progress, &context.interrupt());
+    console.show(&text.map_err(throw_of)?, context)
+}
+
 /// Seeds of one call.
 const MAX_SEEDS: u64 = 1_000_000;
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
-/// Failures that are told in full.
-const TOLD: usize = 10;
+/// Failures that are reported in full.
+const REPORTED_FAILURES: usize = 10;
 
 /// What is to be run, and what counts as good.
 #[derive(Debug, Clone, PartialEq)]
@@ -181,7 +205,7 @@ fn judge(
 ) -> Result<String, CallError> {
     let failures: Vec<&Failure> = results.iter().filter_map(|r| r.as_ref().err()).collect();
     if !failures.is_empty() {
-        let told = failures.iter().take(TOLD).map(|failure| failure.to_string());
+        let told = failures.iter().take(REPORTED_FAILURES).map(|failure| failure.to_string());
         let text = told.collect::<Vec<_>>().join("\n");
         let seeds: Vec<String> = failures.iter().map(|f| f.seed.to_string()).collect();
         let why = format!(

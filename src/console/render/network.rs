@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::picture::plain;
+use super::json::plain;
 
 /// Characters of a peer's name for itself, and of an address, that are shown.
 const AGENT: usize = 20;

@@ -8,10 +8,10 @@ use primitives::script::Script;
 use wallet::book::{Book, Derivations};
 use wallet::keys::KeyError;
 
-/// A branch with as many scripts is kept in the wallet's file.
+/// A branch with at least this many scripts is stored in the wallet's file.
 const WORTH_KEEPING: usize = 256;
 
-/// Most scripts that are kept, under 2 MB of a file.
+/// Most scripts that are stored, under 2 MB of a file.
 const MOST_KEPT: usize = 32_768;
 
 /// Account, branch and index of a script.
@@ -19,16 +19,16 @@ pub type Place = (usize, usize, u32);
 
 /// Scripts by place, and places by script.
 #[derive(Default)]
-pub struct Known {
+pub struct ScriptCache {
     lists: HashMap<(usize, usize), Vec<Script>>,
     places: HashMap<Script, Place>,
 }
 
-impl Known {
-    /// What a wallet's file has kept. Each list is held against its first and its last script; one
+impl ScriptCache {
+    /// The scripts stored in a wallet's file. Each list is checked by its first and last script; one
     /// that is not the account's is left out.
-    pub fn kept(book: &Book) -> Known {
-        let mut known = Known::default();
+    pub fn kept(book: &Book) -> ScriptCache {
+        let mut known = ScriptCache::default();
         for Derivations { account, branch, scripts } in &book.derivations {
             let Some(of) = book.accounts.get(*account) else { continue };
             let Some(last) = scripts.len().checked_sub(1) else { continue };
@@ -47,7 +47,7 @@ impl Known {
         known
     }
 
-    /// What is worth keeping.
+    /// The lists that are long enough to be stored.
     pub fn to_keep(&self) -> Vec<Derivations> {
         let long = self.lists.iter().filter(|(_, list)| list.len() >= WORTH_KEEPING);
         let mut all: Vec<_> = long.collect();

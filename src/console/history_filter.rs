@@ -1,6 +1,6 @@
-//! Tells lines that may hold a secret, which history must never keep.
+//! Detects lines that may contain a secret, which must not get into the history.
 
-/// Words of the console whose line is never kept.
+/// A line with one of these is never kept.
 const SECRET_WORDS: &[&str] =
     &["passphrase", "phrase", "mnemonic", "seed", "secret", "privkey", "wif", "token"];
 

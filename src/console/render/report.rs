@@ -2,11 +2,12 @@
 
 use colored::Colorize;
 
+use super::printable::printable;
 use forth2012::error::Report;
 
-/// The report's lines, the first and the caret coloured when colour is on.
+/// The report's lines without control characters, which a name or a message could hold; the first and the caret coloured when colour is on.
 pub fn render(report: &Report) -> String {
-    let text = report.to_string();
+    let text = printable(&report.to_string());
     let mut lines = text.lines().map(|line| {
         let trimmed = line.trim_start();
         let is_caret = !trimmed.is_empty() && trimmed.bytes().all(|b| b == b'^');

@@ -1,4 +1,4 @@
-//! The operator's own words that run in a node without a terminal when something happens.
+//! Handlers of events: words of the operator that run in a node without a terminal.
 
 use std::time::{Duration, Instant};
 
@@ -19,17 +19,17 @@ struct Timer {
     due: Instant,
 }
 
-/// What runs when; the tokens are those of the session's machine.
+/// The handlers; execution tokens are those of the session's machine.
 #[derive(Default)]
-pub struct Alerts {
+pub struct EventHandlers {
     pub on_block: Option<i64>,
     pub on_tx: Option<i64>,
     pub on_reorg: Option<i64>,
     timers: Vec<Timer>,
 }
 
-impl Alerts {
-    /// Has a word run every so many seconds, or no more.
+impl EventHandlers {
+    /// Runs a word at an interval in seconds; 0 stops it.
     pub fn every(&mut self, xt: i64, seconds: i64) -> Result<(), CallError> {
         self.timers.retain(|timer| timer.xt != xt);
         if seconds == 0 {
@@ -48,7 +48,7 @@ impl Alerts {
         Ok(())
     }
 
-    /// Some word is to run when something happens.
+    /// There is a handler of an event of the node.
     pub fn listens(&self) -> bool {
         self.on_block.is_some() || self.on_tx.is_some() || self.on_reorg.is_some()
     }
@@ -76,18 +76,18 @@ mod tests {
 
     #[test]
     fn timers() {
-        let mut alerts = Alerts::default();
+        let mut handlers = EventHandlers::default();
         let start = Instant::now();
-        alerts.every(7, 10).expect("fine");
-        alerts.every(8, 20).expect("fine");
-        assert!(alerts.wait(start) <= Duration::from_secs(11));
-        assert!(alerts.due(start).is_empty());
+        handlers.every(7, 10).expect("fine");
+        handlers.every(8, 20).expect("fine");
+        assert!(handlers.wait(start) <= Duration::from_secs(11));
+        assert!(handlers.due(start).is_empty());
         let later = start + Duration::from_secs(15);
-        assert_eq!(alerts.due(later), [7]);
-        assert!(alerts.due(later).is_empty());
-        assert_eq!(alerts.due(later + Duration::from_secs(10)), [7, 8]);
-        alerts.every(7, 0).expect("ends it");
-        assert_eq!(alerts.due(later + Duration::from_secs(90)), [8]);
-        assert!(alerts.every(9, -1).is_err() && alerts.every(9, i64::MAX).is_err());
+        assert_eq!(handlers.due(later), [7]);
+        assert!(handlers.due(later).is_empty());
+        assert_eq!(handlers.due(later + Duration::from_secs(10)), [7, 8]);
+        handlers.every(7, 0).expect("ends it");
+        assert_eq!(handlers.due(later + Duration::from_secs(90)), [8]);
+        assert!(handlers.every(9, -1).is_err() && handlers.every(9, i64::MAX).is_err());
     }
 }

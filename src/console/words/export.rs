@@ -8,10 +8,36 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
-use super::host::{ConsoleHost, file_error};
-use super::progress::Progress;
+use super::with_path;
+use super::{CONSOLE, ConsoleWord};
+use crate::console::host::{ConsoleHost, file_error};
+use crate::console::sandbox::Capability;
 use forth2012::host::HostContext;
 use rpc::error::{CallError, ErrorKind};
+
+/// Entries of the words.
+pub const WORDS: &[ConsoleWord] = &[
+    ConsoleWord {
+        name: "export-chain-to",
+        effect: "( c-addr u -- )",
+        help: "Write every block's header and ids to the named new file: JSON lines, or CSV if the name ends in .csv.",
+        example: "",
+        group: CONSOLE,
+        twin: None,
+        capability: Capability::Files,
+        run: |console, context| with_path(console, context, ConsoleHost::export_chain),
+    },
+    ConsoleWord {
+        name: "export-addresses-to",
+        effect: "( c-addr u -- )",
+        help: "Write the addresses and balances of the open wallet to the named new file; without a wallet, those of the whole chain.",
+        example: "",
+        group: CONSOLE,
+        twin: None,
+        capability: Capability::Files,
+        run: |console, context| with_path(console, context, ConsoleHost::export_addresses),
+    },
+];
 
 /// Columns of a block in CSV, as `getblock` calls them.
 const BLOCK_COLUMNS: &[&str] = &[
@@ -112,19 +138,15 @@ fn interrupted() -> CallError {
 }
 
 impl ConsoleHost {
-    fn export_progress(&self, unit: &'static str) -> Progress {
-        Progress::new(self.stdio.output_is_terminal && !self.config.json, unit)
-    }
-
     /// Every block of the best chain, the first one included, without its transactions' bodies.
-    pub(super) fn export_chain(
+    pub(in crate::console) fn export_chain(
         &mut self,
         name: &str,
         context: &mut HostContext<'_>,
     ) -> Result<(), CallError> {
         let last = self.ask("getblockcount", Vec::new())?.as_u64().unwrap_or(0);
         let mut export = Export::new(name, BLOCK_COLUMNS)?;
-        let mut progress = self.export_progress("blocks");
+        let mut progress = self.progress("blocks");
         let interrupt = context.interrupt();
         for height in 0..=last {
             if interrupt.load(Ordering::Relaxed) {
@@ -146,12 +168,12 @@ impl ConsoleHost {
 
     /// The addresses of the open wallet that were given out; without a wallet, every address of
     /// the chain that holds coins.
-    pub(super) fn export_addresses(
+    pub(in crate::console) fn export_addresses(
         &mut self,
         name: &str,
         context: &mut HostContext<'_>,
     ) -> Result<(), CallError> {
-        let (rows, of) = match self.desk.is_open() {
+        let (rows, of) = match self.wallet.is_open() {
             true => (self.export_wallet(name)?, "wallet"),
             false => (self.export_holders(name, context)?, "chain"),
         };
@@ -159,9 +181,7 @@ impl ConsoleHost {
     }
 
     fn export_wallet(&mut self, name: &str) -> Result<u64, CallError> {
-        let mut desk = std::mem::take(&mut self.desk);
-        let list = desk.addresses(self);
-        self.desk = desk;
+        let list = self.lend_to_wallet(|wallet, services| wallet.addresses(services));
         let mut export = Export::new(name, WALLET_COLUMNS)?;
         for row in list? {
             export.row(&row)?;
@@ -175,7 +195,7 @@ impl ConsoleHost {
         context: &mut HostContext<'_>,
     ) -> Result<u64, CallError> {
         let mut export = Export::new(name, CHAIN_COLUMNS)?;
-        let mut progress = self.export_progress("addresses");
+        let mut progress = self.progress("addresses");
         let interrupt = context.interrupt();
         let mut after = Value::Null;
         loop {

@@ -1,5 +1,5 @@
-//! The wallet on the console's desk: at most one is open. The node never sees it; what it needs of
-//! the chain it asks through the door as anybody would.
+//! The wallet session of a console: at most one wallet is open. The node never sees its keys; what
+//! the session needs of the chain it asks like any other client.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -21,13 +21,13 @@ use wallet::file::{self, Hold};
 use wallet::keys::Seed;
 
 use super::hsm::Hsm;
-use super::known::Known;
+use super::script_cache::ScriptCache;
 
 /// What a key derivation is made to take when a file is made, in milliseconds.
 const SEAL_TARGET_MS: u64 = 500;
 
-/// What the desk needs of the console around it.
-pub trait Around {
+/// What a wallet session needs of the console.
+pub trait ConsoleServices {
     fn ask(&mut self, method: &str, params: Vec<Value>) -> Result<Value, CallError>;
     fn config(&self) -> &Config;
     /// Somebody sits at a terminal.
@@ -45,14 +45,14 @@ pub struct Open {
     pub book: Book,
     /// The file's key and the hold on it, once it has a file.
     pub file: Option<(SealKey, Hold)>,
-    pub known: Known,
+    pub scripts: ScriptCache,
     /// The account that addresses and payments are of.
     pub account: usize,
 }
 
-/// The desk.
+/// At most one open wallet, and how the operator works with it.
 #[derive(Default)]
-pub struct Desk {
+pub struct WalletSession {
     pub open: Option<Open>,
     pub secrets: Secrets,
     /// The token that was entered.
@@ -75,9 +75,9 @@ fn file_failed(why: impl ToString) -> CallError {
     CallError::new(ErrorKind::File, why.to_string())
 }
 
-impl Desk {
-    pub fn new(secrets: Option<PathBuf>) -> Desk {
-        Desk { secrets: Secrets::new(secrets), ..Desk::default() }
+impl WalletSession {
+    pub fn new(secrets: Option<PathBuf>) -> WalletSession {
+        WalletSession { secrets: Secrets::new(secrets), ..WalletSession::default() }
     }
 
     pub fn is_open(&self) -> bool {
@@ -89,72 +89,77 @@ impl Desk {
         self.open.as_mut().ok_or_else(|| CallError::not_found(why))
     }
 
-    /// Puts a wallet on the desk; one that was never saved is not put away without asking.
-    fn put(&mut self, book: Book, around: &mut dyn Around) -> Result<(), CallError> {
+    /// Opens a wallet in place of the one before; one that was never saved is not dropped without
+    /// asking.
+    fn put(&mut self, book: Book, services: &mut dyn ConsoleServices) -> Result<(), CallError> {
         if self.unsaved
-            && !around.confirm("the open wallet was never saved and will be lost; go on?")
+            && !services.confirm("the open wallet was never saved and will be lost; go on?")
         {
             let why = "the open wallet was never saved: `save-encrypted FILE` it first";
             return Err(refused(why));
         }
-        let known = Known::kept(&book);
-        self.open = Some(Open { book, file: None, known, account: 0 });
-        self.set_unsaved(true, around);
+        let scripts = ScriptCache::kept(&book);
+        self.open = Some(Open { book, file: None, scripts, account: 0 });
+        self.set_unsaved(true, services);
         Ok(())
     }
 
-    fn set_unsaved(&mut self, unsaved: bool, around: &mut dyn Around) {
+    fn set_unsaved(&mut self, unsaved: bool, services: &mut dyn ConsoleServices) {
         self.unsaved = unsaved;
-        around.set_unsaved(unsaved);
+        services.set_unsaved(unsaved);
     }
 
     /// A new wallet: its fingerprint and first address.
-    pub fn create(&mut self, around: &mut dyn Around) -> Result<Value, CallError> {
-        let params = around.config().params;
+    pub fn create(&mut self, services: &mut dyn ConsoleServices) -> Result<Value, CallError> {
+        let params = services.config().params;
         let book = Book::generate(params, &mut SystemEntropy).map_err(refused)?;
-        self.put(book, around)?;
+        self.put(book, services)?;
         self.introduce()
     }
 
     /// Puts the wallet away and wipes it.
-    pub fn close(&mut self, around: &mut dyn Around) -> Result<(), CallError> {
+    pub fn close(&mut self, services: &mut dyn ConsoleServices) -> Result<(), CallError> {
         if self.unsaved
-            && !around.confirm("the open wallet was never saved and will be lost; go on?")
+            && !services.confirm("the open wallet was never saved and will be lost; go on?")
         {
             let why = "the open wallet was never saved: `save-encrypted FILE` it first";
             return Err(refused(why));
         }
         self.open = None;
-        self.set_unsaved(false, around);
+        self.set_unsaved(false, services);
         Ok(())
     }
 
     /// A wallet from the words that are asked for.
-    pub fn restore(&mut self, around: &mut dyn Around) -> Result<Value, CallError> {
-        let phrase = self.secrets.ask("Enter phrase: ", around.is_terminal())?;
+    pub fn restore(&mut self, services: &mut dyn ConsoleServices) -> Result<Value, CallError> {
+        let phrase = self.secrets.ask("Enter phrase: ", services.is_terminal())?;
         let seed = Seed::from_phrase(&phrase).map_err(refused)?;
-        let book = Book::from_seed(seed, around.config().params).map_err(refused)?;
-        self.put(book, around)?;
+        let book = Book::from_seed(seed, services.config().params).map_err(refused)?;
+        self.put(book, services)?;
         self.introduce()
     }
 
     fn introduce(&mut self) -> Result<Value, CallError> {
         let open = self.wallet()?;
         let fingerprint = open.book.master().map_err(refused)?.fingerprint();
-        let script = open.known.script(&open.book, open.account, 0, 0).map_err(refused)?;
+        let script = open.scripts.script(&open.book, open.account, 0, 0).map_err(refused)?;
         let address = address_text(&open.book, &script);
         Ok(json!({ "fingerprint": hex::encode(&fingerprint), "address": address }))
     }
 
     /// A watch-only account of a descriptor, in the open wallet or in a new one.
-    pub fn watch(&mut self, text: &str, around: &mut dyn Around) -> Result<Value, CallError> {
-        let params = around.config().params;
+    pub fn watch(
+        &mut self,
+        text: &str,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<Value, CallError> {
+        let params = services.config().params;
         let descriptor = Descriptor::parse(text, params).map_err(wrong)?;
         if self.open.is_none() {
-            self.put(Book::watch_only(params), around)?;
+            self.put(Book::watch_only(params), services)?;
         }
         let name = format!("watch-{}", self.wallet()?.book.accounts.len());
-        self.add_account(&name, descriptor, around)
+        self.add_account(&name, descriptor, services)
     }
 
     /// Adds an account and makes it the one that is worked with.
@@ -162,68 +167,76 @@ impl Desk {
         &mut self,
         name: &str,
         descriptor: Descriptor,
-        around: &mut dyn Around,
+        services: &mut dyn ConsoleServices,
     ) -> Result<Value, CallError> {
         let open = self.wallet()?;
         let at = open.book.add_account(name, descriptor).map_err(refused)?;
         open.account = at;
-        let script = open.known.script(&open.book, at, 0, 0).map_err(refused)?;
+        let script = open.scripts.script(&open.book, at, 0, 0).map_err(refused)?;
         let shown = json!({
             "account": name,
             "address": address_text(&open.book, &script),
             "descriptor": open.book.accounts[at].descriptor.show(open.book.params),
         });
-        self.touched(around)?;
+        self.touched(services)?;
         Ok(shown)
     }
 
     /// Saves at once where there is a file, else remembers that something is unsaved.
-    pub fn touched(&mut self, around: &mut dyn Around) -> Result<(), CallError> {
+    pub fn touched(&mut self, services: &mut dyn ConsoleServices) -> Result<(), CallError> {
         if self.wallet()?.file.is_some() {
-            return self.save(around);
+            return self.save(services);
         }
-        self.set_unsaved(true, around);
+        self.set_unsaved(true, services);
         Ok(())
     }
 
     /// Saves to the file that the wallet has.
-    pub fn save(&mut self, around: &mut dyn Around) -> Result<(), CallError> {
+    pub fn save(&mut self, services: &mut dyn ConsoleServices) -> Result<(), CallError> {
         let open = self.wallet()?;
         let Some((key, hold)) = &open.file else {
             let why = "the wallet has no file yet: `save-encrypted FILE` gives it one";
             return Err(refused(why));
         };
-        open.book.derivations = open.known.to_keep();
+        open.book.derivations = open.scripts.to_keep();
         let sealed = key.seal(&open.book.to_body(), &mut SystemEntropy).map_err(refused)?;
         file::write(hold.path(), &sealed, true).map_err(file_failed)?;
-        self.set_unsaved(false, around);
+        self.set_unsaved(false, services);
         Ok(())
     }
 
     /// Seals the wallet into a file under a passphrase that is asked for.
-    pub fn save_to(&mut self, path: &Path, around: &mut dyn Around) -> Result<(), CallError> {
+    pub fn save_to(
+        &mut self,
+        path: &Path,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<(), CallError> {
         let open = self.wallet()?;
         if open.file.as_ref().is_some_and(|(_, hold)| hold.path() == path) {
-            return self.save(around);
+            return self.save(services);
         }
         let over = path.exists();
-        if over && !around.confirm(&format!("{path:?} is there already; write over it?")) {
+        if over && !services.confirm(&format!("{path:?} is there already; write over it?")) {
             return Err(file_failed(file::FileError::Exists(path.to_owned())));
         }
         let hold = Hold::take(path).map_err(file_failed)?;
-        let passphrase = self.secrets.ask_new(around.is_terminal())?;
+        let passphrase = self.secrets.ask_new(services.is_terminal())?;
         let key = new_key(&passphrase)?;
         let open = self.wallet()?;
-        open.book.derivations = open.known.to_keep();
+        open.book.derivations = open.scripts.to_keep();
         let sealed = key.seal(&open.book.to_body(), &mut SystemEntropy).map_err(refused)?;
         file::write(path, &sealed, over).map_err(file_failed)?;
         open.file = Some((key, hold));
-        self.set_unsaved(false, around);
+        self.set_unsaved(false, services);
         Ok(())
     }
 
     /// Opens a sealed file with a passphrase that is asked for.
-    pub fn load_from(&mut self, path: &Path, around: &mut dyn Around) -> Result<(), CallError> {
+    pub fn load_from(
+        &mut self,
+        path: &Path,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<(), CallError> {
         let bytes = file::read(path).map_err(file_failed)?;
         seal::header(&bytes).map_err(refused)?;
         let same = |open: &Open| open.file.as_ref().is_some_and(|(_, h)| h.path() == path);
@@ -231,26 +244,26 @@ impl Desk {
             self.open = None;
         }
         let hold = Hold::take(path).map_err(file_failed)?;
-        let passphrase = self.secrets.ask("Enter passphrase: ", around.is_terminal())?;
+        let passphrase = self.secrets.ask("Enter passphrase: ", services.is_terminal())?;
         let (body, key) = seal::open(passphrase.as_bytes(), &bytes).map_err(refused)?;
-        let book = Book::from_body(&body, around.config().params).map_err(refused)?;
-        self.put(book, around)?;
+        let book = Book::from_body(&body, services.config().params).map_err(refused)?;
+        self.put(book, services)?;
         self.wallet()?.file = Some((key, hold));
-        self.set_unsaved(false, around);
+        self.set_unsaved(false, services);
         Ok(())
     }
 
-    /// The file opens under a passphrase that is asked for; nothing on the desk changes.
+    /// The file opens under a passphrase that is asked for; the session does not change.
     pub fn verify_backup(
         &mut self,
         path: &Path,
-        around: &mut dyn Around,
+        services: &mut dyn ConsoleServices,
     ) -> Result<Value, CallError> {
         let bytes = file::read(path).map_err(file_failed)?;
         let cost = seal::header(&bytes).map_err(refused)?.cost;
-        let passphrase = self.secrets.ask("Enter passphrase: ", around.is_terminal())?;
+        let passphrase = self.secrets.ask("Enter passphrase: ", services.is_terminal())?;
         let (body, _) = seal::open(passphrase.as_bytes(), &bytes).map_err(refused)?;
-        let book = Book::from_body(&body, around.config().params).map_err(refused)?;
+        let book = Book::from_body(&body, services.config().params).map_err(refused)?;
         let fingerprint = match book.is_watch_only() {
             true => Value::Null,
             false => json!(hex::encode(&book.master().map_err(refused)?.fingerprint())),
@@ -266,8 +279,11 @@ impl Desk {
     }
 
     /// Seals the wallet anew under another passphrase; the old one is asked for first.
-    pub fn change_passphrase(&mut self, around: &mut dyn Around) -> Result<(), CallError> {
-        let terminal = around.is_terminal();
+    pub fn change_passphrase(
+        &mut self,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<(), CallError> {
+        let terminal = services.is_terminal();
         if self.wallet()?.file.is_none() {
             let why = "the wallet has no file yet: `save-encrypted FILE` asks for its passphrase";
             return Err(refused(why));
@@ -284,18 +300,18 @@ impl Desk {
         if let Some((kept, _)) = &mut self.wallet()?.file {
             *kept = key;
         }
-        self.save(around)
+        self.save(services)
     }
 
     /// Shows the words at a terminal, after a question.
-    pub fn show_phrase(&mut self, around: &mut dyn Around) -> Result<(), CallError> {
-        if !around.is_terminal() {
+    pub fn show_phrase(&mut self, services: &mut dyn ConsoleServices) -> Result<(), CallError> {
+        if !services.is_terminal() {
             let why = "the phrase is shown at a terminal alone, never into a file or a pipe";
             return Err(CallError::new(ErrorKind::Forbidden, why));
         }
         let phrase = self.wallet()?.book.seed().and_then(|s| Ok(s.phrase()?)).map_err(refused)?;
         let question = "whoever sees these words has the money; show them on this screen?";
-        if !around.confirm(question) {
+        if !services.confirm(question) {
             return Err(refused("not shown"));
         }
         let mut text = Zeroizing::new(String::with_capacity(phrase.len() + 24 * 8));
@@ -303,11 +319,14 @@ impl Desk {
             let place = (number + 1).to_string();
             [&place[..], ". ", word, "\n"].iter().for_each(|part| text.push_str(part));
         }
-        around.show_secret(&text)
+        services.show_secret(&text)
     }
 
     /// The next address of the account to be paid on.
-    pub fn next_address(&mut self, around: &mut dyn Around) -> Result<String, CallError> {
+    pub fn next_address(
+        &mut self,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<String, CallError> {
         let open = self.wallet()?;
         let at = open.account;
         if open.book.accounts.is_empty() {
@@ -316,12 +335,12 @@ impl Desk {
         let index = open.book.accounts[at].next[0];
         let ranged = open.book.accounts[at].descriptor.is_ranged();
         let index = if ranged { index } else { 0 };
-        let script = open.known.script(&open.book, at, 0, index).map_err(refused)?;
+        let script = open.scripts.script(&open.book, at, 0, index).map_err(refused)?;
         let text = address_text(&open.book, &script);
         if ranged {
             open.book.accounts[at].next[0] = index + 1;
         }
-        self.touched(around)?;
+        self.touched(services)?;
         Ok(text)
     }
 

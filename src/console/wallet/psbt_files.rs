@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::desk::{Around, Desk, address_text, refused, wrong};
 use super::hsm::Hsm;
-use super::known::Known;
-use super::pay::Wish;
+use super::pay::PaymentRequest;
+use super::script_cache::ScriptCache;
+use super::session::{ConsoleServices, WalletSession, address_text, refused, wrong};
 use crypto::entropy::{SystemEntropy, random_bytes};
 use primitives::codec::Encode;
 use primitives::hex;
@@ -53,7 +53,7 @@ enum Whose {
 /// says so and is not is a lie.
 fn whose(
     book: &Book,
-    known: &mut Known,
+    scripts: &mut ScriptCache,
     output: &TxOut,
     told: &[(Vec<u8>, KeyOrigin)],
 ) -> Result<Whose, CallError> {
@@ -73,7 +73,7 @@ fn whose(
             if index > most || branch > 0 && !account.descriptor.has_change() {
                 continue;
             }
-            let script = known.script(book, at, branch, index);
+            let script = scripts.script(book, at, branch, index);
             if script.is_ok_and(|script| script == output.script_pubkey) {
                 return Ok(Whose::Ours { change: branch == 1 });
             }
@@ -82,40 +82,44 @@ fn whose(
     Ok(Whose::Others)
 }
 
-impl Desk {
+impl WalletSession {
     /// A payment of the chosen account as a PSBT file, unsigned.
     pub fn create_psbt(
         &mut self,
-        wish: Wish,
+        request: PaymentRequest,
         path: &Path,
-        around: &mut dyn Around,
+        services: &mut dyn ConsoleServices,
     ) -> Result<(), CallError> {
-        let plan = self.plan(wish, around)?;
+        let plan = self.plan(request, services)?;
         if let Some(slip) = plan.fee_slip()
-            && !around.confirm(&format!("{slip}; go on?"))
+            && !services.confirm(&format!("{slip}; go on?"))
         {
             let why = format!("{slip}: nothing was written; set a lower `fee-rate`");
             return Err(refused(why));
         }
-        let psbt = self.psbt(&plan, around)?;
+        let psbt = self.psbt(&plan, services)?;
         write(path, &psbt)?;
         if let Some((_, account, index)) = plan.change {
             let next = &mut self.wallet()?.book.accounts[account].next[1];
             *next = (*next).max(index + 1);
-            self.touched(around)?;
+            self.touched(services)?;
         }
         Ok(())
     }
 
     /// What a PSBT does: who pays whom how much, what comes back to us, who has signed.
-    pub fn look_at(&mut self, path: &Path, around: &mut dyn Around) -> Result<Value, CallError> {
+    pub fn look_at(
+        &mut self,
+        path: &Path,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<Value, CallError> {
         let psbt = read(path)?;
         psbt.check_signatures().map_err(refused)?;
-        let params = around.config().params;
+        let params = services.config().params;
         let empty = Book::watch_only(params);
-        let (book, known) = match &mut self.open {
-            Some(open) => (&open.book, &mut open.known),
-            None => (&empty, &mut Known::default()),
+        let (book, scripts) = match &mut self.open {
+            Some(open) => (&open.book, &mut open.scripts),
+            None => (&empty, &mut ScriptCache::default()),
         };
         let mut inputs = Vec::new();
         let mut complete = true;
@@ -137,14 +141,14 @@ impl Desk {
                 "outpoint": psbt.tx.inputs[at].prevout.to_string(),
                 "amount": utxo.value.to_string(),
                 "address": address_text(book, &utxo.script_pubkey),
-                "ours": whose(book, known, &utxo, &told)? != Whose::Others,
+                "ours": whose(book, scripts, &utxo, &told)? != Whose::Others,
                 "signatures": format!("{} of {required}", if psbt.is_final(at) { required } else { have }),
                 "signed_by": signed,
             }));
         }
         let mut outputs = Vec::new();
         for (at, output) in psbt.tx.outputs.iter().enumerate() {
-            let kind = match whose(book, known, output, &psbt.output_origins(at))? {
+            let kind = match whose(book, scripts, output, &psbt.output_origins(at))? {
                 Whose::Others => "payment",
                 Whose::Ours { change: true } => "change, verified as ours",
                 Whose::Ours { change: false } => "ours, verified",
@@ -173,7 +177,7 @@ impl Desk {
         &mut self,
         from: &Path,
         to: &Path,
-        around: &mut dyn Around,
+        services: &mut dyn ConsoleServices,
     ) -> Result<i64, CallError> {
         let mut psbt = read(from)?;
         let open = self.wallet()?;
@@ -183,13 +187,13 @@ impl Desk {
         let paid: i64 = psbt.tx.outputs.iter().map(|output| output.value.0).sum();
         if fee > MOST_FEE || fee.0 > paid / 10 {
             let question = format!("the fee of {fee} is over 10 % of what moves, or over the cap");
-            if !around.confirm(&format!("{question}; sign it?")) {
+            if !services.confirm(&format!("{question}; sign it?")) {
                 return Err(refused(format!("{question}: not signed")));
             }
         }
-        if around.is_terminal() {
+        if services.is_terminal() {
             let question = self.question(&psbt)?;
-            if !around.confirm(&question) {
+            if !services.confirm(&question) {
                 return Err(refused("not signed"));
             }
         }
@@ -207,10 +211,10 @@ impl Desk {
         &mut self,
         module: &str,
         slot: i64,
-        around: &mut dyn Around,
+        services: &mut dyn ConsoleServices,
     ) -> Result<(), CallError> {
         let slot = u64::try_from(slot).map_err(wrong)?;
-        let pin = self.secrets.ask("Enter PIN: ", around.is_terminal())?;
+        let pin = self.secrets.ask("Enter PIN: ", services.is_terminal())?;
         // One token at a time; the one before is left first.
         self.token = None;
         self.token = Some(Hsm::open(module, slot, &pin)?);
@@ -231,14 +235,14 @@ impl Desk {
         &mut self,
         from: &Path,
         to: &Path,
-        around: &mut dyn Around,
+        services: &mut dyn ConsoleServices,
     ) -> Result<i64, CallError> {
         let mut psbt = read(from)?;
         let token = self.token()?;
         let fee = psbt.fee().map_err(refused)?;
         let paid: i64 = psbt.tx.outputs.iter().map(|output| output.value.0).sum();
         if (fee > MOST_FEE || fee.0 > paid / 10)
-            && !around.confirm(&format!("the fee of {fee} looks like a slip; sign it?"))
+            && !services.confirm(&format!("the fee of {fee} looks like a slip; sign it?"))
         {
             return Err(refused(format!("the fee of {fee} looks like a slip: not signed")));
         }
@@ -271,7 +275,7 @@ impl Desk {
                         .all(|(_, t)| origins.iter().any(|o| o.fingerprint == t.fingerprint))
             });
             if (keeps || !multi)
-                && whose(&open.book, &mut open.known, &utxo, &told)? == Whose::Others
+                && whose(&open.book, &mut open.scripts, &utxo, &told)? == Whose::Others
                 && open.book.accounts.iter().any(|a| {
                     a.descriptor.origins().iter().any(|o| {
                         told.iter().any(|(_, t)| {
@@ -298,7 +302,7 @@ impl Desk {
         let mut text = String::new();
         for (at, output) in psbt.tx.outputs.iter().enumerate() {
             let told = psbt.output_origins(at);
-            let kind = match whose(&open.book, &mut open.known, output, &told)? {
+            let kind = match whose(&open.book, &mut open.scripts, output, &told)? {
                 Whose::Others => "pay",
                 Whose::Ours { .. } => "back to us",
             };
@@ -336,9 +340,13 @@ impl Desk {
     }
 
     /// Finishes a PSBT and hands it to the node.
-    pub fn broadcast(&mut self, from: &Path, around: &mut dyn Around) -> Result<String, CallError> {
+    pub fn broadcast(
+        &mut self,
+        from: &Path,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<String, CallError> {
         let hex = self.extract(from)?;
-        let sent = around.ask("sendrawtransaction", vec![json!(hex)]);
+        let sent = services.ask("sendrawtransaction", vec![json!(hex)]);
         let txid = sent.map_err(|e| {
             let why = format!("the payment was not taken, as far as is known: {}", e.message);
             CallError::new(e.kind, why)
@@ -359,9 +367,9 @@ impl Desk {
         name: &str,
         required: i64,
         keys: &[&str],
-        around: &mut dyn Around,
+        services: &mut dyn ConsoleServices,
     ) -> Result<Value, CallError> {
-        let params = around.config().params;
+        let params = services.config().params;
         let keys: Result<Vec<KeyExpr>, _> =
             keys.iter().map(|key| KeyExpr::parse_cosigner(key, params)).collect();
         let required = usize::try_from(required).map_err(wrong)?;
@@ -371,7 +379,7 @@ impl Desk {
                        one without keys";
             return Err(CallError::not_found(why));
         }
-        self.add_account(name, made, around)
+        self.add_account(name, made, services)
     }
 
     /// The multisig accounts.
@@ -401,8 +409,12 @@ impl Desk {
     }
 
     /// Signatures that a PSBT has, input by input.
-    pub fn signatures(&mut self, path: &Path, around: &mut dyn Around) -> Result<Value, CallError> {
-        let look = self.look_at(path, around)?;
+    pub fn signatures(
+        &mut self,
+        path: &Path,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<Value, CallError> {
+        let look = self.look_at(path, services)?;
         let rows = look["inputs"].as_array().into_iter().flatten().map(|input| {
             json!({
                 "outpoint": input["outpoint"],

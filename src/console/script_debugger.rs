@@ -1,4 +1,4 @@
-//! The operator's bench for scripts: a spend on the table, walked forward and back.
+//! A debugger for scripts: one spend, stepped through forward and back.
 //!
 //! The consensus engine runs the spend; what is shown is what it showed (`script/step`). A state is
 //! named by the number of the step that comes next, so that going back is looking again.
@@ -23,20 +23,20 @@ const MOST_BYTES: usize = 4 << 20;
 
 /// Why there is no spend to walk.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BenchError {
+pub enum DebuggerError {
     #[error("no script is open: open-script, step-script or debug-input opens one")]
     Closed,
     #[error("{what} is not what it should be: {why}")]
     Malformed { what: &'static str, why: String },
 }
 
-fn malformed(what: &'static str, why: impl ToString) -> BenchError {
-    BenchError::Malformed { what, why: why.to_string() }
+fn malformed(what: &'static str, why: impl ToString) -> DebuggerError {
+    DebuggerError::Malformed { what, why: why.to_string() }
 }
 
-/// The bench: at most one spend, and where the operator stands in it.
+/// At most one spend, and the step that the operator looks at.
 #[derive(Debug)]
-pub struct Bench {
+pub struct ScriptDebugger {
     spend: Option<Spend>,
     /// The step that comes next; as many as there are steps is the end.
     at: usize,
@@ -44,9 +44,9 @@ pub struct Bench {
     flags: ScriptFlags,
 }
 
-impl Default for Bench {
-    fn default() -> Bench {
-        Bench { spend: None, at: 0, flags: ScriptFlags::CONSENSUS }
+impl Default for ScriptDebugger {
+    fn default() -> ScriptDebugger {
+        ScriptDebugger { spend: None, at: 0, flags: ScriptFlags::CONSENSUS }
     }
 }
 
@@ -60,7 +60,7 @@ struct Outcome {
 }
 
 /// Flags by their names, or by the name of a set.
-pub fn flags_of(text: &str) -> Result<ScriptFlags, BenchError> {
+pub fn flags_of(text: &str) -> Result<ScriptFlags, DebuggerError> {
     let flags = match text.trim() {
         "CONSENSUS" => ScriptFlags::CONSENSUS,
         "STANDARD" => ScriptFlags::STANDARD,
@@ -75,9 +75,9 @@ pub fn flags_of(text: &str) -> Result<ScriptFlags, BenchError> {
     }
 }
 
-impl Bench {
+impl ScriptDebugger {
     /// What typed scripts are held to from now on.
-    pub fn set_flags(&mut self, text: &str) -> Result<(), BenchError> {
+    pub fn set_flags(&mut self, text: &str) -> Result<(), DebuggerError> {
         self.flags = flags_of(text)?;
         Ok(())
     }
@@ -94,7 +94,7 @@ impl Bench {
 
     /// Opens a spend given as JSON: what `getspend` answers, or `scriptSig`, `scriptPubKey`,
     /// `witness`, `amount` and `flags` of a typed one.
-    pub fn open_json(&mut self, text: &[u8]) -> Result<(), BenchError> {
+    pub fn open_json(&mut self, text: &[u8]) -> Result<(), DebuggerError> {
         let value: Value =
             serde_json::from_slice(text).map_err(|e| malformed("the spend's JSON", e))?;
         let flags = match value.get("flags") {
@@ -122,7 +122,7 @@ impl Bench {
     }
 
     /// Goes some steps forward, or back; stops at either end.
-    pub fn go(&mut self, by: i64) -> Result<(), BenchError> {
+    pub fn go(&mut self, by: i64) -> Result<(), DebuggerError> {
         let steps = self.run(&mut |_, _, _| {})?.steps;
         let by = isize::try_from(by).unwrap_or(if by < 0 { isize::MIN } else { isize::MAX });
         self.at = self.at.saturating_add_signed(by).min(steps);
@@ -130,8 +130,8 @@ impl Bench {
     }
 
     /// Runs the spend and shows every step.
-    fn run(&self, each: &mut dyn FnMut(usize, Phase, &Step<'_>)) -> Result<Outcome, BenchError> {
-        let spend = self.spend.as_ref().ok_or(BenchError::Closed)?;
+    fn run(&self, each: &mut dyn FnMut(usize, Phase, &Step<'_>)) -> Result<Outcome, DebuggerError> {
+        let spend = self.spend.as_ref().ok_or(DebuggerError::Closed)?;
         let (mut steps, mut phases, mut left) = (0, Vec::new(), None);
         let verdict = spend.watch(&mut |sight| match sight {
             Sight::Phase(phase) => {
@@ -148,7 +148,7 @@ impl Bench {
     }
 
     /// The state before the next step, as JSON.
-    pub fn state(&self) -> Result<Value, BenchError> {
+    pub fn state(&self) -> Result<Value, DebuggerError> {
         let mut now = None;
         let outcome = self.run(&mut |number, phase, step| {
             if number == self.at {
@@ -168,7 +168,7 @@ impl Bench {
     }
 
     /// Every step of the run, as JSON.
-    pub fn trace(&self) -> Result<Value, BenchError> {
+    pub fn trace(&self) -> Result<Value, DebuggerError> {
         let mut trace = Vec::new();
         let mut bytes = MOST_BYTES;
         let outcome = self.run(&mut |number, phase, step| {
@@ -242,20 +242,20 @@ fn shown_step(number: usize, phase: Phase, step: &Step<'_>, bytes: &mut usize) -
     shown.into()
 }
 
-fn bytes_of(value: Option<&Value>, what: &'static str) -> Result<Vec<u8>, BenchError> {
+fn bytes_of(value: Option<&Value>, what: &'static str) -> Result<Vec<u8>, DebuggerError> {
     let text = value.map_or(Some(""), Value::as_str);
     let text = text.ok_or_else(|| malformed(what, "it must be hex text"))?;
     hex::decode(text).map_err(|e| malformed(what, e))
 }
 
-fn amount_of(value: Option<&Value>) -> Result<Amount, BenchError> {
+fn amount_of(value: Option<&Value>) -> Result<Amount, DebuggerError> {
     let Some(value) = value else { return Ok(Amount::ZERO) };
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let text = if text.contains('.') { text } else { format!("{text}.0") };
     text.parse().map_err(|e| malformed("the amount", e))
 }
 
-fn spend_of_tx(value: &Value, flags: ScriptFlags) -> Result<Spend, BenchError> {
+fn spend_of_tx(value: &Value, flags: ScriptFlags) -> Result<Spend, DebuggerError> {
     let tx = bytes_of(value.get("tx"), "tx")?;
     let tx = Transaction::from_bytes(&tx).map_err(|e| malformed("tx", e))?;
     let input = value.get("vin").and_then(Value::as_u64).unwrap_or(0);
@@ -328,7 +328,7 @@ fn verdict_line(value: &Value) -> String {
     format!("refused {place}: {}: {}", text_of(value, "error"), text_of(value, "reason"))
 }
 
-/// The picture of a state or a trace.
+/// A state or a trace, formatted for people.
 pub fn picture(value: &Value) -> String {
     let mut lines = Vec::new();
     let steps = value.get("steps").and_then(Value::as_u64).unwrap_or(0);
@@ -367,7 +367,7 @@ pub fn picture(value: &Value) -> String {
 }
 
 /// A script's text (Core's), from hex.
-pub fn disassembled(hex_text: &str) -> Result<String, BenchError> {
+pub fn disassembled(hex_text: &str) -> Result<String, DebuggerError> {
     let script = hex::decode(hex_text.trim()).map_err(|e| malformed("the script", e))?;
     Ok(disassemble(&script))
 }
@@ -377,31 +377,31 @@ mod tests {
     use super::*;
     use script::asm::assemble;
 
-    fn opened(script_sig: &str, script_pubkey: &str) -> Bench {
-        let mut bench = Bench::default();
+    fn opened(script_sig: &str, script_pubkey: &str) -> ScriptDebugger {
+        let mut debugger = ScriptDebugger::default();
         let assembled = |text: &str| assemble(text).expect(text);
-        bench.open_pair(assembled(script_sig), assembled(script_pubkey));
-        bench
+        debugger.open_pair(assembled(script_sig), assembled(script_pubkey));
+        debugger
     }
 
     #[test]
     fn forward_back_and_the_ends() {
-        let mut bench = opened("1 2", "ADD 3 EQUAL");
-        bench.go(2).expect("open");
-        let state = bench.state().expect("open");
+        let mut debugger = opened("1 2", "ADD 3 EQUAL");
+        debugger.go(2).expect("open");
+        let state = debugger.state().expect("open");
         assert_eq!((&state["at"], &state["next"]["op"]), (&json!(2), &json!("OP_ADD")));
         assert_eq!(state["next"]["stack"], json!(["01", "02"]));
-        bench.go(-1).expect("open");
-        assert_eq!(bench.state().expect("open")["next"]["stack"], json!(["01"]));
-        bench.go(i64::MAX).expect("open");
-        let end = bench.state().expect("open");
+        debugger.go(-1).expect("open");
+        assert_eq!(debugger.state().expect("open")["next"]["stack"], json!(["01"]));
+        debugger.go(i64::MAX).expect("open");
+        let end = debugger.state().expect("open");
         assert_eq!(
             (&end["at"], &end["valid"], &end["stack"]),
             (&json!(5), &json!(true), &json!(["01"]))
         );
-        bench.go(i64::MIN).expect("open");
-        assert_eq!(bench.state().expect("open")["at"], json!(0));
-        assert_eq!(Bench::default().state(), Err(BenchError::Closed));
+        debugger.go(i64::MIN).expect("open");
+        assert_eq!(debugger.state().expect("open")["at"], json!(0));
+        assert_eq!(ScriptDebugger::default().state(), Err(DebuggerError::Closed));
     }
 
     #[test]
@@ -418,7 +418,7 @@ mod tests {
 
     #[test]
     fn witness_pairs_and_flags_come_as_json() {
-        let mut bench = Bench::default();
+        let mut debugger = ScriptDebugger::default();
         let script = assemble("DUP ADD 4 EQUAL").expect("a script");
         let program = hex::encode(&crypto::hash::sha256(&script));
         let spend = json!({
@@ -426,12 +426,12 @@ mod tests {
             "witness": ["02", hex::encode(&script)],
             "amount": 0.1,
         });
-        bench.open_json(spend.to_string().as_bytes()).expect("a spend");
-        let trace = bench.trace().expect("open");
+        debugger.open_json(spend.to_string().as_bytes()).expect("a spend");
+        let trace = debugger.trace().expect("open");
         assert_eq!(trace["valid"], json!(true), "{trace}");
         assert_eq!(trace["stages"], json!(["scriptSig", "scriptPubKey", "witness script"]));
         for bad in ["{", "{\"flags\":\"WITNESS\"}", "{\"tx\":\"00\"}", "{\"scriptSig\":7}"] {
-            assert!(bench.open_json(bad.as_bytes()).is_err(), "{bad}");
+            assert!(debugger.open_json(bad.as_bytes()).is_err(), "{bad}");
         }
     }
 
