@@ -19,4 +19,5 @@ mod transcripts;
 mod upkeep;
 mod wallet;
 mod wallet_payments;
+mod wallet_signer;
 mod walls;

@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 
 use primitives::amount::Amount;
 use primitives::codec::{Decode, Encode};
+use primitives::fee::FeeRate;
 use primitives::hex;
 use primitives::id::Txid;
-use primitives::tx::{OutPoint, Transaction, TxOut};
+use primitives::tx::{OutPoint, Transaction, TxIn, TxOut};
 
 /// Blocks on a payment after which nobody asks for it any more.
 pub const FINAL_DEPTH: u32 = 100;
@@ -121,6 +122,8 @@ pub struct Payment {
     /// When it was written down, in seconds since 1970; 0 where an older wallet did not say.
     pub time_s: u64,
     pub label: String,
+    /// All went to one payee, less the fee.
+    pub sweep: bool,
     pub state: State,
     /// The payment whose coins it takes over.
     pub replaces: Option<Txid>,
@@ -131,7 +134,7 @@ pub struct Payment {
 impl Payment {
     pub fn new(tx: Transaction, spent: Vec<TxOut>, change: Option<u32>, state: State) -> Payment {
         let (label, replaces, note) = (String::new(), None, None);
-        Payment { tx, spent, change, time_s: 0, label, state, replaces, note }
+        Payment { tx, spent, change, time_s: 0, label, sweep: false, state, replaces, note }
     }
 
     pub fn txid(&self) -> Txid {
@@ -143,11 +146,20 @@ impl Payment {
         sum(&self.spent).saturating_sub(sum(&self.tx.outputs))
     }
 
+    pub fn rate(&self) -> FeeRate {
+        FeeRate::of(self.fee(), self.tx.vsize())
+    }
+
     /// Outputs that are not change.
     pub fn payees(&self) -> impl Iterator<Item = &TxOut> {
         let change = self.change.map(|vout| vout as usize);
         let outputs = self.tx.outputs.iter().enumerate();
         outputs.filter(move |(at, _)| Some(*at) != change).map(|(_, output)| output)
+    }
+
+    fn is_signed(&self) -> bool {
+        let bare = |input: &TxIn| input.script_sig.is_empty() && input.witness.is_empty();
+        !self.tx.inputs.iter().all(bare)
     }
 
     fn coins(&self) -> impl Iterator<Item = OutPoint> {
@@ -193,6 +205,12 @@ impl Journal {
     pub fn reserved(&self) -> BTreeSet<OutPoint> {
         let open = self.payments.iter().filter(|payment| payment.state.holds_coins());
         open.flat_map(Payment::coins).collect()
+    }
+
+    /// An open payment spends the coin.
+    pub fn reserves(&self, coin: &OutPoint) -> bool {
+        let mut open = self.payments.iter().filter(|payment| payment.state.holds_coins());
+        open.any(|payment| payment.coins().any(|spent| spent == *coin))
     }
 
     /// Writes a payment down, in place of the one that it replaces and of its own draft. A coin that
@@ -274,10 +292,31 @@ impl Journal {
         self.payments.iter().filter(open).map(Payment::txid).collect()
     }
 
+    /// Scripts whose history shows every payment that is not settled: those that they spend from.
+    pub fn scripts_to_ask(&self) -> BTreeSet<Vec<u8>> {
+        let unsettled: BTreeSet<Txid> = self.unsettled().into_iter().collect();
+        let open = self.payments.iter().filter(|payment| unsettled.contains(&payment.txid()));
+        open.flat_map(|payment| &payment.spent)
+            .map(|output| output.script_pubkey.0.clone())
+            .collect()
+    }
+
+    /// Open payments that spend what a transaction makes.
+    pub fn spenders_of(&self, txid: &Txid) -> Vec<Txid> {
+        let spends = |payment: &&Payment| {
+            payment.state.holds_coins() && payment.coins().any(|coin| coin.txid == *txid)
+        };
+        self.payments.iter().filter(spends).map(Payment::txid).collect()
+    }
+
     /// Takes in what a node has of a payment.
     pub fn observe(&mut self, txid: &Txid, seen: Seen) -> Result<(), JournalError> {
         let payment = self.get_mut(txid)?;
         payment.state = match (payment.state, seen) {
+            // A proposal that others finished, and the node lost: there is nothing to send again.
+            (State::InPool | State::Confirmed { .. }, Seen::Absent) if !payment.is_signed() => {
+                State::Draft
+            }
             (_, Seen::Block { depth }) => State::Confirmed { depth },
             (_, Seen::Pool) => State::InPool,
             (State::Sent | State::InPool | State::Confirmed { .. }, Seen::Absent) => State::Dropped,
@@ -328,7 +367,7 @@ impl Journal {
     /// Asks the node for every payment that is not settled, and sends those again that it should
     /// have and has not. Whether anything changed.
     pub fn follow<N: Node>(&mut self, node: &mut N) -> Result<bool, N::Error> {
-        let before = self.clone();
+        let before = self.outline();
         for txid in self.unsettled() {
             let seen = node.seen(&txid)?;
             let _ = self.observe(&txid, seen);
@@ -346,7 +385,14 @@ impl Journal {
                 Err(why) => payment.note = Some(why),
             }
         }
-        Ok(*self != before)
+        Ok(self.outline() != before)
+    }
+
+    /// What is worth writing to the wallet's file; how deep a payment is, the node says anew.
+    fn outline(&self) -> Vec<(&'static str, bool, Option<String>)> {
+        let outline =
+            |payment: &Payment| (payment.state.name(), payment.is_settled(), payment.note.clone());
+        self.payments.iter().map(outline).collect()
     }
 
     /// As the wallet's file has it.
@@ -367,6 +413,9 @@ impl Journal {
             }
             if let Some(replaces) = payment.replaces {
                 value["replaces"] = json!(replaces.to_string());
+            }
+            if payment.sweep {
+                value["sweep"] = json!(true);
             }
             if !payment.label.is_empty() {
                 value["label"] = json!(payment.label);
@@ -413,6 +462,7 @@ fn read_payment(value: &Value) -> Option<Payment> {
     payment.time_s = value["time"].as_u64().unwrap_or(0);
     payment.label = value["label"].as_str().unwrap_or_default().chars().take(MAX_LABEL).collect();
     payment.replaces = txid("replaces");
+    payment.sweep = value["sweep"].as_bool().unwrap_or(false);
     Some(payment)
 }
 

@@ -23,7 +23,7 @@ fn payment(coins: &[OutPoint], order: u32, fee: i64) -> Payment {
         prevout: *prevout,
         script_sig: Script::default(),
         sequence: 0,
-        witness: Vec::new(),
+        witness: vec![vec![1]],
     };
     let output =
         |value: i64, script: Vec<u8>| TxOut { value: Amount(value), script_pubkey: Script(script) };
@@ -220,6 +220,25 @@ fn a_replacement_and_which_of_the_two_is_mined() {
     journal.follow(&mut world).expect("there");
     assert_eq!(journal.get(&new.txid()).map(|p| p.state), Some(State::Confirmed { depth: 1 }));
     assert_eq!(journal.get(&old.txid()).map(|p| p.state), Some(State::Replaced { by: new.txid() }));
+}
+
+/// A proposal that others finished and sent: seen where it is, and never sent unsigned.
+#[test]
+fn a_draft_that_others_finished() {
+    let mut journal = Journal::default();
+    let mut draft = payment(&[outpoint(1)], 1, FEE);
+    let finished = draft.tx.clone();
+    draft.tx.inputs[0].witness.clear();
+    draft.state = State::Draft;
+    journal.record(draft).expect("taken");
+    let mut world = World::default();
+    world.accept(&finished).expect("taken");
+    journal.follow(&mut world).expect("there");
+    assert_eq!(journal.payments()[0].state, State::InPool);
+    world.pool.clear();
+    journal.follow(&mut world).expect("there");
+    assert_eq!(journal.payments()[0].state, State::Draft);
+    assert!(world.pool.is_empty() && journal.reserved().contains(&outpoint(1)));
 }
 
 /// Files of the first format name transaction, coins and change alone.

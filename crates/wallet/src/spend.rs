@@ -123,6 +123,8 @@ pub struct Plan {
     pub fee: Amount,
     /// Which output is change, at which index of which account.
     pub change: Option<(u32, usize, u32)>,
+    /// All goes to one payee, less the fee.
+    pub sweep: bool,
     /// Virtual bytes at most.
     pub vsize: usize,
 }
@@ -331,7 +333,7 @@ fn finish(
     let sequence = order.sequence.unwrap_or(REPLACEABLE);
     let inputs = coins.iter().map(|coin| bare_input(coin.outpoint, sequence)).collect();
     let tx = Transaction { version: 2, inputs, outputs, lock_time: order.lock_time };
-    Ok(Plan { tx, coins, fee, change: place, vsize: weight.vsize() })
+    Ok(Plan { tx, coins, fee, change: place, sweep: order.sweep, vsize: weight.vsize() })
 }
 
 /// The transaction that made a coin is the one that the coin names, and says the same of it.
