@@ -28,8 +28,8 @@
 \ > init-storage new mine-to-wallet mine
 : mine-to-wallet ( -- )  next-address set-mining-address-to ;
 
-\ Select the current account: segwit, taproot, or one that was added. New addresses and change belong to
-\ it; payments spend the coins of every single-key account.
+\ Select the current account: segwit, taproot, or one that was added. New addresses, change and the coins
+\ of payments are its own.
 \ > new use-account taproot address
 : use-account ( "name" -- )  argument use-account-named ;
 
@@ -58,8 +58,8 @@
 : watch ( "descriptor" -- )  argument watch-descriptor .json ;
 
 \ Set the fee rate in base units per virtual byte; 0 uses the node's estimate.
-\ > fee-rate 12
-: fee-rate ( "number" -- )  argument text>n set-fee-rate ;
+\ > fee-rate 12.5
+: fee-rate ( "number" -- )  argument set-fee-rate-to ;
 
 \ Show the inputs and the fee of a payment; nothing is signed.
 \ > init-storage new ' plan-send catch drop
@@ -81,12 +81,16 @@
 \ > init-storage new ' bump catch drop
 : bump ( "txid" -- )  argument bump-fee-of .text ;
 
+\ Give up a payment that waits: a draft frees its coins, a sent one is replaced by one to ourselves.
+\ > init-storage new ' cancel catch drop
+: cancel ( "txid" -- )  argument cancel-payment .text ;
+
 \ Speed up an unconfirmed incoming transaction by spending it with a fee that pays for both (CPFP).
 \ > init-storage new ' cpfp catch drop
 : cpfp ( "txid" -- )  argument hurry-parent .text ;
 
 \ Lock a coin TXID:N so that it is not spent.
-\ > new lock-coin 0000000000000000000000000000000000000000000000000000000000000001:0
+\ > init-storage new ' lock-coin catch drop
 : lock-coin ( "outpoint" -- )  argument lock-coin-at ;
 
 \ Unlock a coin so that it can be spent.
@@ -101,6 +105,10 @@
 \ Analyse a PSBT file: inputs, outputs, change verified as the wallet's own, fee, signatures.
 \ > ' psbt-show catch drop
 : psbt-show ( "file" -- )  argument psbt-look-at .json ;
+
+\ Show the verdict on a PSBT file as JSON; THROW when it may not be signed.
+\ > ' psbt-check catch drop
+: psbt-check ( "file" -- )  argument psbt-check-at >r type cr  r> 0= -264 and throw ;
 
 \ Sign a PSBT file, writing the result to another file.
 \ > ' psbt-sign catch drop

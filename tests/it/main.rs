@@ -21,4 +21,5 @@ mod tutorial;
 mod upkeep;
 mod wallet;
 mod wallet_payments;
+mod wallet_signer;
 mod walls;

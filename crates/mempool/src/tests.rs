@@ -13,7 +13,6 @@ use crypto::hash::hash160;
 use primitives::block::Block;
 use primitives::codec::Encode;
 use primitives::fee::Weight;
-use primitives::id::Txid;
 use primitives::network::REGTEST;
 use primitives::script::Script;
 use primitives::tx::{OutPoint, Transaction};

@@ -8,20 +8,20 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::descriptor::{Descriptor, DescriptorError, KeyExpr};
+use super::journal::Journal;
 use super::keys::{HARDENED, KeyError, KeyOrigin, Master, Seed, coin_type};
+use super::policy::PolicyError;
 use crypto::entropy::Entropy;
-use primitives::amount::Amount;
-use primitives::codec::{Decode, Encode};
-use primitives::hex;
 use primitives::network::{self, NetworkParams};
 use primitives::script::Script;
-use primitives::tx::{OutPoint, Transaction, TxOut};
+use primitives::tx::OutPoint;
 
 /// Bodies are padded to a multiple of as many bytes, so that their length tells little.
 const PAD: usize = 4096;
-/// Most accounts and most transactions that a wallet keeps.
+/// Format of the book that is written; the first had no number, and of payments only what was sent.
+const FORMAT: u64 = 2;
+/// Most accounts that a wallet keeps.
 pub const MAX_ACCOUNTS: usize = 1000;
-const MAX_SENT: usize = 10_000;
 const MAX_SECRETS: usize = 1000;
 
 /// Why a wallet is not what it should be. Never holds a secret.
@@ -31,6 +31,10 @@ pub enum BookError {
     OtherNetwork { found: String, wanted: &'static str },
     #[error("the wallet's contents are malformed at {0}")]
     Malformed(&'static str),
+    #[error(
+        "the wallet was written by a newer version of the program (format {0}, this one reads {FORMAT})"
+    )]
+    Newer(u64),
     #[error("the wallet is watch-only: it has no keys to sign with")]
     WatchOnly,
     #[error("the wallet has an account {0:?} already")]
@@ -41,6 +45,8 @@ pub enum BookError {
     Key(#[from] KeyError),
     #[error(transparent)]
     Descriptor(#[from] DescriptorError),
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
 }
 
 /// One descriptor with how far its addresses were given out.
@@ -50,22 +56,6 @@ pub struct Account {
     pub descriptor: Descriptor,
     /// Next index to receive on, and for change.
     pub next: [u32; 2],
-}
-
-/// A transaction that this wallet sent, with what it spends: enough to replace it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sent {
-    pub tx: Transaction,
-    pub spent: Vec<TxOut>,
-    /// Which output is change.
-    pub change: Option<u32>,
-}
-
-impl Sent {
-    pub fn fee(&self) -> Amount {
-        let sum = |outputs: &[TxOut]| outputs.iter().map(|output| output.value).sum::<Amount>();
-        sum(&self.spent).saturating_sub(sum(&self.tx.outputs))
-    }
 }
 
 /// Output scripts of one branch of an account from index 0 on, all of one length. Where there are
@@ -84,7 +74,7 @@ pub struct Book {
     seed: Option<Seed>,
     pub accounts: Vec<Account>,
     pub locked: BTreeSet<OutPoint>,
-    pub sent: Vec<Sent>,
+    pub journal: Journal,
     pub derivations: Vec<Derivations>,
     /// Secrets of hash locks, 32 bytes each.
     secrets: Vec<Zeroizing<[u8; 32]>>,
@@ -144,7 +134,7 @@ impl Book {
             seed: None,
             accounts: Vec::new(),
             locked: BTreeSet::new(),
-            sent: Vec::new(),
+            journal: Journal::default(),
             derivations: Vec::new(),
             secrets: Vec::new(),
         }
@@ -183,15 +173,6 @@ impl Book {
         self.accounts.iter().position(|account| account.name == name)
     }
 
-    /// Remembers a sent transaction in place of one that it replaces.
-    pub fn remember(&mut self, sent: Sent, replaces: Option<&Transaction>) {
-        self.sent.retain(|old| Some(&old.tx) != replaces && old.tx != sent.tx);
-        if self.sent.len() >= MAX_SENT {
-            self.sent.remove(0);
-        }
-        self.sent.push(sent);
-    }
-
     pub fn add_secret(&mut self, secret: [u8; 32]) {
         let secret = Zeroizing::new(secret);
         if !self.secrets.contains(&secret) && self.secrets.len() < MAX_SECRETS {
@@ -217,15 +198,6 @@ impl Book {
                 })
             })
             .collect();
-        let sent = |sent: &Sent| {
-            let spent: Vec<String> =
-                sent.spent.iter().map(|output| hex::encode(&output.to_bytes())).collect();
-            json!({
-                "tx": hex::encode(&sent.tx.to_bytes()),
-                "spent": spent,
-                "change": sent.change,
-            })
-        };
         let derivations = |of: &Derivations| {
             let bytes: Vec<u8> = of.scripts.iter().flat_map(|s| s.as_bytes()).copied().collect();
             json!({
@@ -236,10 +208,11 @@ impl Book {
             })
         };
         let mut book = json!({
+            "version": FORMAT,
             "network": self.params.name,
             "accounts": accounts,
             "locked": self.locked.iter().map(OutPoint::to_string).collect::<Vec<_>>(),
-            "sent": self.sent.iter().map(sent).collect::<Vec<_>>(),
+            "sent": self.journal.to_json(),
         });
         if !self.derivations.is_empty() {
             book["derivations"] = self.derivations.iter().map(derivations).collect();
@@ -278,6 +251,10 @@ impl Book {
             let found = name.chars().take(20).collect();
             return Err(BookError::OtherNetwork { found, wanted: params.name });
         }
+        let version = book["version"].as_u64().unwrap_or(1);
+        if version > FORMAT {
+            return Err(BookError::Newer(version));
+        }
         let list = |name: &'static str| book[name].as_array().ok_or(Malformed(name));
         let mut made = Book::watch_only(params);
         if !entropy.is_empty() {
@@ -294,7 +271,7 @@ impl Book {
                 let number = account["next"][at].as_u64().and_then(|n| u32::try_from(n).ok());
                 number.ok_or(Malformed("an account's index"))
             };
-            let descriptor = Descriptor::parse(text("descriptor")?, params)?;
+            let descriptor = Descriptor::parse_kept(text("descriptor")?, params)?;
             let at = made.add_account(text("name")?, descriptor)?;
             made.accounts[at].next = [next(0)?, next(1)?];
         }
@@ -302,26 +279,14 @@ impl Book {
             let outpoint = outpoint.as_str().and_then(|text| text.parse().ok());
             made.locked.insert(outpoint.ok_or(Malformed("a locked coin"))?);
         }
-        for sent in list("sent")? {
-            made.sent.push(read_sent(sent).ok_or(Malformed("a sent transaction"))?);
-        }
+        let journal = Journal::from_json(list("sent")?);
+        made.journal = journal.ok_or(Malformed("a sent transaction"))?;
         for of in book["derivations"].as_array().into_iter().flatten() {
             let of = read_derivations(of).filter(|of| of.account < made.accounts.len());
             made.derivations.push(of.ok_or(Malformed("the derived scripts"))?);
         }
         Ok(made)
     }
-}
-
-fn read_sent(value: &Value) -> Option<Sent> {
-    let bytes = |value: &Value| hex::decode(value.as_str()?).ok();
-    let tx = Transaction::from_bytes(&bytes(&value["tx"])?).ok()?;
-    let spent = value["spent"].as_array()?.iter();
-    let spent: Vec<TxOut> =
-        spent.map(|output| TxOut::from_bytes(&bytes(output)?).ok()).collect::<Option<_>>()?;
-    let change = value["change"].as_u64().and_then(|vout| u32::try_from(vout).ok());
-    let change = change.filter(|vout| (*vout as usize) < tx.outputs.len());
-    (spent.len() == tx.inputs.len()).then_some(Sent { tx, spent, change })
 }
 
 fn read_derivations(value: &Value) -> Option<Derivations> {
@@ -393,6 +358,13 @@ mod tests {
         assert!(matches!(Book::from_body(&body, &MAIN), Err(BookError::OtherNetwork { .. })));
         let json: Value = serde_json::from_slice(&body).expect("JSON");
         assert_eq!(json["book"]["network"], "regtest");
+        // The first format has no number, and a later one than ours is not guessed at.
+        let text = String::from_utf8(body.to_vec()).expect("text");
+        let first = text.replace("\"version\":2", "\"v\":2");
+        assert_ne!(first, text);
+        Book::from_body(first.as_bytes(), &REGTEST).expect("the first format");
+        let newer = text.replace("\"version\":2", "\"version\":3");
+        assert_eq!(Book::from_body(newer.as_bytes(), &REGTEST).err(), Some(BookError::Newer(3)));
         for cut in (0..body.len()).step_by(17) {
             let _ = Book::from_body(&body[..cut], &REGTEST);
         }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use bip32::XPub;
 
-use super::keys::{KeyError, KeyOrigin, derive_public, parse_step, parse_xpub, show_xpub};
+use super::keys::{KeyError, KeyOrigin, Master, derive_public, parse_step, parse_xpub, show_xpub};
 use super::vault::{self, Lock, VaultScript};
 use crypto::curve::tweak_x_only;
 use crypto::hash::{hash160, sha256};
@@ -40,7 +40,7 @@ pub enum DescriptorError {
         "a {required}-of-{keys} multisig can't be: at most {MAX_KEYS} keys, from 1 to all of them must sign"
     )]
     Threshold { required: usize, keys: usize },
-    #[error("the same key stands twice in the multisig")]
+    #[error("the same key stands twice in the multisig: one signer would fill two seats")]
     RepeatedKey,
     #[error("the branches of the keys differ in number")]
     Branches,
@@ -107,12 +107,38 @@ impl KeyExpr {
         self.origin.as_ref()
     }
 
+    /// The key itself, without what is derived from it.
+    pub fn public_key(&self) -> [u8; 33] {
+        match &self.body {
+            KeyBody::Extended(key) => key.to_bytes(),
+            KeyBody::Plain(key) => *key,
+        }
+    }
+
+    /// Whether the owner of `master` has this key at `path`: public key and, of an extended key,
+    /// chain code. Depth, parent and number are not compared: nothing authenticates them.
+    pub fn is_key_at(&self, master: &Master, path: &[u32]) -> Result<bool, KeyError> {
+        let own = master.xpub(path)?;
+        let same_code = match &self.body {
+            KeyBody::Extended(key) => key.attrs().chain_code == own.attrs().chain_code,
+            KeyBody::Plain(_) => true,
+        };
+        Ok(same_code && own.to_bytes() == self.public_key())
+    }
+
+    /// Fingerprint and path under which its owner is asked for keys; a key without an origin is its
+    /// own root.
+    pub fn base(&self) -> KeyOrigin {
+        let own = || KeyOrigin { fingerprint: self.fingerprint(), path: Vec::new() };
+        self.origin.clone().unwrap_or_else(own)
+    }
+
     fn branches(&self) -> usize {
         let of = |step: &Step| if let Step::Branch(numbers) = step { numbers.len() } else { 0 };
         self.steps.iter().map(of).max().unwrap_or(0)
     }
 
-    fn is_ranged(&self) -> bool {
+    pub(crate) fn is_ranged(&self) -> bool {
         self.steps.contains(&Step::Any)
     }
 
@@ -186,6 +212,20 @@ struct PreparedKey {
 }
 
 impl PreparedKey {
+    /// The index at which this key stands at an origin, if it ever does.
+    fn index_of(&self, origin: &KeyOrigin) -> Option<u32> {
+        if origin.fingerprint != self.origin.fingerprint {
+            return None;
+        }
+        let rest = origin.path.strip_prefix(&self.origin.path[..])?;
+        let (index, tail) = match (self.any, rest) {
+            (true, [index, tail @ ..]) => (*index, tail),
+            (true, []) => return None,
+            (false, tail) => (0, tail),
+        };
+        (tail == self.tail).then_some(index)
+    }
+
     fn at(&self, index: u32) -> Result<DerivedKey, KeyError> {
         let key = match &self.body {
             KeyBody::Plain(key) => {
@@ -249,6 +289,26 @@ pub struct Derived {
     pub internal_key: Option<[u8; 32]>,
 }
 
+impl Derived {
+    /// Two of its keys are one, or one key and its negative, which have one owner.
+    pub fn repeats_key(&self) -> bool {
+        repeats(self.keys.iter().map(|key| &key.key))
+    }
+}
+
+/// Public keys are compared by their x-coordinates: whoever can sign for one of the two keys of an
+/// x-coordinate can for the other.
+fn repeats<'a>(keys: impl Iterator<Item = &'a [u8; 33]>) -> bool {
+    let mut seen: Vec<&[u8]> = Vec::new();
+    for key in keys {
+        if seen.contains(&&key[1..]) {
+            return true;
+        }
+        seen.push(&key[1..]);
+    }
+    false
+}
+
 /// A descriptor at one branch: cheap to ask for many indices.
 pub struct Prepared<'a> {
     descriptor: &'a Descriptor,
@@ -258,6 +318,17 @@ pub struct Prepared<'a> {
 impl Descriptor {
     /// Reads a descriptor; a checksum is checked where there is one.
     pub fn parse(
+        text: &str,
+        params: &'static NetworkParams,
+    ) -> Result<Descriptor, DescriptorError> {
+        let descriptor = Descriptor::parse_kept(text, params)?;
+        descriptor.check_seats()?;
+        Ok(descriptor)
+    }
+
+    /// Reads a descriptor that a wallet's file has kept. One whose keys repeat, which older versions
+    /// took, must not keep the file from opening: nothing is signed for it.
+    pub fn parse_kept(
         text: &str,
         params: &'static NetworkParams,
     ) -> Result<Descriptor, DescriptorError> {
@@ -316,7 +387,28 @@ impl Descriptor {
         }
     }
 
-    fn key_exprs(&self) -> Vec<&KeyExpr> {
+    /// No key fills two seats of a multisig: neither by being written twice, whatever stands around
+    /// it, nor by what is derived at the first index of each branch.
+    fn check_seats(&self) -> Result<(), DescriptorError> {
+        let Descriptor::Multi { keys, .. } = self else { return Ok(()) };
+        let own: Vec<[u8; 33]> = keys.iter().map(KeyExpr::public_key).collect();
+        if repeats(own.iter()) {
+            return Err(DescriptorError::RepeatedKey);
+        }
+        for branch in 0..self.branches() {
+            if self.derive(branch, 0)?.repeats_key() {
+                return Err(DescriptorError::RepeatedKey);
+            }
+        }
+        Ok(())
+    }
+
+    /// Branches: to receive, for change; 1 where none is named.
+    pub fn branches(&self) -> usize {
+        self.key_exprs().iter().map(|key| key.branches()).max().unwrap_or(0).max(1)
+    }
+
+    pub fn key_exprs(&self) -> Vec<&KeyExpr> {
         match self {
             Descriptor::Pkh(key)
             | Descriptor::Wpkh(key)
@@ -339,6 +431,11 @@ impl Descriptor {
 
     pub fn key_count(&self) -> usize {
         self.key_exprs().len()
+    }
+
+    /// Its inputs have no witness.
+    pub fn is_legacy(&self) -> bool {
+        matches!(self, Descriptor::Pkh(_) | Descriptor::Multi { wrap: Wrap::Sh, .. })
     }
 
     /// It stands for more than one output.
@@ -390,6 +487,11 @@ impl Descriptor {
 }
 
 impl Prepared<'_> {
+    /// The index at which one of the keys stands at an origin.
+    pub fn index_of(&self, origin: &KeyOrigin) -> Option<u32> {
+        self.keys.iter().find_map(|key| key.index_of(origin))
+    }
+
     /// The output at an index.
     pub fn at(&self, index: u32) -> Result<Derived, KeyError> {
         let keys: Vec<DerivedKey> =
@@ -536,7 +638,8 @@ impl<'a> Parser<'a> {
             }
         }
         self.want(")")?;
-        multisig(wrap, sorted, required, keys)
+        threshold(required, &keys)?;
+        Ok(Descriptor::Multi { wrap, sorted, required, keys })
     }
 
     /// One of the three vault shapes.
@@ -625,6 +728,13 @@ impl<'a> Parser<'a> {
     }
 }
 
+fn threshold(required: usize, keys: &[KeyExpr]) -> Result<(), DescriptorError> {
+    if keys.len() > MAX_KEYS || required == 0 || required > keys.len() {
+        return Err(DescriptorError::Threshold { required, keys: keys.len() });
+    }
+    Ok(())
+}
+
 /// A multisig whose threshold and keys make sense.
 pub fn multisig(
     wrap: Wrap,
@@ -632,16 +742,10 @@ pub fn multisig(
     required: usize,
     keys: Vec<KeyExpr>,
 ) -> Result<Descriptor, DescriptorError> {
-    if keys.len() > MAX_KEYS || required == 0 || required > keys.len() {
-        return Err(DescriptorError::Threshold { required, keys: keys.len() });
-    }
-    let repeated = |(at, key): (usize, &KeyExpr)| {
-        keys[..at].iter().any(|k| k.body == key.body && k.steps == key.steps)
-    };
-    if keys.iter().enumerate().any(repeated) {
-        return Err(DescriptorError::RepeatedKey);
-    }
-    Ok(Descriptor::Multi { wrap, sorted, required, keys })
+    threshold(required, &keys)?;
+    let made = Descriptor::Multi { wrap, sorted, required, keys };
+    made.check_seats()?;
+    Ok(made)
 }
 
 /// The characters of a descriptor, in the order that the checksum counts them (BIP380).

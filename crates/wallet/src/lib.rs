@@ -4,9 +4,12 @@
 pub mod book;
 pub mod descriptor;
 pub mod file;
+pub mod journal;
 pub mod keys;
 pub mod message;
+pub mod policy;
 pub mod psbt;
 pub mod select;
 pub mod spend;
 pub mod vault;
+pub mod verdict;

@@ -30,6 +30,8 @@ const MOST_PERCENT: i64 = 10;
 pub const MOST_FEE: Amount = Amount(10_000_000);
 /// Signals that the transaction may be replaced (BIP125).
 pub const REPLACEABLE: u32 = 0xffff_fffd;
+/// Most indices that are passed over in looking for a change output.
+const MAX_PASSED_OVER: usize = 100;
 /// Most outputs of one payment.
 pub const MAX_RECIPIENTS: usize = 2500;
 
@@ -53,6 +55,8 @@ pub enum SpendError {
     Amounts,
     #[error("the wallet has no account that can take change")]
     NoChange,
+    #[error("the coin {outpoint} can't be proven: {why}")]
+    Unproven { outpoint: OutPoint, why: &'static str },
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error(transparent)]
@@ -119,6 +123,8 @@ pub struct Plan {
     pub fee: Amount,
     /// Which output is change, at which index of which account.
     pub change: Option<(u32, usize, u32)>,
+    /// All goes to one payee, less the fee.
+    pub sweep: bool,
     /// Virtual bytes at most.
     pub vsize: usize,
 }
@@ -278,8 +284,15 @@ fn change_output(book: &Book, account: usize) -> Result<(Script, u32), SpendErro
     if !account.descriptor.has_change() || !account.descriptor.is_ranged() {
         return Err(SpendError::NoChange);
     }
-    let index = account.next[1];
-    Ok((account.descriptor.derive(1, index)?.script_pubkey, index))
+    // An index at which one signer would fill two seats is passed over.
+    let prepared = account.descriptor.prepare(1)?;
+    for index in (account.next[1]..).take(MAX_PASSED_OVER) {
+        let derived = prepared.at(index)?;
+        if !derived.repeats_key() {
+            return Ok((derived.script_pubkey, index));
+        }
+    }
+    Err(SpendError::NoChange)
 }
 
 fn weight(
@@ -320,11 +333,29 @@ fn finish(
     let sequence = order.sequence.unwrap_or(REPLACEABLE);
     let inputs = coins.iter().map(|coin| bare_input(coin.outpoint, sequence)).collect();
     let tx = Transaction { version: 2, inputs, outputs, lock_time: order.lock_time };
-    Ok(Plan { tx, coins, fee, change: place, vsize: weight.vsize() })
+    Ok(Plan { tx, coins, fee, change: place, sweep: order.sweep, vsize: weight.vsize() })
 }
 
-/// The PSBT of a plan, with all that its signers need. `previous` finds transactions, for inputs
-/// whose signature does not cover the amount.
+/// The transaction that made a coin is the one that the coin names, and says the same of it.
+fn prove(coin: &Coin, previous: Option<&Transaction>) -> Result<(), SpendError> {
+    let outpoint = coin.outpoint;
+    let unproven = |why| Err(SpendError::Unproven { outpoint, why });
+    let Some(tx) = previous else { return unproven("the transaction that made it is not known") };
+    if tx.txid() != outpoint.txid {
+        return unproven("another transaction was given for the one that made it");
+    }
+    match tx.outputs.get(outpoint.vout as usize) {
+        None => unproven("the transaction that made it has no such output"),
+        Some(output) if *output != coin.output => {
+            unproven("the transaction that made it has another amount or script there")
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// The PSBT of a plan, with all that its signers need. `previous` finds transactions: each input
+/// but taproot's carries the one that made its coin, as only that proves the amount to a signer
+/// (a signature of a taproot input covers the amounts of all inputs).
 pub fn psbt_of(
     book: &Book,
     plan: &Plan,
@@ -334,15 +365,12 @@ pub fn psbt_of(
     for (at, coin) in plan.coins.iter().enumerate() {
         let descriptor = &book.accounts[coin.account].descriptor;
         let derived = descriptor.derive(coin.branch, coin.index)?;
-        let legacy = matches!(
-            descriptor,
-            Descriptor::Pkh(_) | Descriptor::Multi { wrap: super::descriptor::Wrap::Sh, .. }
-        );
-        if legacy {
-            if let Some(tx) = previous(&coin.outpoint.txid) {
-                psbt.put_input(at, input::NON_WITNESS_UTXO, tx.to_bytes());
-            }
-        } else {
+        if !matches!(descriptor, Descriptor::Tr(_)) {
+            let tx = previous(&coin.outpoint.txid);
+            prove(coin, tx.as_ref())?;
+            tx.iter().for_each(|tx| psbt.put_input(at, input::NON_WITNESS_UTXO, tx.to_bytes()));
+        }
+        if !descriptor.is_legacy() {
             psbt.put_witness_utxo(at, &coin.output);
         }
         put_scripts(&mut psbt.inputs[at], &derived, INPUT_KINDS);
@@ -422,12 +450,24 @@ mod tests {
         Book::generate(&REGTEST, &mut SeededEntropy::new([n; 32])).expect("a wallet")
     }
 
+    /// The transaction that made an output.
+    fn made(output: &TxOut) -> Transaction {
+        let inputs = vec![bare_input(OutPoint { txid: Txid([9; 32]), vout: 1 }, REPLACEABLE)];
+        Transaction { version: 2, inputs, outputs: vec![output.clone()], lock_time: 0 }
+    }
+
+    fn psbt(book: &Book, plan: &Plan) -> Psbt {
+        let all: Vec<Transaction> = plan.coins.iter().map(|coin| made(&coin.output)).collect();
+        let find = |txid: &Txid| all.iter().find(|tx| tx.txid() == *txid).cloned();
+        psbt_of(book, plan, find).expect("a PSBT")
+    }
+
     fn coin(book: &Book, account: usize, index: u32, value: i64) -> Coin {
         let derived = book.accounts[account].descriptor.derive(0, index).expect("derived");
-        let txid = Txid([index as u8 + 1; 32]);
+        let output = TxOut { value: Amount(value), script_pubkey: derived.script_pubkey };
         Coin {
-            outpoint: OutPoint { txid, vout: 0 },
-            output: TxOut { value: Amount(value), script_pubkey: derived.script_pubkey },
+            outpoint: OutPoint { txid: made(&output).txid(), vout: 0 },
+            output,
             height: Some(1),
             coinbase: false,
             account,
@@ -443,7 +483,7 @@ mod tests {
     }
 
     fn signed(book: &Book, plan: &Plan, signers: &[&Book]) -> Transaction {
-        let mut psbt = psbt_of(book, plan, |_| None).expect("a PSBT");
+        let mut psbt = psbt(book, plan);
         for signer in signers {
             psbt.sign(&MasterSigner(&signer.master().expect("keys")), &[3; 32]).expect("signed");
         }
@@ -557,6 +597,39 @@ mod tests {
         }
     }
 
+    /// Fault 3 at its root: no PSBT leaves here that leaves an amount to be believed.
+    #[test]
+    fn a_coin_is_proven_by_the_transaction_that_made_it() {
+        let mut entropy = SeededEntropy::new([9; 32]);
+        for account in [0, 1] {
+            let book = book(1);
+            let coins = [coin(&book, account, 0, 100_000)];
+            let order = Order { change_account: account, ..pay(40_000) };
+            let plan = plan(&book, &coins, &order, &mut entropy).expect("planned");
+            let right = made(&coins[0].output);
+            let mut less = coins[0].output.clone();
+            less.value = Amount(50_000);
+            let mut other_amount = plan.clone();
+            other_amount.coins[0].output.value = Amount(50_000);
+            let mut other_place = plan.clone();
+            other_place.coins[0].outpoint.vout = 1;
+            for (what, plan, previous) in [
+                ("absent", &plan, None),
+                ("another transaction", &plan, Some(made(&less))),
+                ("another amount", &other_amount, Some(right.clone())),
+                ("no such output", &other_place, Some(right.clone())),
+            ] {
+                let psbt = psbt_of(&book, plan, |_| previous.clone());
+                // The signature of a taproot input covers the amounts.
+                assert_eq!(psbt.is_err(), account == 0, "{what}");
+            }
+            let psbt = psbt_of(&book, &plan, |_| Some(right.clone())).expect("proven");
+            let carried = psbt.inputs[0].contains_key(&[input::NON_WITNESS_UTXO][..]);
+            assert_eq!(carried, account == 0);
+            assert!(psbt.inputs[0].contains_key(&[input::WITNESS_UTXO][..]));
+        }
+    }
+
     #[test]
     fn two_of_five_and_altered_payments_are_refused() {
         let mut entropy = SeededEntropy::new([9; 32]);
@@ -568,7 +641,7 @@ mod tests {
         let coins = [coin(&watch, account, 0, 100_000)];
         let order = Order { change_account: account, ..pay(40_000) };
         let plan = plan(&watch, &coins, &order, &mut entropy).expect("planned");
-        let mut psbt = psbt_of(&watch, &plan, |_| None).expect("a PSBT");
+        let mut psbt = psbt(&watch, &plan);
         for signer in &signers[..2] {
             let master = signer.master().expect("keys");
             assert_eq!(psbt.sign(&MasterSigner(&master), &[3; 32]), Ok(1));

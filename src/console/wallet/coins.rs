@@ -36,6 +36,8 @@ pub enum State {
     Unconfirmed,
     Immature,
     Locked,
+    /// Spoken for by a payment that is not out, or a draft.
+    Reserved,
     /// In a vault: spent by its own words.
     Vault,
 }
@@ -47,6 +49,7 @@ impl State {
             State::Unconfirmed => "unconfirmed",
             State::Immature => "immature",
             State::Locked => "locked",
+            State::Reserved => "reserved",
             State::Vault => "vault",
         }
     }
@@ -59,6 +62,7 @@ fn malformed() -> CallError {
 impl WalletSession {
     /// Asks the node for every coin of the wallet.
     pub fn scan(&mut self, services: &mut dyn ConsoleServices) -> Result<Scan, CallError> {
+        self.follow(services)?;
         let open = self.wallet()?;
         let mut scan = Scan { height: 0, coins: Vec::new() };
         // For each branch of each account: how many scripts were asked for, and one past the last
@@ -117,11 +121,13 @@ impl WalletSession {
     /// Whether and why not a coin can be spent now.
     pub fn state_of(&mut self, coin: &Coin, height: u32) -> Result<State, CallError> {
         let book = &self.wallet()?.book;
-        let own = |coin: &Coin| book.sent.iter().any(|s| s.tx.txid() == coin.outpoint.txid);
+        let own = |coin: &Coin| book.journal.get(&coin.outpoint.txid).is_some();
         Ok(if matches!(book.accounts[coin.account].descriptor, Descriptor::Vault(_)) {
             State::Vault
         } else if book.locked.contains(&coin.outpoint) {
             State::Locked
+        } else if book.journal.reserves(&coin.outpoint) {
+            State::Reserved
         } else if coin.height.is_none() && !own(coin) {
             State::Unconfirmed
         } else if !coin.is_mature(height) {
@@ -134,7 +140,7 @@ impl WalletSession {
     /// Sums by state.
     pub fn balances(&mut self, services: &mut dyn ConsoleServices) -> Result<Value, CallError> {
         let scan = self.scan(services)?;
-        let mut sums = [0i64; 5];
+        let mut sums = [0i64; 6];
         for coin in &scan.coins {
             sums[self.state_of(coin, scan.height)? as usize] += coin.output.value.0;
         }
@@ -143,8 +149,8 @@ impl WalletSession {
             "balance": shown(0),
             "unconfirmed": shown(1),
             "immature": shown(2),
-            "locked": shown(3),
-            "vaults": shown(4),
+            "locked": Amount(sums[3] + sums[4]).to_string(),
+            "vaults": shown(5),
             "coins": scan.coins.len(),
         }))
     }
@@ -216,24 +222,6 @@ impl WalletSession {
         Ok(list)
     }
 
-    /// Every transaction, newest first.
-    pub fn history(&mut self, services: &mut dyn ConsoleServices) -> Result<Value, CallError> {
-        // A scan finds how far addresses are used.
-        self.scan(services)?;
-        let open = self.wallet()?;
-        let mut scripts = Vec::new();
-        for at in 0..open.book.accounts.len() {
-            let account = &open.book.accounts[at];
-            let count = if account.descriptor.has_change() { 2 } else { 1 };
-            for branch in 0..count {
-                let until = open.book.accounts[at].next[branch] as usize + GAP;
-                let list = open.scripts.extend(&open.book, at, branch, until).map_err(refused)?;
-                scripts.extend(list.iter().map(|script| json!(hex::encode(script.as_bytes()))));
-            }
-        }
-        services.ask("getscriptshistory", vec![Value::Array(scripts)])
-    }
-
     /// Keeps a coin from being spent, or lets it go.
     pub fn lock_coin(
         &mut self,
@@ -242,6 +230,9 @@ impl WalletSession {
         services: &mut dyn ConsoleServices,
     ) -> Result<(), CallError> {
         let outpoint: OutPoint = text.trim().parse().map_err(wrong)?;
+        if locked && !self.scan(services)?.coins.iter().any(|coin| coin.outpoint == outpoint) {
+            return Err(CallError::not_found(format!("the wallet has no coin {outpoint}")));
+        }
         let book = &mut self.wallet()?.book;
         let changed =
             if locked { book.locked.insert(outpoint) } else { book.locked.remove(&outpoint) };

@@ -1,5 +1,6 @@
 //! Wallets at the console: keys, passphrases and phrases stay in this process.
 
+mod approval;
 mod coins;
 
 #[cfg(feature = "hsm")]
@@ -7,6 +8,7 @@ mod hsm;
 #[cfg(not(feature = "hsm"))]
 #[path = "no_hsm.rs"]
 mod hsm;
+mod ledger;
 pub mod pay;
 mod psbt_files;
 mod qr;

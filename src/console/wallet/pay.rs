@@ -1,11 +1,13 @@
 //! Payments: planned, shown, signed, sent; and what is done for those that wait too long.
 
-use rpc_types::tx::RawTransactionResult;
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
 
 use super::coins::State;
+use super::ledger::{is_answer, now_s};
 use super::session::{ConsoleServices, WalletSession, address_text, refused, wrong};
-use crypto::entropy::{SystemEntropy, random_bytes};
+use crypto::entropy::SystemEntropy;
 use primitives::address::Address;
 use primitives::amount::Amount;
 use primitives::codec::{Decode, Encode};
@@ -14,13 +16,13 @@ use primitives::hex;
 use primitives::id::Txid;
 use primitives::script::Script;
 use primitives::tx::{Transaction, TxOut};
-use rpc::error::{CallError, ErrorKind};
+use rpc::error::CallError;
 use rpc::table::calls;
-use rpc::value::{Json, Mixed};
-use wallet::book::Sent;
+use rpc::value::Json;
 use wallet::descriptor::Descriptor;
+use wallet::journal::{Payment, State as Paid};
 use wallet::psbt::Psbt;
-use wallet::spend::{Coin, MasterSigner, Order, Plan, plan, psbt_of};
+use wallet::spend::{Coin, Order, Plan, plan, psbt_of};
 
 /// Blocks in which a payment shall be confirmed when nobody gives a fee rate.
 const TARGET_BLOCKS: u64 = 6;
@@ -59,31 +61,58 @@ impl WalletSession {
         if json.iter().filter(|byte| **byte == b'"').count() != 4 * map.len() {
             return Err(wrong(format!("{why}, each address once")));
         }
-        map.iter()
+        let outputs: Result<Vec<TxOut>, CallError> = map
+            .iter()
             .map(|(address, amount)| {
                 let script_pubkey = self.script_of(address, services)?;
                 let text = amount.as_str().ok_or_else(|| wrong(why))?;
                 let value: Amount = text.parse().map_err(wrong)?;
                 Ok(TxOut { value, script_pubkey })
             })
-            .collect()
+            .collect();
+        let outputs = outputs?;
+        // One address in two ways of writing it is one payee.
+        let scripts: BTreeSet<&[u8]> = outputs.iter().map(|o| o.script_pubkey.as_bytes()).collect();
+        if scripts.len() != outputs.len() {
+            return Err(wrong("two of the addresses are one: name each payee once"));
+        }
+        Ok(outputs)
+    }
+
+    /// Base units for a virtual byte, with up to three decimals.
+    pub fn set_rate_text(&mut self, text: &str) -> Result<(), CallError> {
+        let why = "a fee rate is a number such as 2 or 1.5, in base units a virtual byte";
+        let (whole, part) = text.trim().split_once('.').unwrap_or((text.trim(), "0"));
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if !digits(whole) || !digits(part) || part.len() > 3 {
+            return Err(wrong(why));
+        }
+        let number = |text: &str| text.parse::<i64>().unwrap_or(i64::MAX);
+        let per_kvb = number(whole).saturating_mul(1000);
+        self.set_rate_of(FeeRate {
+            per_kvb: per_kvb.saturating_add(number(&format!("{part:0<3}"))),
+        })
     }
 
     pub fn set_rate(&mut self, rate: i64) -> Result<(), CallError> {
-        if !(0..=MOST_RATE).contains(&rate) {
+        self.set_rate_of(FeeRate { per_kvb: rate.saturating_mul(1000) })
+    }
+
+    fn set_rate_of(&mut self, rate: FeeRate) -> Result<(), CallError> {
+        if !(0..=MOST_RATE * 1000).contains(&rate.per_kvb) {
             let why = format!(
                 "a fee rate is 1 to {MOST_RATE} base units a virtual byte; 0: the node's estimate"
             );
             return Err(wrong(why));
         }
-        self.rate = (rate != 0).then_some(rate);
+        self.rate = (rate.per_kvb != 0).then_some(rate);
         Ok(())
     }
 
     /// The fee rate: as set, else the node's estimate, else the least.
     pub fn rate(&self, services: &mut dyn ConsoleServices) -> Result<FeeRate, CallError> {
         if let Some(rate) = self.rate {
-            return Ok(FeeRate { per_kvb: rate * 1000 });
+            return Ok(rate);
         }
         let Json(estimate) =
             services.call_node::<calls::EstimateFee>(vec![json!(TARGET_BLOCKS)])?;
@@ -101,17 +130,11 @@ impl WalletSession {
     ) -> Result<(Vec<Coin>, Amount, u32), CallError> {
         let scan = self.scan(services)?;
         let at = self.wallet()?.account;
-        let single = |descriptor: &Descriptor| {
-            !matches!(descriptor, Descriptor::Multi { .. } | Descriptor::Vault(_))
-        };
         let mut coins = Vec::new();
         let mut waiting = Amount::ZERO;
         for coin in scan.coins {
-            let book = &self.wallet()?.book;
-            let usable = coin.account == at
-                || single(&book.accounts[coin.account].descriptor)
-                    && book.accounts.get(at).is_some_and(|a| single(&a.descriptor));
-            if !usable {
+            // Accounts never mix: who pays from one does not show the coins of another.
+            if coin.account != at {
                 continue;
             }
             match self.state_of(&coin, scan.height)? {
@@ -178,103 +201,119 @@ impl WalletSession {
         }))
     }
 
-    /// Signs a plan and sends it, once the operator at a terminal says yes.
+    /// Signs a plan and sends it, once it is judged and the operator at a terminal says yes.
     pub fn send(
         &mut self,
         plan: Plan,
-        replaces: Option<&Transaction>,
+        replaces: Option<&Payment>,
         services: &mut dyn ConsoleServices,
     ) -> Result<String, CallError> {
         self.wallet()?.book.seed().map_err(refused)?;
         self.agree(&plan, services)?;
-        let psbt = self.psbt(&plan, services)?;
-        let tx = self.sign_whole(psbt)?;
+        let psbt = self.psbt(&plan, &[], services)?;
+        let verdict = self.judge(psbt, services)?;
+        if services.is_terminal() && verdict.is_approved() {
+            let screen = verdict.screen(&self.wallet()?.book);
+            if !services.confirm(&format!("{screen}send it?")) {
+                return Err(refused("nothing was sent"));
+            }
+        }
+        let (psbt, _) = self.sign(verdict)?;
+        let tx = finished(psbt)?;
         self.submit(&plan, tx, replaces, services)
     }
 
-    /// At a terminal, shows the plan and asks; elsewhere a fee that looks like a slip is refused.
+    /// A fee that looks like a slip is asked about at a terminal and refused elsewhere.
     fn agree(&mut self, plan: &Plan, services: &mut dyn ConsoleServices) -> Result<(), CallError> {
-        if let Some(slip) = plan.fee_slip() {
-            if !services.is_terminal() {
-                return Err(refused(format!("{slip}: nothing was sent; set a lower `fee-rate`")));
-            }
-            if !services.confirm(&format!("{slip}; send it nevertheless?")) {
-                return Err(refused("nothing was sent"));
-            }
+        let Some(slip) = plan.fee_slip() else { return Ok(()) };
+        if !services.is_terminal() {
+            return Err(refused(format!("{slip}: nothing was sent; set a lower `fee-rate`")));
         }
-        if services.is_terminal() {
-            let shown = self.shown(plan)?;
-            let mut question = String::new();
-            for output in shown["outputs"].as_array().into_iter().flatten() {
-                let kind = if output["change"] == json!(true) { "change to" } else { "pay" };
-                let text = |name: &str| output[name].as_str().unwrap_or_default().to_owned();
-                question += &format!("{kind} {} {}\n", text("to"), text("amount"));
-            }
-            let inputs = plan.coins.len();
-            let inputs = if inputs == 1 { "1 input".into() } else { format!("{inputs} inputs") };
-            question += &format!("fee {} for {} vB, {inputs}; send it?", plan.fee, plan.vsize);
-            if !services.confirm(&question) {
-                return Err(refused("nothing was sent"));
-            }
+        match services.confirm(&format!("{slip}; send it nevertheless?")) {
+            true => Ok(()),
+            false => Err(refused("nothing was sent")),
         }
-        Ok(())
     }
 
+    /// The PSBT of a plan. Transactions that made its coins are asked of the node, each once, but
+    /// for those that are `known`.
     pub fn psbt(
         &mut self,
         plan: &Plan,
+        known: &[Transaction],
         services: &mut dyn ConsoleServices,
     ) -> Result<Psbt, CallError> {
-        let open = self.wallet()?;
-        psbt_of(&open.book, plan, |txid| {
-            let params = vec![json!(txid.to_string())];
-            match services.call_node::<calls::GetRawTx>(params).ok()? {
-                Mixed(RawTransactionResult::Hex(hex)) => {
-                    Transaction::from_bytes(&hex::decode(&hex.0).ok()?).ok()
-                }
-                Mixed(RawTransactionResult::Transaction(_)) => None,
+        let mut previous: BTreeMap<Txid, Transaction> =
+            known.iter().map(|tx| (tx.txid(), tx.clone())).collect();
+        let book = &self.wallet()?.book;
+        for coin in &plan.coins {
+            let txid = coin.outpoint.txid;
+            let taproot = matches!(book.accounts[coin.account].descriptor, Descriptor::Tr(_));
+            if taproot || previous.contains_key(&txid) {
+                continue;
             }
-        })
-        .map_err(refused)
+            let ours = book.journal.get(&txid).map(|payment| payment.tx.clone());
+            if let Some(tx) = ours.or_else(|| previous_of(coin, services)) {
+                previous.insert(txid, tx);
+            }
+        }
+        psbt_of(book, plan, |txid| previous.get(txid).cloned()).map_err(refused)
     }
 
-    pub fn sign_whole(&mut self, mut psbt: Psbt) -> Result<Transaction, CallError> {
-        let master = self.wallet()?.book.master().map_err(refused)?;
-        let aux = random_bytes(&mut SystemEntropy).map_err(refused)?;
-        psbt.sign(&MasterSigner(&master), &aux).map_err(refused)?;
-        psbt.finalize().map_err(refused)?;
-        psbt.verified().map_err(refused)
-    }
-
-    /// Remembers, then sends: whatever happens on the way, the wallet knows what it signed.
-    pub fn submit(
+    /// Writes the payment down, then sends it: whatever happens on the way, the wallet knows what it
+    /// signed, keeps its coins, and sends it again.
+    fn submit(
         &mut self,
         plan: &Plan,
         tx: Transaction,
-        replaces: Option<&Transaction>,
+        replaces: Option<&Payment>,
         services: &mut dyn ConsoleServices,
     ) -> Result<String, CallError> {
         let spent = plan.coins.iter().map(|coin| coin.output.clone()).collect();
         let change = plan.change.map(|(vout, ..)| vout);
         let book = &mut self.wallet()?.book;
-        let before = (book.sent.clone(), plan.change.map(|(_, a, _)| book.accounts[a].next[1]));
-        book.remember(Sent { tx: tx.clone(), spent, change }, replaces);
+        let mut payment = Payment::new(tx, spent, change, Paid::Signed);
+        payment.time_s = now_s();
+        payment.sweep = plan.sweep;
+        payment.replaces = replaces.map(Payment::txid);
+        let before = plan.change.map(|(_, account, _)| (account, book.accounts[account].next[1]));
         if let Some((_, account, index)) = plan.change {
             let next = &mut book.accounts[account].next[1];
             *next = (*next).max(index + 1);
         }
+        let sent = self.hand_over(payment, services);
+        if let (Err(e), Some((account, next))) = (&sent, before)
+            && is_answer(e.kind)
+        {
+            self.wallet()?.book.accounts[account].next[1] = next;
+            self.touched(services)?;
+        }
+        sent
+    }
+
+    /// Writes a signed payment down and hands it to the node.
+    pub fn hand_over(
+        &mut self,
+        payment: Payment,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<String, CallError> {
+        let txid = payment.txid();
+        let hex = hex::encode(&payment.tx.to_bytes());
+        let known = self.wallet()?.book.journal.get(&txid).is_some();
+        self.wallet()?.book.journal.record(payment).map_err(refused)?;
         self.touched(services)?;
-        let txid = tx.txid();
-        let sent = services.ask("sendrawtransaction", vec![json!(hex::encode(&tx.to_bytes()))]);
-        match sent {
-            Ok(_) => Ok(txid.to_string()),
-            Err(e) if is_answer(e.kind) => {
-                let book = &mut self.wallet()?.book;
-                book.sent = before.0;
-                if let (Some((_, account, _)), Some(next)) = (plan.change, before.1) {
-                    book.accounts[account].next[1] = next;
-                }
+        match services.ask("sendrawtransaction", vec![json!(hex)]) {
+            Ok(_) => {
+                self.wallet()?.book.journal.handed(&txid).map_err(refused)?;
                 self.touched(services)?;
+                Ok(txid.to_string())
+            }
+            Err(e) if is_answer(e.kind) => {
+                // A proposal that was written down before stays, with its coins.
+                if !known {
+                    self.wallet()?.book.journal.take_back(&txid).map_err(refused)?;
+                    self.touched(services)?;
+                }
                 let why = format!("the node refused the payment, nothing left: {}", e.message);
                 Err(CallError::new(e.kind, why))
             }
@@ -282,21 +321,27 @@ impl WalletSession {
                 e.kind,
                 format!(
                     "the node was lost while {txid} was handed over, so it may have left or not: \
-                     `tx {txid}` or `history` tells; sending again can't pay twice if you \
-                     `bump {txid}`: {}",
+                     it is written down, and `history` or `balance` sends it again; pay more for \
+                     it with `bump {txid}`, or give it up with `cancel {txid}`: {}",
                     e.message
                 ),
             )),
         }
     }
 
-    /// A transaction that this wallet sent and that is not confirmed yet.
-    fn sent(&mut self, txid: &str) -> Result<Sent, CallError> {
+    /// A payment of this wallet that waits.
+    fn waiting(&mut self, txid: &str) -> Result<Payment, CallError> {
         let txid: Txid = txid.trim().parse().map_err(|_| wrong("this is no transaction id"))?;
-        let book = &self.wallet()?.book;
-        let found = book.sent.iter().find(|sent| sent.tx.txid() == txid).cloned();
+        let found = self.wallet()?.book.journal.get(&txid).cloned();
         let why = format!("this wallet did not send {txid}");
-        found.ok_or_else(|| CallError::not_found(why))
+        let payment = found.ok_or_else(|| CallError::not_found(why))?;
+        match payment.state {
+            Paid::Signed | Paid::Sent | Paid::InPool | Paid::Dropped => Ok(payment),
+            Paid::Confirmed { .. } => {
+                Err(refused("the payment is confirmed: there is nothing to hurry"))
+            }
+            state => Err(refused(format!("the payment is {state}: there is nothing to hurry"))),
+        }
     }
 
     /// Replaces a payment by one that pays a higher fee (BIP125).
@@ -305,57 +350,36 @@ impl WalletSession {
         txid: &str,
         services: &mut dyn ConsoleServices,
     ) -> Result<String, CallError> {
-        let old = self.sent(txid)?;
+        // What the node has of it is asked first, and what it lost is sent again.
         let (mut coins, waiting, height) = self.candidates(services)?;
-        let entry = services.ask("getmempoolentry", vec![json!(old.tx.txid().to_string())]);
-        if entry.as_ref().is_err_and(|e| e.kind == ErrorKind::NotFound) {
-            let known = services.ask("getrawtransaction", vec![json!(txid.trim())]).is_ok();
-            if known {
-                return Err(refused("the payment is confirmed: there is nothing to hurry"));
-            }
-        }
+        let old = self.waiting(txid)?;
+        self.refuse_later_payments(&old, services)?;
         let rate = self.rate(services)?;
         let fee = old.fee();
+        let must = self.coins_of(&old)?;
+        let account = must.first().map_or(0, |coin| coin.account);
         let open = self.wallet()?;
-        let mut must = Vec::new();
-        for (input, output) in old.tx.inputs.iter().zip(&old.spent) {
-            let place = open.scripts.place(&output.script_pubkey);
-            let (account, branch, index) =
-                place.ok_or_else(|| refused("the payment spends what is not this wallet's"))?;
-            must.push(Coin {
-                outpoint: input.prevout,
-                output: output.clone(),
-                height: Some(0),
-                coinbase: false,
-                account,
-                branch,
-                index,
-            });
-        }
+        coins.retain(|coin| coin.account == account);
         // What the old payment made can't be spent by the new one.
         coins.retain(|coin| coin.outpoint.txid != old.tx.txid() && coin.height.is_some());
-        let change = old.change.map(|vout| vout as usize);
-        let recipients: Vec<TxOut> = old
-            .tx
-            .outputs
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| Some(*at) != change)
-            .map(|(_, output)| output.clone())
-            .collect();
+        if old.sweep {
+            coins.clear();
+        }
+        let recipients: Vec<TxOut> = old.payees().cloned().collect();
         let order = Order {
             recipients,
             // Half as much again at least, so that a bump is felt.
             rate: rate.max(FeeRate::of(Amount(fee.0 * 3 / 2), old.tx.vsize())),
             must,
+            sweep: old.sweep,
             replaced_fee: Some(fee),
             lock_time: height,
-            change_account: open.account,
+            change_account: account,
             waiting,
             ..Order::default()
         };
         let plan = plan(&open.book, &coins, &order, &mut SystemEntropy).map_err(refused)?;
-        self.send(plan, Some(&old.tx), services)
+        self.send(plan, Some(&old), services)
     }
 
     /// Spends what an unconfirmed transaction brought, with a fee for both (CPFP).
@@ -399,8 +423,21 @@ impl WalletSession {
     }
 }
 
-/// The node examined the transaction and rejected it.
-fn is_answer(kind: ErrorKind) -> bool {
-    use ErrorKind as K;
-    matches!(kind, K::Rejected | K::Unwanted | K::Undecodable | K::InvalidParams | K::Forbidden)
+/// The transaction that made a coin: from the pool or the index of transactions, else from the coin's
+/// block, for chains that keep no index.
+fn previous_of(coin: &Coin, services: &mut dyn ConsoleServices) -> Option<Transaction> {
+    let txid = json!(coin.outpoint.txid.to_string());
+    let found = services.ask("getrawtransaction", vec![txid.clone()]);
+    let found = found.or_else(|e| {
+        let height = coin.height.ok_or(e)?;
+        let block = services.ask("getblockhash", vec![json!(height)])?;
+        services.ask("getrawtransaction", vec![txid, json!(0), block])
+    });
+    Transaction::from_bytes(&hex::decode(found.ok()?.as_str()?).ok()?).ok()
+}
+
+/// The transaction of enough signatures; the script engine checks every input.
+pub fn finished(mut psbt: Psbt) -> Result<Transaction, CallError> {
+    psbt.finalize().map_err(refused)?;
+    psbt.verified().map_err(refused)
 }

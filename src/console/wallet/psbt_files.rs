@@ -5,24 +5,20 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::approval::sign_with;
 use super::hsm::Hsm;
-use super::pay::PaymentRequest;
-use super::script_cache::ScriptCache;
-use super::session::{ConsoleServices, WalletSession, address_text, refused, wrong};
-use crypto::entropy::{SystemEntropy, random_bytes};
+use super::ledger::now_s;
+use super::pay::{PaymentRequest, finished};
+use super::session::{ConsoleServices, WalletSession, refused, wrong};
 use primitives::codec::Encode;
 use primitives::hex;
-use primitives::tx::TxOut;
 use rpc::error::{CallError, ErrorKind};
-use wallet::book::Book;
 use wallet::descriptor::{Descriptor, KeyExpr, Wrap, multisig};
 use wallet::file;
-use wallet::keys::KeyOrigin;
+use wallet::journal::{Payment, State};
+use wallet::policy::{Role, check, own_seats};
 use wallet::psbt::Psbt;
-use wallet::spend::{MOST_FEE, MasterSigner};
-
-/// Unused places that are looked through for an output that says it is ours.
-const LOOK_AHEAD: u32 = 1000;
+use wallet::verdict::{OutputView, Owner, Refusal, Verdict};
 
 fn failed(why: impl ToString) -> CallError {
     CallError::new(ErrorKind::File, why.to_string())
@@ -37,49 +33,6 @@ pub fn read(path: &Path) -> Result<Psbt, CallError> {
 /// Writes a PSBT file as base64; a file that is there stays.
 fn write(path: &Path, psbt: &Psbt) -> Result<(), CallError> {
     file::write(path, (psbt.to_base64() + "\n").as_bytes(), false).map_err(failed)
-}
-
-/// What an output is to this wallet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whose {
-    Others,
-    /// Derived anew and found to be the same.
-    Ours {
-        change: bool,
-    },
-}
-
-/// Whether the script that stands at a place of our keys is one of our accounts' there. One that
-/// says so and is not is a lie.
-fn whose(
-    book: &Book,
-    scripts: &mut ScriptCache,
-    output: &TxOut,
-    told: &[(Vec<u8>, KeyOrigin)],
-) -> Result<Whose, CallError> {
-    for (at, account) in book.accounts.iter().enumerate() {
-        let origins = account.descriptor.origins();
-        for (_, origin) in told {
-            let Some(base) = origins.iter().find(|base| {
-                base.fingerprint == origin.fingerprint && origin.path.starts_with(&base.path)
-            }) else {
-                continue;
-            };
-            let (branch, index) = match origin.path[base.path.len()..] {
-                [branch @ 0..2, index] => (branch as usize, index),
-                _ => (0, 0),
-            };
-            let most = account.next[branch.min(1)].saturating_add(LOOK_AHEAD);
-            if index > most || branch > 0 && !account.descriptor.has_change() {
-                continue;
-            }
-            let script = scripts.script(book, at, branch, index);
-            if script.is_ok_and(|script| script == output.script_pubkey) {
-                return Ok(Whose::Ours { change: branch == 1 });
-            }
-        }
-    }
-    Ok(Whose::Others)
 }
 
 impl WalletSession {
@@ -97,14 +50,21 @@ impl WalletSession {
             let why = format!("{slip}: nothing was written; set a lower `fee-rate`");
             return Err(refused(why));
         }
-        let psbt = self.psbt(&plan, services)?;
+        let psbt = self.psbt(&plan, &[], services)?;
+        // Its coins are spoken for before anybody is asked to sign.
+        let spent = plan.coins.iter().map(|coin| coin.output.clone()).collect();
+        let change = plan.change.map(|(vout, ..)| vout);
+        let mut draft = Payment::new(plan.tx.clone(), spent, change, State::Draft);
+        draft.time_s = now_s();
+        draft.sweep = plan.sweep;
         write(path, &psbt)?;
+        let book = &mut self.wallet()?.book;
+        book.journal.record(draft).map_err(refused)?;
         if let Some((_, account, index)) = plan.change {
-            let next = &mut self.wallet()?.book.accounts[account].next[1];
+            let next = &mut book.accounts[account].next[1];
             *next = (*next).max(index + 1);
-            self.touched(services)?;
         }
-        Ok(())
+        self.touched(services)
     }
 
     /// What a PSBT does: who pays whom how much, what comes back to us, who has signed.
@@ -113,62 +73,27 @@ impl WalletSession {
         path: &Path,
         services: &mut dyn ConsoleServices,
     ) -> Result<Value, CallError> {
-        let psbt = read(path)?;
-        psbt.check_signatures().map_err(refused)?;
-        let params = services.config().params;
-        let empty = Book::watch_only(params);
-        let (book, scripts) = match &mut self.open {
-            Some(open) => (&open.book, &mut open.scripts),
-            None => (&empty, &mut ScriptCache::default()),
-        };
-        let mut inputs = Vec::new();
-        let mut complete = true;
-        for at in 0..psbt.inputs.len() {
-            let utxo = psbt.utxo(at).map_err(refused)?;
-            let (have, required) = psbt.progress(at);
-            let told = psbt.input_origins(at);
-            complete &= psbt.is_final(at) || have >= required;
-            let fingerprint = |key: &[u8]| {
-                let told = told.iter().find(|(public, _)| public == key);
-                told.map(|(_, origin)| hex::encode(&origin.fingerprint))
-            };
-            let signed: Vec<String> = psbt
-                .signed_by(at)
-                .iter()
-                .map(|key| fingerprint(key).unwrap_or_else(|| hex::encode(key)))
-                .collect();
-            inputs.push(json!({
-                "outpoint": psbt.tx.inputs[at].prevout.to_string(),
-                "amount": utxo.value.to_string(),
-                "address": address_text(book, &utxo.script_pubkey),
-                "ours": whose(book, scripts, &utxo, &told)? != Whose::Others,
-                "signatures": format!("{} of {required}", if psbt.is_final(at) { required } else { have }),
-                "signed_by": signed,
-            }));
+        let verdict = self.judge(read(path)?, services)?;
+        Ok(self.verdict_json(&verdict, services))
+    }
+
+    /// The verdict on a PSBT, and whether it is that a script may sign it.
+    pub fn check_psbt(
+        &mut self,
+        path: &Path,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<(Value, bool), CallError> {
+        match read(path).and_then(|psbt| self.judge(psbt, services)) {
+            // A fee that looks like a slip is signed by no script.
+            Ok(verdict) => {
+                let approved = verdict.is_approved() && verdict.fee_slip().is_none();
+                Ok((self.verdict_json(&verdict, services), approved))
+            }
+            Err(e) if e.kind == ErrorKind::Rejected => {
+                Ok((json!({ "approved": false, "refusals": [e.message] }), false))
+            }
+            Err(e) => Err(e),
         }
-        let mut outputs = Vec::new();
-        for (at, output) in psbt.tx.outputs.iter().enumerate() {
-            let kind = match whose(book, scripts, output, &psbt.output_origins(at))? {
-                Whose::Others => "payment",
-                Whose::Ours { change: true } => "change, verified as ours",
-                Whose::Ours { change: false } => "ours, verified",
-            };
-            outputs.push(json!({
-                "to": address_text(book, &output.script_pubkey),
-                "amount": output.value.to_string(),
-                "what": kind,
-            }));
-        }
-        let fee = psbt.fee().map_err(refused)?;
-        Ok(json!({
-            "txid": psbt.tx.txid().to_string(),
-            "inputs": inputs,
-            "outputs": outputs,
-            "fee": fee.to_string(),
-            "lock_time": psbt.tx.lock_time,
-            "complete": complete,
-            "version": psbt.version,
-        }))
     }
 
     /// Signs with this wallet's keys what is this wallet's, into another file; the number of
@@ -179,26 +104,11 @@ impl WalletSession {
         to: &Path,
         services: &mut dyn ConsoleServices,
     ) -> Result<i64, CallError> {
-        let mut psbt = read(from)?;
-        let open = self.wallet()?;
-        let master = open.book.master().map_err(refused)?;
-        self.check_whose(&psbt)?;
-        let fee = psbt.fee().map_err(refused)?;
-        let paid: i64 = psbt.tx.outputs.iter().map(|output| output.value.0).sum();
-        if fee > MOST_FEE || fee.0 > paid / 10 {
-            let question = format!("the fee of {fee} is over 10 % of what moves, or over the cap");
-            if !services.confirm(&format!("{question}; sign it?")) {
-                return Err(refused(format!("{question}: not signed")));
-            }
-        }
-        if services.is_terminal() {
-            let question = self.question(&psbt)?;
-            if !services.confirm(&question) {
-                return Err(refused("not signed"));
-            }
-        }
-        let aux = random_bytes(&mut SystemEntropy).map_err(refused)?;
-        let made = psbt.sign(&MasterSigner(&master), &aux).map_err(refused)?;
+        let psbt = read(from)?;
+        self.wallet()?.book.seed().map_err(refused)?;
+        let verdict = self.judge(psbt, services)?;
+        self.approve(&verdict, services)?;
+        let (psbt, made) = self.sign(verdict)?;
         if made == 0 {
             return Err(refused("this wallet has signed it already, or has no key in it"));
         }
@@ -237,80 +147,23 @@ impl WalletSession {
         to: &Path,
         services: &mut dyn ConsoleServices,
     ) -> Result<i64, CallError> {
-        let mut psbt = read(from)?;
-        let token = self.token()?;
-        let fee = psbt.fee().map_err(refused)?;
-        let paid: i64 = psbt.tx.outputs.iter().map(|output| output.value.0).sum();
-        if (fee > MOST_FEE || fee.0 > paid / 10)
-            && !services.confirm(&format!("the fee of {fee} looks like a slip; sign it?"))
-        {
-            return Err(refused(format!("the fee of {fee} looks like a slip: not signed")));
+        let psbt = read(from)?;
+        self.token()?;
+        // By the policies of the wallet that is open; a token alone knows none.
+        let verdict = self.judge(psbt, services)?;
+        if verdict.refusals.contains(&Refusal::Foreign) {
+            let why = "no wallet is open that has registered the policy of its inputs, so neither \
+                       its members nor its change can be verified: `watch DESCRIPTOR` or `load` one \
+                       first";
+            return Err(refused(why));
         }
-        let made = psbt.sign(token, &[0; 32]).map_err(refused)?;
+        self.approve(&verdict, services)?;
+        let (psbt, made) = sign_with(verdict, self.token()?)?;
         if made == 0 {
             return Err(refused("the PSBT asks for no key of this token, or has its signature"));
         }
         write(to, &psbt)?;
         Ok(made as i64)
-    }
-
-    /// The inputs that tell keys of ours are of accounts of ours, where we keep the account.
-    fn check_whose(&mut self, psbt: &Psbt) -> Result<(), CallError> {
-        let open = self.wallet()?;
-        let fingerprint = open.book.master().map_err(refused)?.fingerprint();
-        let mut ours = 0;
-        for at in 0..psbt.inputs.len() {
-            let utxo = psbt.utxo(at).map_err(refused)?;
-            let told = psbt.input_origins(at);
-            if !told.iter().any(|(_, origin)| origin.fingerprint == fingerprint) {
-                continue;
-            }
-            ours += 1;
-            let multi = told.len() > 1;
-            let keeps = open.book.accounts.iter().any(|account| {
-                let origins = account.descriptor.origins();
-                origins.len() == told.len()
-                    && told
-                        .iter()
-                        .all(|(_, t)| origins.iter().any(|o| o.fingerprint == t.fingerprint))
-            });
-            if (keeps || !multi)
-                && whose(&open.book, &mut open.scripts, &utxo, &told)? == Whose::Others
-                && open.book.accounts.iter().any(|a| {
-                    a.descriptor.origins().iter().any(|o| {
-                        told.iter().any(|(_, t)| {
-                            t.fingerprint == o.fingerprint && t.path.starts_with(&o.path)
-                        })
-                    })
-                })
-            {
-                let why = format!(
-                    "the PSBT was altered: input {at} says it is of an account of ours, but its \
-                     script is not the one that the account has there"
-                );
-                return Err(refused(why));
-            }
-        }
-        if ours == 0 {
-            return Err(refused(wallet::psbt::PsbtError::Foreign));
-        }
-        Ok(())
-    }
-
-    fn question(&mut self, psbt: &Psbt) -> Result<String, CallError> {
-        let open = self.wallet()?;
-        let mut text = String::new();
-        for (at, output) in psbt.tx.outputs.iter().enumerate() {
-            let told = psbt.output_origins(at);
-            let kind = match whose(&open.book, &mut open.scripts, output, &told)? {
-                Whose::Others => "pay",
-                Whose::Ours { .. } => "back to us",
-            };
-            let to = address_text(&open.book, &output.script_pubkey);
-            text += &format!("{kind} {to} {}\n", output.value);
-        }
-        let fee = psbt.fee().map_err(refused)?;
-        Ok(text + &format!("fee {fee}; sign it?"))
     }
 
     /// Brings what several have signed together.
@@ -345,13 +198,39 @@ impl WalletSession {
         from: &Path,
         services: &mut dyn ConsoleServices,
     ) -> Result<String, CallError> {
-        let hex = self.extract(from)?;
+        let psbt = read(from)?;
+        if self.open.is_some() {
+            let verdict = self.judge(psbt.clone(), services)?;
+            if verdict.inputs.iter().any(|input| input.owner != Owner::Foreign) {
+                return self.broadcast_ours(verdict, psbt, services);
+            }
+        }
+        let hex = hex::encode(&finished(psbt)?.to_bytes());
         let sent = services.ask("sendrawtransaction", vec![json!(hex)]);
         let txid = sent.map_err(|e| {
             let why = format!("the payment was not taken, as far as is known: {}", e.message);
             CallError::new(e.kind, why)
         })?;
         Ok(txid.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The same of a payment of the open wallet: it is written down and followed.
+    fn broadcast_ours(
+        &mut self,
+        verdict: Verdict,
+        psbt: Psbt,
+        services: &mut dyn ConsoleServices,
+    ) -> Result<String, CallError> {
+        let tx = finished(psbt)?;
+        let spent = verdict.inputs.iter().map(|input| input.output.clone()).collect();
+        let is_change =
+            |output: &OutputView| matches!(output.owner, Owner::Account { branch: 1, .. });
+        let change = verdict.outputs.iter().position(is_change).map(|vout| vout as u32);
+        let draft = self.wallet()?.book.journal.get(&tx.txid()).cloned();
+        let mut payment = Payment::new(tx, spent, change, State::Signed);
+        payment.time_s = draft.as_ref().map_or_else(now_s, |draft| draft.time_s);
+        payment.sweep = draft.is_some_and(|draft| draft.sweep);
+        self.hand_over(payment, services)
     }
 
     /// This wallet's key as a cosigner.
@@ -379,24 +258,43 @@ impl WalletSession {
                        one without keys";
             return Err(CallError::not_found(why));
         }
-        self.add_account(name, made, services)
+        let book = &self.wallet()?.book;
+        let master =
+            if book.is_watch_only() { None } else { Some(book.master().map_err(refused)?) };
+        // Whatever can be refused is, before anybody is asked.
+        check(&made, master.as_ref(), Role::Member, params).map_err(refused)?;
+        if services.is_terminal() {
+            let own = master.as_ref().map(|master| own_seats(&made, master, params));
+            let own = own.transpose().map_err(refused)?.unwrap_or_default();
+            let keys = made.key_exprs();
+            let mut question = format!("{name}: {required} of {} must sign\n", keys.len());
+            for (at, key) in keys.into_iter().enumerate() {
+                let ours = if own.contains(&at) { " (this wallet)" } else { "" };
+                question += &format!("  {}{ours}\n", key.show_cosigner(params));
+            }
+            if !services.confirm(&format!("{question}register it?")) {
+                return Err(refused("not registered"));
+            }
+        }
+        self.add_account(name, made, Role::Member, services)
     }
 
     /// The multisig accounts.
     pub fn multisig_info(&mut self) -> Result<Value, CallError> {
         let book = &self.wallet()?.book;
-        let own = book.master().ok().map(|master| master.fingerprint());
+        let master = book.master().ok();
         let list = book.accounts.iter().filter_map(|account| {
             let Descriptor::Multi { required, wrap, .. } = &account.descriptor else { return None };
-            let signers: Vec<String> = account
-                .descriptor
-                .origins()
-                .iter()
-                .map(|origin| {
-                    let ours = if Some(origin.fingerprint) == own { " (this wallet)" } else { "" };
-                    format!("{}{ours}", hex::encode(&origin.fingerprint))
-                })
-                .collect();
+            // Not by what the text says, but by deriving the key.
+            let own = master.as_ref();
+            let own = own.and_then(|m| own_seats(&account.descriptor, m, book.params).ok());
+            let own = own.unwrap_or_default();
+            let signer = |(at, key): (usize, &KeyExpr)| {
+                let ours = if own.contains(&at) { " (this wallet)" } else { "" };
+                format!("{}{ours}", hex::encode(&key.base().fingerprint))
+            };
+            let keys = account.descriptor.key_exprs();
+            let signers: Vec<String> = keys.into_iter().enumerate().map(signer).collect();
             Some(json!({
                 "account": account.name,
                 "required": required,

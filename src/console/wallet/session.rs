@@ -12,6 +12,7 @@ use crate::config::Config;
 use crypto::entropy::SystemEntropy;
 use crypto::seal::{self, Cost, SealKey};
 use primitives::address::Address;
+use primitives::fee::FeeRate;
 use primitives::hex;
 use primitives::script::Script;
 use rpc::error::{CallError, ErrorKind};
@@ -19,6 +20,7 @@ use wallet::book::Book;
 use wallet::descriptor::Descriptor;
 use wallet::file::{self, Hold};
 use wallet::keys::Seed;
+use wallet::policy::Role;
 
 use super::hsm::Hsm;
 use super::script_cache::ScriptCache;
@@ -57,8 +59,8 @@ pub struct WalletSession {
     pub secrets: Secrets,
     /// The token that was entered.
     pub token: Option<Hsm>,
-    /// Base units for a virtual byte, when the operator said so.
-    pub rate: Option<i64>,
+    /// The fee rate, when the operator said so.
+    pub rate: Option<FeeRate>,
     /// The operator was warned that a new wallet would take the place of an unsaved one.
     unsaved: bool,
 }
@@ -159,7 +161,7 @@ impl WalletSession {
             self.put(Book::watch_only(params), services)?;
         }
         let name = format!("watch-{}", self.wallet()?.book.accounts.len());
-        self.add_account(&name, descriptor, services)
+        self.add_account(&name, descriptor, Role::WatchOnly, services)
     }
 
     /// Adds an account and makes it the one that is worked with.
@@ -167,10 +169,11 @@ impl WalletSession {
         &mut self,
         name: &str,
         descriptor: Descriptor,
+        role: Role,
         services: &mut dyn ConsoleServices,
     ) -> Result<Value, CallError> {
         let open = self.wallet()?;
-        let at = open.book.add_account(name, descriptor).map_err(refused)?;
+        let at = open.book.register(name, descriptor, role).map_err(refused)?;
         open.account = at;
         let script = open.scripts.script(&open.book, at, 0, 0).map_err(refused)?;
         let shown = json!({
@@ -383,8 +386,8 @@ impl WalletSession {
             "account": book.accounts.get(open.account).map(|a| a.name.clone()),
             "accounts": accounts,
             "locked": book.locked.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "sent": book.sent.len(),
-            "fee_rate": rate,
+            "sent": book.journal.payments().len(),
+            "fee_rate": rate.map(rate_json),
         }))
     }
 
@@ -394,6 +397,14 @@ impl WalletSession {
         let params = open.book.params;
         let list = open.book.accounts.iter().map(|a| json!(a.descriptor.show(params)));
         Ok(Value::Array(list.collect()))
+    }
+}
+
+/// Base units for a virtual byte: a number, or text where it has decimals.
+fn rate_json(rate: FeeRate) -> Value {
+    match rate.per_kvb % 1000 {
+        0 => json!(rate.per_kvb / 1000),
+        part => json!(format!("{}.{part:03}", rate.per_kvb / 1000).trim_end_matches('0')),
     }
 }
 

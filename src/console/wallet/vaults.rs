@@ -18,6 +18,7 @@ use wallet::book::{Book, Purpose, account_path};
 use wallet::descriptor::{Descriptor, KeyExpr};
 use wallet::keys::KeyOrigin;
 use wallet::message::{self, transactions};
+use wallet::policy::Role;
 use wallet::spend::{Coin, Order, Plan, plan};
 use wallet::vault::{Lock, Opens, TIME_THRESHOLD, VaultScript};
 
@@ -119,7 +120,7 @@ impl WalletSession {
         let before = self.wallet()?.account;
         let count = self.wallet()?.book.accounts.len();
         let name = format!("vault-{count}");
-        let mut shown = self.add_account(&name, descriptor, services)?;
+        let mut shown = self.add_account(&name, descriptor, Role::Member, services)?;
         self.wallet()?.account = before;
         let sent = self.send(plan, None, services);
         if sent.as_ref().is_err_and(|e| e.kind != ErrorKind::NoNode) {
@@ -313,10 +314,18 @@ impl WalletSession {
             branch,
             index,
         };
-        let plan =
-            Plan { tx: to_sign, coins: vec![coin], fee: Amount::ZERO, change: None, vsize: 0 };
-        let psbt = self.psbt(&plan, services)?;
-        Ok(message::simple(&self.sign_whole(psbt)?))
+        let plan = Plan {
+            tx: to_sign,
+            coins: vec![coin],
+            fee: Amount::ZERO,
+            change: None,
+            sweep: false,
+            vsize: 0,
+        };
+        let psbt = self.psbt(&plan, &[to_spend], services)?;
+        let verdict = self.judge(psbt, services)?;
+        let (psbt, _) = self.sign(verdict)?;
+        Ok(message::simple(&super::pay::finished(psbt)?))
     }
 
     /// Whether a signature of a message is an address'; the key where the signature tells it.

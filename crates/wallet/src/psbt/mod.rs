@@ -13,6 +13,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use self::fields::{global, input};
+use crate::verdict::Refusal;
 use primitives::amount::Amount;
 use primitives::codec::{Decode, Encode};
 use primitives::script::Script;
@@ -50,6 +51,8 @@ pub enum PsbtError {
     ScriptRefuses { input: usize, why: String },
     #[error("the PSBT's outputs exceed its inputs by {0}")]
     Overspent(Amount),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
 }
 
 pub(super) fn field(place: impl Into<String>, why: &'static str) -> PsbtError {
@@ -124,13 +127,18 @@ impl Psbt {
 
     /// What inputs hold over outputs.
     pub fn fee(&self) -> Result<Amount, PsbtError> {
+        self.fee_of(&self.utxos()?)
+    }
+
+    /// The same, where what the inputs spend is known.
+    pub(crate) fn fee_of(&self, utxos: &[TxOut]) -> Result<Amount, PsbtError> {
         let sum = |outputs: &[TxOut]| {
             outputs.iter().try_fold(Amount::ZERO, |sum, o| {
                 Some(o.value).filter(|v| v.is_money()).and_then(|value| sum.add_money(value))
             })
         };
         let amounts = || field("amounts", "they are more than can exist");
-        let inputs = sum(&self.utxos()?).ok_or_else(amounts)?;
+        let inputs = sum(utxos).ok_or_else(amounts)?;
         let outputs = sum(&self.tx.outputs).ok_or_else(amounts)?;
         if outputs > inputs {
             return Err(PsbtError::Overspent(Amount(outputs.0 - inputs.0)));

@@ -29,6 +29,9 @@ pub enum Spend {
     },
 }
 
+/// Public keys whose signatures an input has, with the hash type of each.
+pub(crate) type Signed = Vec<(Vec<u8>, u8)>;
+
 /// Who has keys: asked with an origin where the PSBT tells one, and the public key wanted.
 pub trait Signer {
     fn key(&self, origin: Option<&KeyOrigin>, public: &[u8]) -> Option<PrivateKey>;
@@ -125,7 +128,7 @@ fn ecdsa_hash(
 }
 
 /// Public keys that an input's script asks for.
-fn keys_asked(spend: &Spend, psbt: &Psbt, at: usize) -> Vec<Vec<u8>> {
+pub(crate) fn keys_asked(spend: &Spend, psbt: &Psbt, at: usize) -> Vec<Vec<u8>> {
     let code = match spend {
         Spend::Legacy { code } | Spend::WitnessV0 { code } => code,
         Spend::Taproot { .. } => return Vec::new(),
@@ -148,17 +151,29 @@ fn keys_asked(spend: &Spend, psbt: &Psbt, at: usize) -> Vec<Vec<u8>> {
 }
 
 impl Psbt {
-    /// Signs what `signer` has keys for; the number of signatures added. Signatures that are there
-    /// must fit, or somebody altered the transaction after they were made.
-    pub fn sign(&mut self, signer: &dyn Signer, aux: &[u8; 32]) -> Result<usize, PsbtError> {
+    /// Signs what `signer` has keys for, unjudged, as BIP174's signers do; the number of signatures
+    /// added. From outside `Verdict::sign` is the only way.
+    #[cfg(test)]
+    pub(crate) fn sign(&mut self, signer: &dyn Signer, aux: &[u8; 32]) -> Result<usize, PsbtError> {
         let utxos = self.utxos()?;
         self.check_signatures()?;
         self.fee()?;
+        self.sign_inputs(&utxos, |_| true, signer, aux)
+    }
+
+    /// Signs the chosen inputs, which spend `utxos`.
+    pub(crate) fn sign_inputs(
+        &mut self,
+        utxos: &[TxOut],
+        chosen: impl Fn(usize) -> bool,
+        signer: &dyn Signer,
+        aux: &[u8; 32],
+    ) -> Result<usize, PsbtError> {
         let tx = self.tx.clone();
-        let midstate = TxMidstate::new(&tx, &utxos);
+        let midstate = TxMidstate::new(&tx, utxos);
         let mut made = Vec::new();
         for (at, utxo) in utxos.iter().enumerate() {
-            if self.is_final(at) {
+            if self.is_final(at) || !chosen(at) {
                 continue;
             }
             let spend = spend_of(self, at, utxo)?;
@@ -254,11 +269,21 @@ impl Psbt {
         if !signed {
             return Ok(());
         }
-        let utxos = self.utxos()?;
-        let midstate = TxMidstate::new(&self.tx, &utxos);
+        self.verified_signatures(&self.utxos()?).map(|_| ())
+    }
+
+    /// The signatures of each input that is not finished, each verified; one that does not fit the
+    /// transaction is an error.
+    pub(crate) fn verified_signatures(&self, utxos: &[TxOut]) -> Result<Vec<Signed>, PsbtError> {
+        let midstate = TxMidstate::new(&self.tx, utxos);
+        let mut all = Vec::with_capacity(utxos.len());
         for (at, utxo) in utxos.iter().enumerate() {
             let map = &self.inputs[at];
-            if self.is_final(at) {
+            let mut signed = Signed::new();
+            let any = Psbt::entries(map, input::PARTIAL_SIG).next().is_some()
+                || map.contains_key(&[input::TAP_KEY_SIG][..]);
+            if self.is_final(at) || !any {
+                all.push(signed);
                 continue;
             }
             let spend = spend_of(self, at, utxo)?;
@@ -279,23 +304,26 @@ impl Psbt {
                 if fits() != Some(true) {
                     return Err(wrong(&hex::encode(public)));
                 }
+                signed.push((public.to_vec(), *kind));
             }
-            if let (Spend::Taproot { .. }, Some(bytes)) =
+            if let (Spend::Taproot { internal }, Some(bytes)) =
                 (&spend, map.get(&[input::TAP_KEY_SIG][..]))
             {
                 let kind = bytes.get(64).copied().unwrap_or(sighash::DEFAULT);
                 let context = TaprootContext { annex_hash: None, leaf: None };
+                let output = utxo.script_pubkey.as_bytes().get(2..);
+                let output = output.and_then(|key| <[u8; 32]>::try_from(key).ok());
                 let fits = || {
                     let hash = midstate.taproot(at, kind, &context)?;
-                    let output = utxo.script_pubkey.as_bytes().get(2..)?;
-                    let output = <[u8; 32]>::try_from(output).ok()?;
-                    Some(verify_schnorr(&output, &hash, bytes.first_chunk::<64>()?))
+                    Some(verify_schnorr(&output?, &hash, bytes.first_chunk::<64>()?))
                 };
                 if fits() != Some(true) {
                     return Err(wrong("the taproot key"));
                 }
+                signed.push((internal.or(output).unwrap_or_default().to_vec(), kind));
             }
+            all.push(signed);
         }
-        Ok(())
+        Ok(all)
     }
 }

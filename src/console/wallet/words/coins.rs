@@ -76,6 +76,19 @@ pub const WORDS: &[ConsoleWord] = &[
         },
     },
     ConsoleWord {
+        name: "set-fee-rate-to",
+        effect: "( c-addr u -- )",
+        help: "Set the fee rate, with up to three decimals, in base units per virtual byte; 0 uses the node's estimate.",
+        example: "s\" 1.5\" set-fee-rate-to",
+        group: WALLET,
+        twin: None,
+        capability: Capability::Wallet,
+        run: |console, context| {
+            let text = pop_text(context)?;
+            console.with_wallet(|wallet, _| wallet.set_rate_text(&text))
+        },
+    },
+    ConsoleWord {
         name: "set-fee-rate",
         effect: "( n -- )",
         help: "Set the fee rate to n base units per virtual byte; 0 uses the node's estimate.",

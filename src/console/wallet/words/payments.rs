@@ -88,6 +88,20 @@ pub const WORDS: &[ConsoleWord] = &[
         },
     },
     ConsoleWord {
+        name: "cancel-payment",
+        effect: "( txid-addr u -- txid-addr u )",
+        help: "Give up a payment that waits: a draft frees its coins, a sent one is replaced by one to ourselves, whose id is left.",
+        example: "",
+        group: WALLET,
+        twin: None,
+        capability: Capability::Wallet,
+        run: |console, context| {
+            let txid = pop_text(context)?;
+            let text = console.with_wallet(|wallet, services| wallet.cancel(&txid, services))?;
+            context.push_string(text.as_bytes())
+        },
+    },
+    ConsoleWord {
         name: "hurry-parent",
         effect: "( txid-addr u -- txid-addr u )",
         help: "Speed up an unconfirmed incoming transaction by spending it with a fee that pays for both (CPFP).",

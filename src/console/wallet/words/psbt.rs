@@ -42,6 +42,22 @@ pub const WORDS: &[ConsoleWord] = &[
         },
     },
     ConsoleWord {
+        name: "psbt-check-at",
+        effect: "( file-addr u -- json-addr u flag )",
+        help: "The verdict on a PSBT file as JSON, and whether it may be signed: amounts proven, change derived, nothing altered.",
+        example: "",
+        group: WALLET,
+        twin: None,
+        capability: Capability::Wallet,
+        run: |console, context| {
+            let path = pop_text(context)?;
+            let (value, approved) = console
+                .with_wallet(|wallet, services| wallet.check_psbt(Path::new(&path), services))?;
+            push_json(&value, context)?;
+            context.push_flag(approved)
+        },
+    },
+    ConsoleWord {
         name: "psbt-sign-to",
         effect: "( file-addr u file-addr u -- n )",
         help: "Sign a PSBT file with this wallet's keys, writing the result to another file; n is the number of signatures made.",
