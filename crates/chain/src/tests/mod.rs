@@ -2,6 +2,7 @@
 
 mod backup;
 mod branches;
+mod cleanup;
 mod crash;
 mod faults;
 mod files;
