@@ -3,6 +3,7 @@
 mod backup;
 mod branches;
 mod cleanup;
+mod core_folder;
 mod crash;
 mod faults;
 mod files;
