@@ -72,9 +72,13 @@
 \ > init-storage verify-chain
 : verify-chain ( -- )  check-chain .json ;
 
-\ Add the blocks of a file: one hex block a line, or Bitcoin's blk.dat framing.
+\ Add the blocks of a file (hex lines or blk.dat framing) or of a Bitcoin Core blocks folder.
 \ > init-storage s" no-such-file" ' import-blocks-from catch . 2drop
 : import-blocks ( "file" -- )  argument import-blocks-from ;
+
+\ As import-blocks, up to the first that is no block or is refused.
+\ > init-storage s" no-such-file" ' import-blocks-strictly-from catch . 2drop
+: import-blocks-strictly ( "file" -- )  argument import-blocks-strictly-from ;
 
 \ Write the best chain to a new file, one hex block a line from block 1 on.
 \ > init-storage s" /no-such-folder/chain.file" ' export-blocks-to catch . 2drop

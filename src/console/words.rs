@@ -27,6 +27,7 @@ pub enum Own {
     ScriptSteps,
     ShowScript,
     ImportBlocksFrom,
+    ImportBlocksStrictlyFrom,
     ExportBlocksTo,
     ReindexWhat,
     BackUpTo,
@@ -208,7 +209,14 @@ const OWN: &[Row] = &[
         Own::ImportBlocksFrom,
         "import-blocks-from",
         "( c-addr u -- )",
-        "Add the blocks of the named file; blocks already there are passed over.",
+        "Add the blocks of the named file, or of a Bitcoin Core blocks folder, where what is no block or is refused is told and passed over.",
+        "",
+    ),
+    Row(
+        Own::ImportBlocksStrictlyFrom,
+        "import-blocks-strictly-from",
+        "( c-addr u -- )",
+        "Add the blocks of the named file or folder up to the first that is none or is refused.",
         "",
     ),
     Row(
@@ -379,6 +387,7 @@ impl Own {
                 | Own::VersionText
                 | Own::AskNode
                 | Own::ImportBlocksFrom
+                | Own::ImportBlocksStrictlyFrom
                 | Own::ExportBlocksTo
                 | Own::MineN
                 | Own::BackUpTo

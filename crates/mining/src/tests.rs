@@ -236,22 +236,21 @@ fn templates_keep_bip54() {
         let (_, branch) = chain.around_tip().expect("a tip");
         let template = Template::new(&pool, &branch, params, now, b"/54/", Limits::default())
             .expect("a template");
-        for time in [template.min_time, template.time] {
+        let make = |time: u32| {
             let coinbase = template.coinbase(&payout(), 7);
-            assert_eq!(
-                (coinbase.lock_time, coinbase.inputs[0].sequence),
-                (height - 1, u32::MAX - 1)
-            );
+            let lock = (coinbase.lock_time, coinbase.inputs[0].sequence);
+            assert_eq!(lock, (height - 1, u32::MAX - 1));
             let (before, after) = template.coinbase_parts(&payout());
             let whole = [&before[..], &7u64.to_be_bytes(), &after].concat();
             assert_eq!(crypto::hash::sha256d(&whole), coinbase.txid().0);
-            let mut block = template.block(template.header(&coinbase, time), coinbase);
-            chain.test_block(&block, now).expect("a good block");
-            if time == template.time {
-                maker::grind(&mut block);
-                chain.accept_block(block.to_bytes(), now).expect("a good block");
-            }
+            template.block(template.header(&coinbase, time), coinbase)
+        };
+        let mut block = make(template.time);
+        for block in [&make(template.min_time), &block] {
+            chain.test_block(block, now).expect("a good block");
         }
+        maker::grind(&mut block);
+        chain.accept_block(block.to_bytes(), now).expect("a good block");
     }
     assert_eq!(chain.tip().height, Height(100));
 }
