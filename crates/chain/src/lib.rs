@@ -15,6 +15,7 @@
 
 mod active;
 pub mod coins;
+pub mod core_folder;
 pub mod error;
 pub mod event;
 mod history;

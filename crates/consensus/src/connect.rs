@@ -17,7 +17,11 @@ use primitives::tx::{OutPoint, Transaction, TxOut};
 use script::check::TxScripts;
 use script::flags::ScriptFlags;
 use script::hints::Hints;
+use script::sigops;
 use script::template::is_unspendable;
+
+/// Most signature operations that a transaction can run outside of witnesses (BIP54).
+pub const MAX_TX_LEGACY_SIGOPS: usize = 2500;
 
 /// Bits of a sequence number (BIP68).
 const SEQUENCE_DISABLE: u32 = 1 << 31;
@@ -252,6 +256,13 @@ impl<E: std::error::Error> Connecting<'_, E> {
             if self.is_sequence_locked(tx, first) {
                 return Err(RuleError::SequenceLocked { index }.into());
             }
+            check_legacy_sigops(
+                index,
+                tx,
+                &self.spent.outputs[first..],
+                self.height,
+                self.context.params,
+            )?;
         }
         let verifier = self.context.verifier;
         self.sigop_cost += verifier.sigop_cost(tx, &self.spent.outputs[first..], self.flags);
@@ -301,6 +312,24 @@ impl<E: std::error::Error> Connecting<'_, E> {
         let made = self.spent.origins[first..].iter().map(|(made, _)| *made);
         is_sequence_locked(tx, made, self.context.branch, self.context.params)
     }
+}
+
+/// The limit of signature operations outside of witnesses, where BIP54 holds.
+pub fn check_legacy_sigops(
+    index: usize,
+    tx: &Transaction,
+    spent: &[TxOut],
+    height: Height,
+    params: &NetworkParams,
+) -> Result<(), RuleError> {
+    if params.cleanup_at(height).is_none() {
+        return Ok(());
+    }
+    let (count, limit) = (sigops::legacy_run(tx, spent), MAX_TX_LEGACY_SIGOPS);
+    if count > limit {
+        return Err(RuleError::TooManyLegacySigops { index, count, limit });
+    }
+    Ok(())
 }
 
 /// Maturity and amounts (Core's `CheckTxInputs`) of a transaction that stands at `index` of a block

@@ -5,6 +5,7 @@ pub mod curve;
 pub mod entropy;
 pub mod hash;
 pub mod lanes;
+pub mod midstate;
 pub mod seal;
 pub mod sha256;
 #[cfg(target_arch = "x86_64")]

@@ -127,7 +127,7 @@ pub fn to_bytes(state: &[u32; 8]) -> [u8; 32] {
 }
 
 /// The block that hashes a 32-byte hash again.
-fn second_block(hash: &[u8; 32]) -> [u8; 64] {
+pub fn second_block(hash: &[u8; 32]) -> [u8; 64] {
     let mut block = [0u8; 64];
     block[..32].copy_from_slice(hash);
     block[32] = 0x80;

@@ -13,7 +13,7 @@ use super::policy::{
 };
 use super::pool::{Entry, Pool, PoolEvent, Removal, Sums};
 use super::reject::{PoolError, Reject};
-use consensus::connect::{CoinView, check_amounts, is_sequence_locked};
+use consensus::connect::{CoinView, check_amounts, check_legacy_sigops, is_sequence_locked};
 use consensus::header::Branch;
 use consensus::scripts::block_flags;
 use consensus::tx::{check_transaction, is_final};
@@ -143,6 +143,7 @@ impl Pool {
                 return Err(Reject::NonStandard { reason: "bad-witness-nonstandard" }.into());
             }
         }
+        check_legacy_sigops(0, &tx, &spends.outputs, height.next(), around.params)?;
         let sigop_cost = sigops::cost(&tx, &spends.outputs, ScriptFlags::STANDARD);
         if sigop_cost > MAX_STANDARD_SIGOPS_COST {
             let limit = MAX_STANDARD_SIGOPS_COST;

@@ -5,9 +5,9 @@
 //! keeps every rule but proof of work.
 
 use super::select::{self, Chosen, Limits, Terms};
-use consensus::block::{COMMITMENT_START, height_push, merkle_root};
+use consensus::block::{COMMITMENT_START, coinbase_lock, height_push, merkle_root};
 use consensus::connect::subsidy;
-use consensus::header::{Branch, MAX_FUTURE_S, next_bits};
+use consensus::header::{Branch, MAX_FUTURE_S, least_time, next_bits};
 use crypto::hash::{sha256d, sha256d_pair};
 use mempool::pool::Pool;
 use primitives::amount::Amount;
@@ -61,6 +61,8 @@ pub struct Template {
     pub branch: Vec<[u8; 32]>,
     pub limits: Limits,
     tag: Vec<u8>,
+    /// Lock time and sequence of the coinbase.
+    lock: (u32, u32),
 }
 
 impl Template {
@@ -92,7 +94,7 @@ impl Template {
         let tip = branch.height();
         let height = tip.next();
         let median = branch.median_time_at(tip);
-        let min_time = median.saturating_add(1);
+        let min_time = least_time(branch, params);
         if u64::from(min_time) > u64::from(now) + u64::from(MAX_FUTURE_S) {
             return Err(TemplateError::ClockBehind { now, least: min_time });
         }
@@ -125,6 +127,7 @@ impl Template {
             branch: coinbase_branch(&txids),
             limits,
             tag: tag.to_vec(),
+            lock: coinbase_lock(height, params),
             txs,
         })
     }
@@ -147,10 +150,10 @@ impl Template {
         let input = TxIn {
             prevout: OutPoint::NULL,
             script_sig: Script(script),
-            sequence: u32::MAX,
+            sequence: self.lock.1,
             witness,
         };
-        Transaction { version: 2, inputs: vec![input], outputs, lock_time: 0 }
+        Transaction { version: 2, inputs: vec![input], outputs, lock_time: self.lock.0 }
     }
 
     /// What stands before and after the extra nonce in the coinbase without its witness.

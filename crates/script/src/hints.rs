@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 
-use super::checker::SignatureCheck;
+use super::checker::{Covered, SignatureCheck};
 use crypto::batch::list::Check;
 use crypto::curve::{EcdsaSignature, PublicKey, verify_schnorr};
 use primitives::codec::{Reader, put_compact_size};
@@ -124,13 +124,13 @@ impl Learning {
 }
 
 impl SignatureCheck for Learning {
-    fn ecdsa(&self, der: &[u8], key: &[u8], hash: &[u8; 32]) -> bool {
-        if Check::ecdsa(der, key, hash).is_none() {
+    fn ecdsa(&self, der: &[u8], key: &[u8], covered: &Covered<'_>) -> bool {
+        if Check::ecdsa(der, key, &[0; 32]).is_none() {
             return false;
         }
         let parity = PublicKey::from_bytes(key)
             .zip(EcdsaSignature::from_lax_der(der))
-            .and_then(|(key, signature)| signature.verified_parity(&key, hash));
+            .and_then(|(key, signature)| signature.verified_parity(&key, &covered.hash()));
         self.0.borrow_mut().push(match parity {
             None => Hint::Fails,
             Some(false) => Hint::Even,
@@ -139,8 +139,8 @@ impl SignatureCheck for Learning {
         parity.is_some()
     }
 
-    fn schnorr(&self, signature: &[u8; 64], key: &[u8; 32], hash: &[u8; 32]) -> bool {
-        verify_schnorr(key, hash, signature)
+    fn schnorr(&self, signature: &[u8; 64], key: &[u8; 32], hash: &dyn Fn() -> [u8; 32]) -> bool {
+        verify_schnorr(key, &hash(), signature)
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod backup;
 mod branches;
+mod cleanup;
+mod core_folder;
 mod crash;
 mod faults;
 mod files;

@@ -42,6 +42,8 @@ pub trait Lanes<const W: usize>: Element {
 
     /// So many relations make the batch equation quicker than verifying each by itself.
     const EQUATION_FROM: usize;
+    /// One verification in a set of lanes, the others idle, is quicker than k256's.
+    const QUICK_ALONE: bool;
 
     /// Where these lanes keep what is made once for the process: the generator's multiples.
     fn generator() -> &'static OnceLock<Vec<Entry<Self::Slot>>>;
@@ -207,6 +209,7 @@ impl<const W: usize> Lanes<W> for Twin<W> {
     type Slot = Fe;
 
     const EQUATION_FROM: usize = 8;
+    const QUICK_ALONE: bool = false;
 
     fn generator() -> &'static OnceLock<Vec<Entry<Fe>>> {
         static MULTIPLES: OnceLock<Vec<Entry<Fe>>> = OnceLock::new();

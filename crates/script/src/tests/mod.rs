@@ -5,6 +5,7 @@ mod collect;
 mod core_vectors;
 mod hostile;
 mod taproot_vectors;
+mod worst;
 mod wycheproof;
 
 use serde_json::Value;

@@ -7,6 +7,7 @@
 mod arithmetic;
 mod lists;
 mod sums;
+mod work;
 
 /// Numbers from a seed (SplitMix64).
 pub struct Random(pub u64);
