@@ -1,7 +1,7 @@
-//! The machine inside `Chain`: moves the tip along the tree, block by block, and keeps what has
-//! not been written yet.
+//! The engine inside `Chain`: moves the tip along the tree, block by block, and holds what has not
+//! been written yet.
 //!
-//! At every block boundary coins, active chain and tip agree, so that a flush may come at any.
+//! At every block boundary coins, active chain and tip agree, so a flush can happen at any of them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

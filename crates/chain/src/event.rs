@@ -1,4 +1,4 @@
-//! What happened to the chain, as values, oldest first.
+//! Chain events as values, oldest first.
 
 use std::sync::Arc;
 

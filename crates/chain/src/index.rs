@@ -1,9 +1,9 @@
-//! The header tree: every header known, its work, its branch and its standing.
+//! The header tree: every known header, its work, its branch and its status.
 //!
-//! An entry is named by its id, the order in which headers came; a parent's id is always smaller.
-//! Ancestors are found in O(log height) over skip pointers. An entry takes about 250 bytes; nothing
-//! here bounds their number but the work that each header costs, so who takes headers from
-//! strangers must ask for enough of it first.
+//! An entry is identified by its id, its position in the order in which headers arrived; a parent's
+//! id is always smaller. Ancestors are found in O(log height) over skip pointers. An entry takes
+//! about 250 bytes; their number is bounded only by the work that each header costs, so a caller
+//! that accepts headers from peers must require enough of it first.
 
 use consensus::header::{Branch, median};
 use primitives::block::{Header, Height};

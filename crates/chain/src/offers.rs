@@ -1,5 +1,4 @@
-//! Hints that peers gave for blocks which are still to be connected: bounded, the oldest forgotten
-//! first.
+//! Hints from peers for blocks that are not connected yet: bounded, the oldest dropped first.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

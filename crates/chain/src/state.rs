@@ -1,4 +1,5 @@
-//! `Chain`: the one writer of a store. Takes headers and blocks, moves the tip, says what happened.
+//! `Chain`: the only writer of a store. Accepts headers and blocks, moves the tip, and reports what
+//! happened.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

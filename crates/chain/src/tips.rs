@@ -1,5 +1,5 @@
-//! Questions about branches, answered from a snapshot: a block's work, the best header, the ends
-//! of all branches. No header tree is kept for them.
+//! Queries about branches, answered from a snapshot: a block's work, the best header, the tips of
+//! all branches. They need no header tree.
 
 use std::collections::HashSet;
 

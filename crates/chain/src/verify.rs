@@ -1,8 +1,8 @@
-//! `verify-chain`: looks whether what the store says of the last blocks is so.
+//! `verify-chain`: checks that what the store says about the last blocks is true.
 //!
-//! The levels are those of Core's `verifychain`, each with the ones below it: 0 blocks can be read,
-//! 1 they are valid by themselves, 2 their undo data can be read, 3 taking them back fits the
-//! coins, 4 connecting them again gives the coins that are there.
+//! The levels are those of Core's `verifychain`, each including the ones below it: 0 blocks can be
+//! read, 1 they are valid by themselves, 2 their undo data can be read, 3 disconnecting them is
+//! consistent with the coins, 4 reconnecting them yields the stored coins.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! A block over the coins it spends (Core's `ConnectBlock`): what changes, what it takes to undo
-//! it, and whether the amounts, the locks and the scripts are right.
+//! Connects a block to the coins it spends (Core's `ConnectBlock`): the changes, their undo data,
+//! and whether amounts, lock times and scripts are valid.
 
 use super::block::{CheckedBlock, MAX_BLOCK_SIGOPS_COST};
 use super::header::Branch;

@@ -1,8 +1,9 @@
 //! Decides on a new transaction: Core's `MemPoolAccept`, one transaction at a time.
 //!
-//! Order: the transaction by itself; standardness; lock times; whether it is here; what it spends;
-//! amounts; standard spends; fee; its place among unconfirmed transactions; what it replaces; its
-//! scripts last, since they cost most. The reason given for a refusal is fixed by this order.
+//! Order: the transaction by itself; standardness; lock times; whether it is already known; its
+//! inputs; amounts; standardness of the spends; fee; ancestor and descendant limits; what it
+//! replaces; its scripts last, since they cost most. This order determines the reason given for a
+//! rejection.
 
 use std::collections::HashSet;
 use std::sync::Arc;

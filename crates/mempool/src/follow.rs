@@ -1,5 +1,5 @@
-//! Keeps step with the chain: what a block confirms leaves, what conflicts with it leaves, what a
-//! reorganisation takes back returns, and what it made invalid leaves.
+//! Follows the chain: removes what a block confirms and what conflicts with it, returns what a
+//! reorganisation disconnects, and removes what it made invalid.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Transactions that came before what they spend: kept a while, bounded in number, size and time.
+//! Orphans: transactions that arrived before their parents, kept for a while, bounded in number,
+//! size and time.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;

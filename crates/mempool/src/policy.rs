@@ -1,5 +1,4 @@
-//! What a node relays: standard transactions, standard spends, dust, and the fees that Core's
-//! defaults ask for.
+//! Relay policy: standard transactions, standard spends, dust, and fees, with Core's defaults.
 
 use primitives::codec::Encode;
 use primitives::fee::{

@@ -1,7 +1,8 @@
-//! The pool: entries, the graph of what builds on what, and the orders in which they are evicted.
+//! The mempool: entries, their dependency graph, and the order of eviction.
 //!
-//! Invariant: no two entries spend the same output, and every input that names an entry is linked
-//! to it. Counts and sums over ancestors and descendants are kept, each entry counting itself.
+//! Invariant: no two entries spend the same output, and every input that spends an entry's output
+//! is linked to that entry. Counts and sums over ancestors and descendants are maintained; each
+//! entry counts itself.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};

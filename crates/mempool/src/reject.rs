@@ -1,4 +1,4 @@
-//! Why the pool refuses a transaction, in Core's words.
+//! The reasons for which the mempool rejects a transaction, in Core's words.
 
 use consensus::rule::RuleError;
 use primitives::amount::Amount;

@@ -1,8 +1,8 @@
-//! Which transactions of the pool a block should hold: the best fee for each virtual byte first, a
-//! transaction together with what it builds on (Core's ancestor score).
+//! Selects transactions for a block: the highest fee rate first, a transaction together with its
+//! ancestors (Core's ancestor score).
 //!
-//! Invariant: a transaction is chosen only with or after all that it builds on, and the sums of
-//! what is chosen never exceed the limits.
+//! Invariant: a transaction is selected only with or after all its ancestors, and the sums of what
+//! is selected never exceed the limits.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};

@@ -1,4 +1,4 @@
-//! The networks: everything that differs between them, as data.
+//! The networks: everything in which they differ, as data.
 //!
 //! A rule looks at a field here, never at the network's name.
 

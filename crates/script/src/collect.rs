@@ -1,11 +1,11 @@
-//! Scripts run with their signature checks put off: the checks of many inputs are collected and
-//! verified as one list (`crypto/batch`).
+//! Runs scripts with deferred signature checks: the checks of many inputs are collected and
+//! verified as a batch (`crypto/batch`).
 //!
-//! A script is first run on assumptions: that a signature is valid, or what a hint says. Then the
-//! list is verified. Where every assumption of an input held, the script saw what it would have
-//! seen one by one, and its result stands; where one did not, the input is run again with the
-//! answers known up to there. So verdicts and errors are those of `check::verify_all`, whatever
-//! was assumed.
+//! A script first runs on assumptions: that a signature is valid, or what a hint says. Then the
+//! batch is verified. Where every assumption of an input held, the script saw what it would have
+//! seen one by one, and its result stands; where one did not, the input runs again with the answers
+//! known up to there. So verdicts and errors are those of `check::verify_all`, whatever was
+//! assumed.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;

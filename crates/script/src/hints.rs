@@ -1,8 +1,8 @@
-//! What is known of signatures beforehand: for ECDSA the parity of the nonce point's y, which the
-//! signature itself does not hold and which the batch equation needs (`crypto/batch`).
+//! What is known about signatures before they are verified: for ECDSA the parity of the nonce
+//! point's y, which the signature does not contain and the batch equation needs (`crypto/batch`).
 //!
-//! A hint is never believed: a wrong one costs time. `pack` makes about one bit of a signature, for
-//! the store and for peers.
+//! A hint is never trusted: a wrong one only costs time. `pack` stores about one bit per signature,
+//! for the store and for peers.
 
 use std::cell::RefCell;
 

@@ -1,8 +1,8 @@
-//! Walks a spend one instruction at a time: the consensus engine runs the whole spend, and what it
-//! shows before each instruction is kept.
+//! A script debugger: the consensus engine runs the whole spend, and its state before each
+//! instruction is recorded.
 //!
-//! There is no second engine: going forward or back is running again and looking at another step,
-//! so that what is shown is what consensus did.
+//! There is no second engine: stepping forwards or backwards selects another recorded step of a
+//! run, so what is shown is what consensus did.
 
 use std::cell::RefCell;
 

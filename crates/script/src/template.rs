@@ -1,4 +1,4 @@
-//! What kind of output a script makes, under the names that Core's `Solver` gives them.
+//! The standard output types, under the names that Core's `Solver` gives them.
 
 use super::instruction::{Instruction, instructions, is_push_only, script_hash, witness_program};
 use super::num;

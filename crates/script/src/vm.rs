@@ -1,4 +1,4 @@
-//! What one script runs on: its rules, its stacks, and what it asks of the world outside.
+//! The state of one running script: its rules, its stacks, and its access to the transaction.
 //!
 //! Opcode functions (`ops`) work on a `Vm`; `engine` drives it.
 

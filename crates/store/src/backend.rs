@@ -1,8 +1,8 @@
 //! The file under redb, untouched until the first real write.
 //!
 //! redb writes and syncs when it opens and closes a file, even if nothing changes. `Deferred` keeps
-//! those writes in memory until `release` is called, so that a look at a chain costs no sync and
-//! leaves the file as it was; from then on every write passes through in redb's own order.
+//! those writes in memory until `release` is called, so that reading a chain costs no sync and
+//! leaves the file unchanged; from then on every write passes through in redb's own order.
 
 use std::collections::BTreeMap;
 use std::fmt;

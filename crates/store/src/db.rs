@@ -1,7 +1,7 @@
-//! Opening the data folder, and the one way to write to it.
+//! Opening the data folder, and the only way to write to it.
 //!
-//! Opening reads the `meta` table and nothing else, and writes nothing: a folder that is only
-//! looked at stays as it is, a fresh one gets its first bytes with its first block.
+//! Opening reads only the `meta` table and writes nothing: a folder that is only read stays
+//! unchanged, and a new one gets its first bytes with its first block.
 
 use std::fs::OpenOptions;
 use std::ops::Bound;

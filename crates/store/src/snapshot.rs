@@ -1,6 +1,7 @@
-//! Reads over one moment of the database: consistent, from any thread, while the chain writes on.
+//! Reads over a consistent snapshot of the database, from any thread, while the chain keeps
+//! writing.
 //!
-//! A snapshot keeps the pages that it shows from being reused: drop it soon.
+//! A snapshot keeps its pages from being reused: drop it soon.
 
 use std::ops::{Bound, RangeInclusive};
 use std::sync::OnceLock;

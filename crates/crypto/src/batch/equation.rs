@@ -1,10 +1,10 @@
-//! Checks as linear relations over the curve, and the randomised equation that holds for many of
+//! Checks as linear relations over the curve, and the randomised equation that verifies many of
 //! them at once (BIP340, "Batch Verification").
 //!
-//! A relation says u1·G + u2·Q = R. BIP340 gives R whole; ECDSA gives its x alone (and that modulo
-//! the order), so that the parity of y has to be told. Relations with R known are added up, each
-//! times a coefficient of 128 bits that a hash over all of them fixes: the sum is the identity if
-//! all hold, and if one does not, with a chance of about 2^-128.
+//! A relation states u1·G + u2·Q = R. BIP340 gives R whole; ECDSA gives only its x (modulo the
+//! order), so the parity of y has to be known from a hint. Relations with R known are added up,
+//! each multiplied by a 128-bit coefficient that is derived from a hash over all of them: the sum
+//! is the identity if all hold, and if one does not, with a probability of about 2^-128.
 
 use k256::Scalar;
 use sha2::{Digest, Sha256};

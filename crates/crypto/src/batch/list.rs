@@ -1,10 +1,10 @@
 //! A list of signature checks in, one verdict each out.
 //!
-//! Where the nonce points are known (BIP340 tells them, for ECDSA a hint does) the batch equation
-//! is tried; whatever it does not show to be valid, and all else, is verified by itself in
-//! lock-step. So a hint can only change the time it takes, and the equation only ever says yes.
-//! What one-by-one checks refuse before they touch the curve is refused here by the same code
-//! (`curve`).
+//! Where the nonce points are known (BIP340 gives them, for ECDSA a hint does) the batch equation
+//! is tried; whatever it does not prove valid, and everything else, is verified by itself in
+//! lock-step. So a hint can only change the time taken, and the equation only ever answers yes.
+//! What one-by-one verification rejects before any curve arithmetic is rejected here by the same
+//! code (`curve`).
 
 use k256::Scalar;
 use rayon::prelude::*;
