@@ -166,7 +166,7 @@ impl HeaderTree {
         })
     }
 
-    /// Notes that a block's bytes are here.
+    /// Records that a block's bytes are available.
     pub fn set_data(&mut self, id: u32, tx_count: u32) {
         self.last_sequence += 1;
         let row = &mut self.entries[id as usize].row;
@@ -176,7 +176,7 @@ impl HeaderTree {
         self.count_txs(id);
     }
 
-    /// Counts transactions from a block on upwards, as far as blocks are here without a gap.
+    /// Counts transactions from a block upwards, as far as blocks are available without a gap.
     fn count_txs(&mut self, id: u32) {
         let mut todo = vec![id];
         while let Some(id) = todo.pop() {
@@ -256,7 +256,7 @@ impl HeaderTree {
         a.work > b.work || (a.work == b.work && a.row.sequence < b.row.sequence)
     }
 
-    /// Whether a block can be the tip: it and all below it are here and none has failed.
+    /// Whether a block can be the tip: it and its ancestors are available and none has failed.
     pub fn is_candidate(&self, id: u32) -> bool {
         let entry = self.entry(id);
         entry.tx_total != 0 && !entry.failed

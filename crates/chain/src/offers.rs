@@ -49,7 +49,7 @@ impl Offers {
         self.misled.insert(giver);
     }
 
-    /// Those who were wrong since the last question.
+    /// Peers whose hints were wrong since the last query.
     pub fn take_misled(&mut self) -> BTreeSet<Giver> {
         std::mem::take(&mut self.misled)
     }

@@ -17,9 +17,9 @@ pub enum TipStatus {
     Active,
     /// It or a block below it is invalid.
     Invalid,
-    /// Not all of its blocks are here.
+    /// Some of its blocks have not been downloaded.
     HeadersOnly,
-    /// Its blocks are here and were never connected.
+    /// Its blocks are available but were never connected.
     ValidHeaders,
     /// It was the tip once.
     ValidFork,

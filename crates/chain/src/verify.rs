@@ -49,7 +49,7 @@ pub enum VerifyError {
     Store(#[from] StoreError),
 }
 
-/// Checks the last `depth` blocks (0: all) at a level from 0 to 4. `watch` is told how many blocks
+/// Checks the last `depth` blocks (0: all) at a level from 0 to 4. `watch` receives how many blocks
 /// are done and can end the check early.
 pub fn verify(
     store: &Store,
@@ -71,7 +71,7 @@ pub fn verify(
         let entry = tree.entry(at);
         let height = entry.height();
         if height < store.pruned_below() {
-            // As Core: what is left of a pruned chain is checked.
+            // As in Core: the remaining blocks of a pruned chain are checked.
             break;
         }
         let bytes = snapshot.block_bytes(at)?.ok_or(VerifyError::NoBlock { height })?;

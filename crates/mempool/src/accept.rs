@@ -245,7 +245,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Its place among the unconfirmed: limits of chains, version 3, and what it replaces.
+    /// Its position among unconfirmed transactions: chain limits, version 3, and replacement.
     fn check_place(
         &self,
         mut entry: Entry,

@@ -32,7 +32,7 @@ const MAX_STACK_ITEM_SIZE: usize = 80;
 /// The pool's limits; `default` is Core's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Refuse what is not standard (off on test networks that want it so).
+    /// Reject non-standard transactions (can be turned off on test networks).
     pub require_standard: bool,
     pub min_relay: FeeRate,
     /// What a replacement, and the floor after an eviction, pay on top.

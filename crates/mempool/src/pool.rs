@@ -165,12 +165,12 @@ pub struct Pool {
     untold: HashSet<Txid>,
     next_sequence: u64,
     updates: u64,
-    /// Transactions of blocks taken back, oldest block first, until the tip settles.
+    /// Transactions of disconnected blocks, oldest block first, until the tip settles.
     pub(super) returning: Vec<(Txid, Arc<Transaction>)>,
 }
 
 impl Pool {
-    /// `cache` is shared with who connects blocks, so that no script runs twice.
+    /// `cache` is shared with block connection, so that no script runs twice.
     pub fn new(policy: Policy, cache: Arc<ScriptCache>) -> Pool {
         Pool {
             policy,
@@ -494,7 +494,7 @@ impl Pool {
         }
     }
 
-    /// As `min_fee_rate` was when the pool last changed: at least what is asked now.
+    /// `min_fee_rate` as of the last change of the pool: at least the present one.
     pub fn floor(&self) -> FeeRate {
         self.min_fee_rate(self.floor.changed_at)
     }

@@ -29,7 +29,7 @@ pub enum Reject {
     OtherWitness,
     #[error("it is confirmed")]
     Confirmed,
-    /// An orphan: some of what it spends is not known (or spent).
+    /// An orphan: some of the outputs it spends are unknown (or spent).
     #[error("{} of the outputs it spends are not known, {first} among them", .missing.len(),
         first = .missing[0])]
     MissingInputs { missing: Vec<OutPoint> },

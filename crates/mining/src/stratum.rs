@@ -87,7 +87,7 @@ pub struct Session {
     pub name: Option<String>,
     rolls_version: bool,
     exponent: i32,
-    /// What the miner was last told.
+    /// What was last sent to the miner.
     told_exponent: Option<i32>,
     jobs: VecDeque<Job>,
     next_job: u64,

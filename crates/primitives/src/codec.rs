@@ -6,7 +6,7 @@
 /// The largest length that a CompactSize may announce (Core's `MAX_SIZE`), in bytes or items.
 pub const MAX_SIZE: u64 = 0x0200_0000;
 
-/// Why bytes are not what they should be.
+/// Why bytes cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     #[error("the data ends at byte {at}, {wanted} more were needed")]

@@ -124,7 +124,7 @@ impl<'a> Prepared<'a> {
         all.filter(|(_, midstate)| midstate.is_none()).map(|(at, _)| at)
     }
 
-    /// The inputs to verify, in list order: transaction, input, what it shares.
+    /// The inputs to verify, in list order: transaction, input, shared hashes.
     pub(super) fn inputs(&self) -> impl Iterator<Item = (usize, usize, &TxMidstate<'a>)> {
         let known = self.0.iter().enumerate();
         known.filter_map(|(at, midstate)| Some((at, midstate.as_ref()?))).flat_map(

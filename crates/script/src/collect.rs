@@ -214,7 +214,7 @@ fn hints_of(known: &[Known]) -> Box<[Hint]> {
     known.iter().filter(|known| known.ecdsa).map(|known| hint(known.found)).collect()
 }
 
-/// Checks that wait, with what is known of their nonces and what the scripts were told.
+/// Queued checks, with what is known of their nonces and the answers that scripts were given.
 #[derive(Default)]
 struct Queue {
     checks: Vec<Check>,

@@ -66,7 +66,7 @@ fn put_bits(out: &mut Vec<u8>, hints: &[Hint], set: Hint) {
     }));
 }
 
-/// The hints that `pack` packed; None for what is not of that form, to the last byte.
+/// The hints that `pack` packed; None if any byte does not have that form.
 pub fn unpack(bytes: &[u8]) -> Option<Hints> {
     let mut reader = Reader::new(bytes);
     if bytes.len() > MOST_BYTES || reader.u8().ok()? != VERSION {

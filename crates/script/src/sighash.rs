@@ -36,7 +36,7 @@ struct Shared {
     outputs: [u8; 32],
 }
 
-/// Hashes over what is spent (BIP341).
+/// Hashes over the spent outputs (BIP341).
 #[derive(Debug)]
 struct Spent {
     amounts: [u8; 32],
@@ -164,7 +164,8 @@ impl<'a> TxMidstate<'a> {
         finish_legacy(self.legacy_engine(input, code, hash_type), hash_type)
     }
 
-    /// The witness v0 hash (BIP143) before its hash type is added. `amount` is what is spent.
+    /// The witness v0 hash (BIP143) before its hash type is added. `amount` is that of the spent
+    /// output.
     pub fn witness_v0_engine(
         &self,
         input: usize,

@@ -94,7 +94,7 @@ impl HistoryChange {
     }
 }
 
-/// Work on the indexes that goes on over restarts.
+/// Work on the indexes that continues across restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Build {
     /// The chain is connected again from genesis.

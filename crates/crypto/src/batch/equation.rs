@@ -42,7 +42,7 @@ pub struct Relation {
     pub target: Target,
 }
 
-/// A relation with its nonce point told: x and the parity of y.
+/// A relation with its nonce point given: x and the parity of y.
 #[derive(Debug, Clone, Copy)]
 pub struct Told<'a> {
     pub relation: &'a Relation,
@@ -62,7 +62,8 @@ impl<'a> Told<'a> {
     }
 }
 
-/// All relations hold with the nonce points told. False says that one of them does not, not which.
+/// Whether all relations hold with the given nonce points. False means that one of them does not,
+/// but not which.
 #[inline(always)]
 pub fn holds<const W: usize, L: Lanes<W>>(told: &[Told<'_>]) -> bool {
     let seed = seed(told);
@@ -143,7 +144,7 @@ fn merge(mut terms: Vec<Term>) -> Option<Vec<Term>> {
     Some(merged)
 }
 
-/// A hash over every part of every relation and over what was told of it.
+/// A hash over every part of every relation and over its given nonce point.
 fn seed(told: &[Told<'_>]) -> [u8; 32] {
     let mut engine = tagged("ForthCoin/batch");
     for one in told {

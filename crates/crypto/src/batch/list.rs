@@ -80,7 +80,7 @@ impl Check {
         Some(Check::Schnorr { r: Fe::from_bytes(&r)?, s: scalar::from_bytes(&s)?, key, challenge })
     }
 
-    /// Its nonce point has to be told.
+    /// Its nonce point has to be given.
     pub fn is_ecdsa(&self) -> bool {
         matches!(self, Check::Ecdsa { .. })
     }

@@ -92,7 +92,7 @@ pub struct Summary {
 /// Called now and then with the bytes of the file so far; an error stops the work.
 pub type Step<'a> = &'a mut dyn FnMut(u64) -> io::Result<()>;
 
-/// Why a stream was not written or read; the file's name is added by who knows it.
+/// Why a stream was not written or read; the caller adds the file's name.
 #[derive(Debug)]
 enum Fault {
     Io(io::Error),
