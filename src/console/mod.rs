@@ -19,6 +19,7 @@ mod session_state;
 mod sources;
 mod stack_values;
 mod stdio;
+mod typed;
 pub mod wallet;
 mod watch;
 mod words;

@@ -1,8 +1,10 @@
 //! The height of the chain, and how far it lags behind the best header and the clock.
 
-use super::view_query::read;
 use node::view::View;
+use rpc::call::ReadCall;
 use rpc::error::CallError;
+use rpc::table::calls::GetChainInfo;
+use rpc::value::Json;
 
 /// Where the chain is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +23,6 @@ pub fn position(view: &View, now: u32) -> Result<Position, CallError> {
     let row = id.map(|id| snapshot.header(id)).transpose()?.flatten();
     let time = row.map_or(0, |row| row.header.time);
     let height = u64::from(tip.height.0);
-    let reported = read(view, "getblockchaininfo").and_then(|info| info.get("headers")?.as_u64());
-    Ok(Position {
-        height,
-        headers: reported.unwrap_or(height).max(height),
-        tip_age_s: now.saturating_sub(time),
-    })
+    let headers = GetChainInfo::run(view, ()).map_or(height, |Json(info)| info.headers.into());
+    Ok(Position { height, headers: headers.max(height), tip_age_s: now.saturating_sub(time) })
 }

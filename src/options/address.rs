@@ -97,6 +97,7 @@ fn check_host(host: &str, text: &str) -> Result<(), String> {
     let number = last.bytes().all(|b| b.is_ascii_digit()) || last.starts_with("0x");
     if number && host.parse::<Ipv4Addr>().is_err() {
         return Err(match host.bytes().all(|b| b.is_ascii_digit()) {
+            true if host == "0" => format!("{host:?} is a number and no host: {EVERYWHERE}"),
             true => format!("{host:?} is a number and no host: write HOST:PORT"),
             false => format!("{host:?} is no IPv4 address: it has four numbers, as 127.0.0.1"),
         });
@@ -134,7 +135,7 @@ mod tests {
             ("[1.2.3.4]:80", "without brackets"),
             ("[nonsense]:80", "no IPv6 address"),
             ("8765", "a number and no host"),
-            ("0:8765", "a number and no host"),
+            ("0:8765", "no host: write 0.0.0.0:PORT"),
             ("127.1:80", "no IPv4 address"),
             ("1.2.3.256", "no IPv4 address"),
             ("host.0x7f", "no IPv4 address"),

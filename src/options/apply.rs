@@ -28,39 +28,39 @@ pub fn apply(
     texts: Texts<'_>,
     to: &mut Arguments,
 ) -> Result<(), String> {
-    if let Kind::List { check, set } = entry.kind {
-        set(to, list(texts, check)?);
-        return Ok(());
-    }
-    let [text] = texts else { return Err("it is given more than once".to_owned()) };
+    let one = || match texts {
+        [text] => Ok(*text),
+        _ => Err("it is given more than once".to_owned()),
+    };
     match entry.kind {
-        Kind::Switch(set) => set(to, text.map_or(Ok(true), switch)?),
-        Kind::Number { least, most, set } => set(to, number(utf8(*text)?, least, most)?),
-        Kind::FeeRate(set) => set(to, fee_rate(utf8(*text)?)?),
+        Kind::Switch(set) => set(to, one()?.map_or(Ok(true), switch)?),
+        Kind::Number { least, most, set } => set(to, number(utf8(one()?)?, least, most)?),
+        Kind::FeeRate(set) => set(to, fee_rate(utf8(one()?)?)?),
         Kind::Text { check, set } => {
-            let text = utf8(*text)?;
+            let text = utf8(one()?)?;
             check(text)?;
             set(to, text.to_owned());
         }
-        Kind::Choice { of, set } => set(to, choice(utf8(*text)?, of)?),
-        Kind::Path(set) => match text {
+        Kind::Choice { of, set } => set(to, choice(utf8(one()?)?, of)?),
+        Kind::Path(set) => match one()? {
             Some(path) if !path.is_empty() => set(to, path.into()),
             _ => return Err("a path is missing".to_owned()),
         },
-        Kind::Secret(set) => set(to, Hidden(utf8(*text)?.to_owned()), origin),
+        Kind::Secret(set) => set(to, Hidden(utf8(one()?)?.to_owned()), origin),
         Kind::Listen { usual, set } => {
-            set(to, text.map_or(Ok(Listen::Usual), |text| listen(utf8(Some(text))?, usual))?);
+            set(to, one()?.map_or(Ok(Listen::Usual), |text| listen(utf8(Some(text))?, usual))?);
         }
-        Kind::Network(set) => set(to, by_name(utf8(*text)?)?),
-        // Both are read where the command line is.
-        Kind::List { .. } | Kind::Code => {}
+        Kind::Network(set) => set(to, by_name(utf8(one()?)?)?),
+        Kind::List { check, set } => set(to, list(texts, check)?),
+        // It has its place among the sources already.
+        Kind::Code => {}
     }
     Ok(())
 }
 
 fn utf8(text: Option<&OsStr>) -> Result<&str, String> {
-    let text = text.unwrap_or_default();
-    text.to_str().ok_or_else(|| format!("{:?} is not UTF-8", text.to_string_lossy()))
+    // The text is not repeated: it may be a secret.
+    text.unwrap_or_default().to_str().ok_or_else(|| "the value is not UTF-8".to_owned())
 }
 
 /// What a switch says, if the text is one of its words.

@@ -49,3 +49,10 @@ pub enum Refusal {
     /// Text for standard error, exit code 2.
     Usage(String),
 }
+
+/// Why a command line or a variable is wrong.
+impl From<String> for Refusal {
+    fn from(why: String) -> Refusal {
+        Refusal::Usage(format!("forthcoin: {why}\n"))
+    }
+}

@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(root(&both), Ok("/data/forthcoin".into()));
         assert_eq!(root(&[("HOME", "")]), Ok(".forthcoin".into()));
         let latin: OsString = OsString::from_vec(b"/home/\xe9".to_vec());
-        let read = Environment::read([("HOME".into(), latin.clone())]).ok().expect("read");
+        let read = Environment::read([("HOME".into(), latin.clone())]).expect("read");
         assert_eq!(read.default_data_root(), Path::new(&latin).join(".forthcoin"));
     }
 

@@ -31,35 +31,33 @@ pub fn read(
     words: impl IntoIterator<Item = OsString>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Arguments, Refusal> {
-    let usage = |why: String| Refusal::Usage(format!("forthcoin: {why}\n"));
     let mut line = read_line(words)?;
-    let mut environment = Environment::read(variables).map_err(usage)?;
+    let mut environment = Environment::read(variables)?;
     let mut arguments = Arguments::new(environment.default_data_root());
-    take_network(&mut line).map_err(usage)?;
-    keep_one_form(&line, &mut environment).map_err(usage)?;
+    take_network(&mut line)?;
+    keep_one_form(&line, &mut environment)?;
     for (place, entry) in TABLE.iter().enumerate() {
-        set(place, entry, &line, &environment, &mut arguments).map_err(usage)?;
+        set(place, entry, &line, &environment, &mut arguments)?;
     }
-    check(&arguments).map_err(usage)?;
+    check(&arguments)?;
     arguments.sources = line.sources;
     Ok(arguments)
 }
 
 fn read_line(words: impl IntoIterator<Item = OsString>) -> Result<Line, Refusal> {
-    let usage = |why: String| Refusal::Usage(format!("forthcoin: {why}\n"));
     let mut parser = Parser::from_iter(words);
     let mut line = Line::default();
     // The option before a word, if that option may stand alone and did.
     let mut alone: Option<&Entry> = None;
     loop {
-        let place = match parser.next().map_err(|e| usage(e.to_string()))? {
+        let place = match parser.next().map_err(|e| e.to_string())? {
             None => return Ok(line),
             Some(Arg::Value(word)) => {
                 if let Some(entry) = alone.take().filter(|entry| is_value_of(entry, &word))
                     && !Path::new(&word).exists()
                 {
                     let (name, word) = (entry.name, word.to_string_lossy());
-                    return Err(usage(format!("--{name}: a value is written --{name}={word}")));
+                    return Err(format!("--{name}: a value is written --{name}={word}").into());
                 }
                 line.sources.push(Source::File(word.into()));
                 continue;
@@ -72,17 +70,16 @@ fn read_line(words: impl IntoIterator<Item = OsString>) -> Result<Line, Refusal>
             Some(Arg::Short(short)) => TABLE
                 .iter()
                 .position(|entry| entry.short == Some(short))
-                .ok_or_else(|| usage(format!("there is no option -{short}")))?,
-            Some(Arg::Long(name)) => on_line(name).map_err(usage)?,
+                .ok_or_else(|| format!("there is no option -{short}"))?,
+            Some(Arg::Long(name)) => on_line(name)?,
         };
         let entry = &TABLE[place];
-        let value = value_of(entry, &mut parser).map_err(usage)?;
+        let value = value_of(entry, &mut parser)?;
         alone = Some(entry).filter(|_| value.is_none());
         match (entry.kind, value) {
             (Kind::Code, value) => {
-                let code = value.unwrap_or_default().into_string().map_err(|code| {
-                    let code = code.to_string_lossy();
-                    usage(format!("{}: {code:?} is not UTF-8", entry.called(Origin::CommandLine)))
+                let code = value.unwrap_or_default().into_string().map_err(|_| {
+                    format!("{}: the code is not UTF-8", entry.called(Origin::CommandLine))
                 })?;
                 line.sources.push(Source::Code(code));
             }
@@ -243,7 +240,7 @@ mod tests {
 
     #[test]
     fn order_is_kept() {
-        let read = read_words("regtest a.fs -e one b.fs -e two --datadir /d").ok().expect("valid");
+        let read = read_words("regtest a.fs -e one b.fs -e two --datadir /d").expect("valid");
         let file = |name: &str| Source::File(name.into());
         let code = |text: &str| Source::Code(text.to_owned());
         assert_eq!(read.sources, [file("a.fs"), code("one"), file("b.fs"), code("two")]);
@@ -254,7 +251,7 @@ mod tests {
 
     #[test]
     fn defaults() {
-        let read = read_words("").ok().expect("valid");
+        let read = read_words("").expect("valid");
         assert_eq!(read.config.params.name, "main");
         assert!(!read.network_named && read.sources.is_empty());
         assert_eq!(read.config.data_root, PathBuf::from("/home/op/.forthcoin"));
@@ -297,23 +294,23 @@ mod tests {
     #[test]
     fn code_may_start_with_a_minus() {
         for line in ["-e -1", "-e=-1", "--evaluate=-1", "--evaluate -1", "-e-1"] {
-            let read = read_words(line).ok().expect("valid");
+            let read = read_words(line).expect("valid");
             assert_eq!(read.sources, [Source::Code("-1".to_owned())], "{line}");
         }
-        let read = read_words("-- --json").ok().expect("valid");
+        let read = read_words("-- --json").expect("valid");
         assert_eq!(read.sources, [Source::File("--json".into())]);
     }
 
     #[test]
     fn the_service_has_options() {
-        let read = read_words("regtest --websocket").ok().expect("valid");
+        let read = read_words("regtest --websocket").expect("valid");
         assert_eq!(read.config.service.websocket.as_deref(), Some("127.0.0.1:8765"));
         let line = "regtest --websocket=:9000 --proxy 10.0.0.1 --proxy 10.0.0.2 --ready-blocks 9";
-        let read = read_words(line).ok().expect("valid");
+        let read = read_words(line).expect("valid");
         assert_eq!(read.config.service.websocket.as_deref(), Some("127.0.0.1:9000"));
         assert_eq!(read.config.service.proxies, ["10.0.0.1", "10.0.0.2"]);
         assert_eq!(read.config.service.ready_blocks, 9);
-        assert_eq!(read_words("").ok().expect("valid").config.service, Service::default());
+        assert_eq!(read_words("").expect("valid").config.service, Service::default());
         for wrong in ["--ready-age soon", "--log-format xml"] {
             assert!(matches!(read_words(wrong), Err(Refusal::Usage(_))), "{wrong}");
         }
@@ -324,18 +321,18 @@ mod tests {
         let of = |line: &str| read_words(line).map(|read| read.config.service.postgres);
         assert_eq!(of("").ok(), Some(Postgres::default()));
         let given = of("main --metrics-postgres postgresql://me:word@db/x --metrics-interval 60");
-        let given = given.ok().expect("valid");
+        let given = given.expect("valid");
         assert!(given.is_on() && given.is_public && given.interval_s == 60);
         assert!(!format!("{given:?}").contains("word"), "{given:?}");
-        let file = of("main --metrics-postgres-file /etc/url").ok().expect("valid");
+        let file = of("main --metrics-postgres-file /etc/url").expect("valid");
         assert!(file.is_on() && !file.is_public);
         let env = [("FORTHCOIN_METRICS_POSTGRES", "host=/run user=me")];
-        let read = read_with("", &env).ok().expect("valid");
+        let read = read_with("", &env).expect("valid");
         let url = Some(Hidden("host=/run user=me".to_owned()));
         assert_eq!(read.config.service.postgres.url, url);
         assert!(!read.config.service.postgres.is_public);
         // The command line takes the place of either form in the environment.
-        let read = read_with("--metrics-postgres-file /etc/url", &env).ok().expect("valid");
+        let read = read_with("--metrics-postgres-file /etc/url", &env).expect("valid");
         assert_eq!(read.config.service.postgres.url, None);
         for wrong in ["--metrics-interval 0", "--metrics-postgres a --metrics-postgres-file b"] {
             assert!(matches!(of(wrong), Err(Refusal::Usage(_))), "{wrong}");
@@ -345,11 +342,11 @@ mod tests {
     #[test]
     fn mining_has_options() {
         let line = "main --mine=fc1x --mine-threads 3 --mine-tag hi --stratum";
-        let mining = read_words(line).ok().expect("valid").config.mining;
+        let mining = read_words(line).expect("valid").config.mining;
         assert_eq!(mining.address.as_deref(), Some("fc1x"));
         assert_eq!((mining.threads, mining.tag.as_str()), (Some(3), "hi"));
         assert_eq!(mining.stratum.as_deref(), Some("127.0.0.1:3333"));
-        assert_eq!(read_words("").ok().expect("valid").config.mining, Mining::default());
+        assert_eq!(read_words("").expect("valid").config.mining, Mining::default());
         for wrong in ["--stratum", "--mine-threads many --mine=x"] {
             assert!(matches!(read_words(wrong), Err(Refusal::Usage(_))), "{wrong}");
         }
@@ -361,7 +358,7 @@ mod tests {
                     --mempoolexpiry=24 --dustrelayfee 1sat --datacarriersize 83 \
                     --permitbaremultisig=0 --bytespersigop 10 --limitancestorcount 5 \
                     --limitdescendantcount 6 --acceptnonstdtxn";
-        let policy = read_words(line).ok().expect("valid").config.policy;
+        let policy = read_words(line).expect("valid").config.policy;
         assert_eq!((policy.min_relay.per_kvb, policy.incremental.per_kvb), (1000, 500));
         assert_eq!((policy.max_bytes, policy.expiry_s), (5_000_000, 86_400));
         assert_eq!((policy.dust.per_kvb, policy.max_data_bytes), (1, 83));
@@ -369,9 +366,9 @@ mod tests {
         assert_eq!((policy.max_ancestors, policy.max_descendants), (5, 6));
         assert_eq!(policy.bytes_per_sigop, 10);
         // As Core: the floor follows the increment unless it is given.
-        let policy = read_words("--incrementalrelayfee 500sat").ok().expect("valid").config.policy;
+        let policy = read_words("--incrementalrelayfee 500sat").expect("valid").config.policy;
         assert_eq!(policy.min_relay.per_kvb, 500);
-        let policy = read_words("--datacarrier=no").ok().expect("valid").config.policy;
+        let policy = read_words("--datacarrier=no").expect("valid").config.policy;
         assert_eq!(policy.max_data_bytes, 0);
     }
 
@@ -379,11 +376,11 @@ mod tests {
     fn the_command_line_comes_before_the_environment() {
         let env =
             [("FORTHCOIN_JSON", "1"), ("FORTHCOIN_PEER", "a b,c"), ("FORTHCOIN_NETWORK", "main")];
-        let read = read_with("regtest --json=off --peer d,e", &env).ok().expect("valid");
+        let read = read_with("regtest --json=off --peer d,e", &env).expect("valid");
         assert!(!read.config.json);
         assert_eq!(read.config.peers, ["d", "e"]);
         assert_eq!(read.config.params.name, "regtest");
-        let read = read_with("", &env).ok().expect("valid");
+        let read = read_with("", &env).expect("valid");
         assert!(read.config.json && read.network_named);
         assert_eq!(read.config.peers, ["a", "b", "c"]);
     }

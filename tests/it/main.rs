@@ -1,5 +1,6 @@
 //! The one integration-test binary.
 
+mod answers;
 mod cli;
 mod crash;
 mod errors;

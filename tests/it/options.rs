@@ -59,7 +59,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("", "--mine=", "--mine: a value is missing"),
     // Addresses to listen at.
     ("", "regtest|--websocket=[::1", "--websocket: \"[::1\" lacks the closing bracket: write [ADDRESS]:PORT"),
-    ("FORTHCOIN_WEBSOCKET=0:8765", "regtest", "FORTHCOIN_WEBSOCKET: \"0\" is a number and no host: write HOST:PORT"),
+    ("FORTHCOIN_WEBSOCKET=0:8765", "regtest", "FORTHCOIN_WEBSOCKET: \"0\" is a number and no host: write 0.0.0.0:PORT for every IPv4 address of this machine, [::]:PORT for every address"),
     ("", "--websocket=8765:8765", "--websocket: \"8765\" is a number and no host: write HOST:PORT"),
     ("", "--websocket=*:8765", "--websocket: \"*:8765\" is no address: write 0.0.0.0:PORT for every IPv4 address of this machine, [::]:PORT for every address"),
     ("", "--websocket=127.1", "--websocket: \"127.1\" is no IPv4 address: it has four numbers, as 127.0.0.1"),
@@ -268,16 +268,16 @@ fn paths_are_bytes() {
     assert_eq!(ran(command).out, "7 ");
 
     // Everything else is text, and the option is named.
-    for (option, called) in [("-e", "-e"), ("--mine", "--mine"), ("--peer", "--peer")] {
+    for (option, what) in [("-e", "code"), ("--mine", "value"), ("--metrics-postgres", "value")] {
         let mut command = program(folder.path(), "");
         command.arg(option).arg(latin("caf"));
         let refused = ran(command);
-        let said = format!("forthcoin: {called}: \"caf\u{fffd}\" is not UTF-8\n");
+        let said = format!("forthcoin: {option}: the {what} is not UTF-8\n");
         assert_eq!((refused.code, refused.err), (Some(2), said));
     }
     let mut command = program(folder.path(), "");
     command.env("FORTHCOIN_NETWORK", latin("caf"));
-    let said = "forthcoin: FORTHCOIN_NETWORK: \"caf\u{fffd}\" is not UTF-8\n";
+    let said = "forthcoin: FORTHCOIN_NETWORK: the value is not UTF-8\n";
     let refused = ran(command);
     assert_eq!((refused.code, refused.err.as_str()), (Some(2), said));
 }

@@ -184,7 +184,7 @@ fn operators_may_refuse_bare_multisig_and_data() {
     let key = [&[0x21, 2][..], &[7; 32]].concat();
     let multisig = [&[0x51][..], &key, &[0x51, 0xae]].concat();
     let paying_to = |script: &[u8]| {
-        let mut tx = pay(OutPoint { txid: Txid::ZERO, vout: 0 }, SUBSIDY, 10_000);
+        let mut tx = pay(OutPoint { txid: primitives::id::Txid::ZERO, vout: 0 }, SUBSIDY, 10_000);
         tx.outputs[0].script_pubkey = Script::new(script);
         tx
     };

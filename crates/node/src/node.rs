@@ -1,24 +1,21 @@
-//! The node: owns the chain, takes inputs one at a time and answers with outputs. No clock, no
-//! thread: the time comes in with every input.
+//! The node: takes inputs one at a time, gives each to chain and pool, network side or miner, and
+//! answers with outputs. No clock, no thread: the time comes in with every input.
 
 use std::sync::Arc;
 
-use super::io::{Act, Done, ImportReport, Input, NodeError, Output};
+use super::chain_manager::ChainManager;
+use super::io::{Act, Done, Input, NodeError, Output};
 use super::mine::generate;
 use super::mine::io::{MineAct, MineDone};
 use super::mine::standing::{Mining, MiningContext};
 use super::net::acts::allowed_readonly;
 use super::net::context::StepContext;
 use super::net::router::Net;
-use super::pool::SharedPool;
 use super::view::View;
-use chain::error::{BlockError, Standing};
-use chain::event::ChainEvent;
-use chain::import::{ImportError, Importer, Place};
 use chain::reindex::{Built, STEP};
 use chain::state::Chain;
 use consensus::scripts::ScriptVerifier;
-use mempool::pool::{Pool, PoolEvent};
+use mempool::pool::Pool;
 use primitives::network::NetworkParams;
 use store::db::Store;
 use store::error::StoreError;
@@ -26,13 +23,8 @@ use store::error::StoreError;
 /// A whole node.
 #[derive(Debug)]
 pub struct Node {
-    chain: Chain,
-    store: Arc<Store>,
+    chainstate: ChainManager,
     verifier: Arc<dyn ScriptVerifier>,
-    pool: SharedPool,
-    /// The pool is not as it was last saved.
-    pool_changed: bool,
-    importer: Importer,
     net: Net,
     mining: Mining,
     stopping: bool,
@@ -46,23 +38,21 @@ impl Node {
         verifier: Arc<dyn ScriptVerifier>,
         pool: Pool,
     ) -> Result<Node, StoreError> {
-        let chain = Chain::open(Arc::clone(&store), Arc::clone(&verifier))?;
-        let (pool, importer) = (SharedPool::new(pool), Importer::default());
+        let chainstate = ChainManager::open(Arc::clone(&store), Arc::clone(&verifier), pool)?;
         let mut net = Net::new(store.params());
         net.set_pruned(store.pruned_below().0 > 0);
         let mining = Mining::new(store.params());
-        let (pool_changed, stopping) = (false, false);
-        Ok(Node { chain, store, verifier, pool, pool_changed, importer, net, mining, stopping })
+        Ok(Node { chainstate, verifier, net, mining, stopping: false })
     }
 
     pub fn params(&self) -> &'static NetworkParams {
-        self.chain.params()
+        self.chainstate.chain.params()
     }
 
     /// What reads run on from now on.
     pub fn view(&self) -> View {
-        let (store, verifier) = (Arc::clone(&self.store), Arc::clone(&self.verifier));
-        let mut view = View::new(store, verifier, self.pool.clone());
+        let (store, verifier) = (Arc::clone(self.chainstate.store()), Arc::clone(&self.verifier));
+        let mut view = View::new(store, verifier, self.chainstate.pool.clone());
         view.net = self.net.view();
         view.mining = self.mining.view();
         view
@@ -85,7 +75,7 @@ impl Node {
 
     /// The chain, for those who check it.
     pub fn chain(&mut self) -> &mut Chain {
-        &mut self.chain
+        &mut self.chainstate.chain
     }
 
     /// The network side and what it works on.
@@ -94,14 +84,14 @@ impl Node {
         now: u32,
         out: &'a mut Vec<Output>,
     ) -> (&'a mut Net, StepContext<'a>) {
-        let Node { chain, pool, pool_changed, net, .. } = self;
+        let Node { chainstate: ChainManager { chain, pool, pool_changed, .. }, net, .. } = self;
         (net, StepContext { chain, pool, pool_changed, now, out })
     }
 
     /// One step of what must be done before the node is of full use: indexes that an earlier version
     /// did not have, or that a crash left unfinished. `None` when nothing is left.
     pub fn warm_up(&mut self) -> Result<Option<Built>, StoreError> {
-        self.chain.continue_build(STEP)
+        self.chainstate.chain.continue_build(STEP)
     }
 
     /// Takes one input; `clock` is the time in seconds since 1970.
@@ -128,7 +118,7 @@ impl Node {
     }
 
     fn mining_context(&mut self, clock: u32) -> (&mut Mining, MiningContext<'_>) {
-        let Node { chain, pool, mining, .. } = self;
+        let Node { chainstate: ChainManager { chain, pool, .. }, mining, .. } = self;
         let now = mining.now(clock);
         (mining, MiningContext { chain, pool, now, clock })
     }
@@ -162,9 +152,10 @@ impl Node {
                 let mut events = Vec::new();
                 let made = generate::block_of(&mut ctx, &address, txs, submit, &mut events);
                 let now = ctx.now;
-                self.hand_on(events, now, outputs).map_err(NodeError::Store).and(made)
+                self.chainstate.hand_on(events, now, outputs).map_err(NodeError::Store).and(made)
             }
-            MineAct::Prioritise { txid, more } => match self.pool.prioritise(txid, more) {
+            MineAct::Prioritise { txid, more } => match self.chainstate.pool.prioritise(txid, more)
+            {
                 true => Ok(MineDone::Done),
                 false => Err(NodeError::NoMining {
                     reason: "too many transactions have a fee of their own already".to_owned(),
@@ -199,7 +190,9 @@ impl Node {
             Input::Mined(found) => {
                 let (mining, mut ctx) = self.mining_context(clock);
                 let taken = mining.mined(&found, &mut ctx, outputs);
-                if let Err(error) = taken.and_then(|events| self.hand_on(events, now, outputs)) {
+                if let Err(error) =
+                    taken.and_then(|events| self.chainstate.hand_on(events, now, outputs))
+                {
                     self.fail(error, outputs);
                 }
             }
@@ -223,27 +216,21 @@ impl Node {
                 }
             }
             Input::Tick => {
-                let events = self.pool.expire(now);
-                self.publish_pool(events, outputs);
+                self.chainstate.expire(now, outputs);
             }
             Input::LoadPool(bytes) => {
-                let mut events = Vec::new();
-                match self.pool.load(&mut self.chain, &bytes, now, &mut events) {
-                    Ok(note) => outputs.push(Output::Note(note)),
-                    Err(error) => self.fail(error, outputs),
+                if let Err(error) = self.chainstate.load_pool(&bytes, now, outputs) {
+                    self.fail(error, outputs);
                 }
-                self.publish_pool(events, outputs);
-                // Written anew even if nothing of it was taken.
-                self.pool_changed = true;
             }
             Input::Stop => {
                 self.stopping = true;
                 let (net, mut step) = self.net_and_step(now, outputs);
                 let stopped = net.stop(&mut step);
-                if self.pool_changed {
-                    outputs.push(Output::SavePool(self.pool.read().save()));
+                if self.chainstate.pool_changed {
+                    outputs.push(Output::SavePool(self.chainstate.pool.read().save()));
                 }
-                outputs.push(match stopped.and_then(|()| self.chain.flush()) {
+                outputs.push(match stopped.and_then(|()| self.chainstate.chain.flush()) {
                     Ok(()) => Output::Stopped,
                     Err(error) => Output::Fatal(error),
                 });
@@ -257,186 +244,20 @@ impl Node {
         outputs.push(Output::Fatal(error));
     }
 
+    /// Does what is asked of chain and pool, and tells the network side what concerns it.
     fn act(&mut self, act: Act, now: u32, outputs: &mut Vec<Output>) -> Result<Done, NodeError> {
-        match act {
-            Act::ImportBlocks { blocks } => self.import(blocks, now, outputs).map(Done::Imported),
-            Act::SubmitBlock { block } => match self.chain.accept_block(block, now) {
-                Ok(accepted) => {
-                    self.hand_on(accepted.events, now, outputs)?;
-                    Ok(Done::Submitted(match accepted.standing {
-                        Standing::Active => None,
-                        Standing::Known => Some("duplicate".to_owned()),
-                        Standing::Stored => Some("inconclusive".to_owned()),
-                    }))
-                }
-                Err(BlockError::Rule(rule)) => Ok(Done::Submitted(Some(rule.reason()))),
-                Err(BlockError::Store(error)) => Err(NodeError::Store(error)),
-                Err(BlockError::Decode(error)) => {
-                    Err(NodeError::Undecodable { reason: error.to_string() })
-                }
-            },
-            Act::Flush => {
-                self.importer = Importer::default();
-                self.chain.flush().map_err(NodeError::Store)?;
-                Ok(Done::Flushed)
+        let done = self.chainstate.act(act, now, outputs)?;
+        match &done {
+            Done::Accepted { txid } => self.net.own_transaction(*txid, &self.chainstate.pool),
+            Done::Pruned(below) => {
+                self.net.set_pruned(below.0 > 0);
+                let (net, mut step) = self.net_and_step(now, outputs);
+                net.publish(&mut step)?;
             }
-            Act::Prune { below } => match self.chain.prune(below)? {
-                Ok(()) => {
-                    let below = self.store.pruned_below();
-                    self.net.set_pruned(below.0 > 0);
-                    let (net, mut step) = self.net_and_step(now, outputs);
-                    net.publish(&mut step)?;
-                    Ok(Done::Pruned(below))
-                }
-                Err(reason) => Err(NodeError::Pruning { reason }),
-            },
-            Act::Reindex { begin: Some(_) } if self.store.pruned_below().0 > 0 => {
-                let reason = format!(
-                    "blocks below {} were pruned, so nothing can be built from them: restore a backup, or sync an empty folder",
-                    self.store.pruned_below()
-                );
-                Err(NodeError::Pruning { reason })
-            }
-            Act::Reindex { begin } => {
-                if let Some(what) = begin {
-                    self.chain.begin_reindex(what)?;
-                }
-                Ok(Done::Built(self.chain.continue_build(STEP)?))
-            }
-            Act::Invalidate { hash } if self.chain.is_pinned(&hash)? => {
-                let reason = format!(
-                    "blocks below {} were pruned, so the chain can't go back behind them",
-                    self.store.pruned_below()
-                );
-                Err(NodeError::Pruning { reason })
-            }
-            Act::Invalidate { hash } => {
-                let (known, events) = self.chain.invalidate(&hash)?;
-                self.hand_on(events, now, outputs)?;
-                Ok(Done::Judged(known))
-            }
-            Act::Reconsider { hash } => {
-                let (known, events) = self.chain.reconsider(&hash)?;
-                self.hand_on(events, now, outputs)?;
-                Ok(Done::Judged(known))
-            }
-            Act::SubmitTransaction { tx, most_rate } => {
-                // As in Core's BroadcastTransaction: what the pool has is told to the peers again.
-                let txid = tx.txid();
-                if self.pool.read().get(&txid).is_some() {
-                    self.net.own_transaction(txid, &self.pool);
-                    return Ok(Done::Accepted { txid });
-                }
-                let mut events = Vec::new();
-                let taken = self.pool.submit(&mut self.chain, tx, most_rate, now, &mut events);
-                self.publish_pool(events, outputs);
-                if let Ok(txid) = &taken {
-                    self.net.own_transaction(*txid, &self.pool);
-                }
-                taken.map(|txid| Done::Accepted { txid })
-            }
-            Act::TestTransactions { txs, most_rate } => {
-                let reports = self.pool.test_all(&mut self.chain, txs, most_rate, now)?;
-                Ok(Done::Tested(reports))
-            }
-            Act::Generate { blocks, address, mut tries } => {
-                let mut made = Vec::new();
-                for extra_nonce in 0..u64::from(blocks) {
-                    let mut events = Vec::new();
-                    let pool = self.pool.read();
-                    let hash = generate::generate(
-                        &mut self.chain,
-                        &pool,
-                        &address,
-                        extra_nonce,
-                        &mut tries,
-                        now,
-                        &mut events,
-                    );
-                    drop(pool);
-                    self.hand_on(events, now, outputs)?;
-                    match hash? {
-                        Some(hash) => made.push(hash),
-                        None => break,
-                    }
-                }
-                Ok(Done::Generated(made))
-            }
-            Act::SavePool => {
-                self.pool_changed = false;
-                outputs.push(Output::SavePool(self.pool.read().save()));
-                Ok(Done::PoolSaved { file: None })
-            }
-            // Taken before.
-            Act::Net(_) | Act::Mine(_) => Err(NodeError::Stopping),
+            _ => {}
         }
+        Ok(done)
     }
-
-    /// Hands on what happened to the chain: to the pool first, then to whoever listens.
-    fn hand_on(
-        &mut self,
-        events: Vec<ChainEvent>,
-        now: u32,
-        outputs: &mut Vec<Output>,
-    ) -> Result<(), StoreError> {
-        let pool_events = self.pool.follow(&mut self.chain, &events, now)?;
-        publish(events, outputs);
-        self.publish_pool(pool_events, outputs);
-        Ok(())
-    }
-
-    fn publish_pool(&mut self, events: Vec<PoolEvent>, outputs: &mut Vec<Output>) {
-        self.pool_changed |= !events.is_empty();
-        outputs.extend(events.into_iter().map(Output::Pool));
-    }
-
-    /// Takes a batch of blocks in bulk.
-    fn import(
-        &mut self,
-        blocks: Vec<Vec<u8>>,
-        now: u32,
-        outputs: &mut Vec<Output>,
-    ) -> Result<ImportReport, NodeError> {
-        let before = self.importer.progress();
-        let blocks =
-            blocks.into_iter().enumerate().map(|(index, b)| (place_of(index), b)).collect();
-        let taken = self.importer.take_blocks(&mut self.chain, blocks, now);
-        // In bulk the blocks themselves are not told.
-        publish(self.importer.take_events(), outputs);
-        let swept = self.pool.sweep(&mut self.chain, now)?;
-        self.publish_pool(swept, outputs);
-        let refused = match taken {
-            Ok(()) => None,
-            Err(ImportError::Block { error: BlockError::Store(error), .. }) => {
-                return Err(NodeError::Store(error));
-            }
-            Err(ImportError::Block { at, error }) => Some((at.byte as usize, error.to_string())),
-            Err(error @ ImportError::NoParent { at, .. }) => {
-                Some((at.byte as usize, error.to_string()))
-            }
-            Err(ImportError::File(error)) => Some((0, error.to_string())),
-        };
-        let progress = self.importer.progress();
-        let tip = self.chain.tip();
-        Ok(ImportReport {
-            accepted: progress.accepted - before.accepted,
-            known: progress.known - before.known,
-            waiting: progress.waiting,
-            refused,
-            height: tip.height,
-            tip: tip.hash,
-        })
-    }
-}
-
-/// Where the block at an index of a batch stands, for the importer's errors.
-fn place_of(index: usize) -> Place {
-    Place { byte: index as u64, line: 0 }
-}
-
-/// Events go out in the order in which they happened.
-fn publish(events: Vec<ChainEvent>, outputs: &mut Vec<Output>) {
-    outputs.extend(events.into_iter().map(|event| Output::Event(Arc::new(event))));
 }
 
 #[cfg(test)]

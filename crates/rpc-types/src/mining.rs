@@ -175,6 +175,7 @@ pub struct DifficultyInfo {
     /// Expected change of difficulty in percent, from -75 to 300; null while unknown. Only on
     /// networks where it changes.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::present")]
+    #[schemars(extend("x-nullable" = true))]
     pub change_expected_percent: Option<Option<f64>>,
 }
 

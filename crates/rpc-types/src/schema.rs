@@ -4,6 +4,9 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
+/// Marks, in a type's attributes, a member that may be left out and may be null.
+const NULLABLE: &str = "x-nullable";
+
 /// The schema (draft 7, as OpenRPC wants it) of what a type is written as, whole in itself.
 pub fn of<T: JsonSchema>() -> Value {
     let mut settings = SchemaSettings::draft07().for_serialize();
@@ -32,7 +35,8 @@ fn tidy(schema: &mut Value) {
         members.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
     let properties = members.get_mut("properties").and_then(Value::as_object_mut);
     for (name, property) in properties.into_iter().flatten() {
-        if !required.iter().any(|required| required == name) {
+        let nullable = property.as_object_mut().and_then(|members| members.remove(NULLABLE));
+        if nullable.is_none() && !required.iter().any(|required| required == name) {
             never_null(property);
         }
     }
@@ -63,5 +67,30 @@ fn never_null(property: &mut Value) {
             choices.extend(last);
             members.insert("anyOf".to_owned(), Value::Array(choices));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mining::{DifficultyInfo, MiningStatus};
+    use serde_json::json;
+
+    #[test]
+    fn what_may_be_missing_is_never_null_and_what_may_be_null_is_never_missing() {
+        let status = of::<MiningStatus>();
+        assert_eq!(status["properties"]["reason"]["type"], json!(["string", "null"]));
+        let required = status["required"].as_array().expect("a list");
+        assert!(required.contains(&json!("reason")));
+        let info = of::<DifficultyInfo>();
+        assert_eq!(info["properties"]["changes_at"]["type"], "integer");
+        assert!(!info["required"].as_array().expect("a list").contains(&json!("changes_at")));
+        // Here both can be.
+        assert_eq!(
+            info["properties"]["change_expected_percent"]["type"],
+            json!(["number", "null"])
+        );
+        let text = info["properties"]["height"]["description"].as_str();
+        assert_eq!(text, Some("Height of the next block."));
     }
 }

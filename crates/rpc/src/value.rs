@@ -6,9 +6,9 @@ use std::marker::PhantomData;
 
 use rpc_types::Difficulty;
 use schemars::JsonSchema;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde::{Deserializer, Serialize};
+use serde_json::{Error, Value, json};
 
 use super::error::{CallError, ErrorKind};
 use primitives::amount::Amount;
@@ -44,9 +44,21 @@ pub trait Kind: Sized {
     fn from_json(value: &Value) -> Result<Self, CallError>;
     fn to_json(self) -> Value;
 
+    /// Reads an answer that is not needed afterwards.
+    fn from_answer(answer: Value) -> Result<Self, CallError> {
+        Self::from_json(&answer)
+    }
+
     /// The same for who sends it on.
     fn to_reply(self) -> Reply {
         Reply::Value(self.to_json())
+    }
+
+    /// Reads a text into this type and writes it again.
+    #[cfg(test)]
+    fn read_again(text: &[u8]) -> Result<Vec<u8>, CallError> {
+        let value: Value = serde_json::from_slice(text).expect("an answer is JSON");
+        Ok(Self::from_json(&value)?.to_json().to_string().into_bytes())
     }
 }
 
@@ -320,7 +332,7 @@ pub trait Typed: Serialize + DeserializeOwned + JsonSchema {}
 
 impl<T: Serialize + DeserializeOwned + JsonSchema> Typed for T {}
 
-fn read_typed<T: Typed>(value: &Value) -> Result<T, CallError> {
+fn read_typed<'a, T: Typed>(value: impl Deserializer<'a, Error = Error>) -> Result<T, CallError> {
     T::deserialize(value).map_err(|error| {
         CallError::new(
             ErrorKind::Internal,
@@ -333,6 +345,16 @@ fn read_typed<T: Typed>(value: &Value) -> Result<T, CallError> {
 /// numbers, the two things that can't be written.
 fn write_typed<T: Typed>(result: &T) -> Value {
     serde_json::to_value(result).unwrap_or(Value::Null)
+}
+
+/// As `Kind::read_again`, without a tree of values between.
+#[cfg(test)]
+fn text_again<T: Typed>(text: &[u8]) -> Result<Vec<u8>, CallError> {
+    let read: T = serde_json::from_slice(text).map_err(|error| {
+        let text = String::from_utf8_lossy(text);
+        CallError::new(ErrorKind::Internal, format!("{error} in {text}"))
+    })?;
+    Ok(serde_json::to_vec(&read).expect("a result can be written"))
 }
 
 /// A result that is an object or a list.
@@ -349,6 +371,15 @@ impl<T: Typed> Kind for Json<T> {
 
     fn from_json(value: &Value) -> Result<Self, CallError> {
         read_typed(value).map(Json)
+    }
+
+    fn from_answer(answer: Value) -> Result<Self, CallError> {
+        read_typed(answer).map(Json)
+    }
+
+    #[cfg(test)]
+    fn read_again(text: &[u8]) -> Result<Vec<u8>, CallError> {
+        text_again::<T>(text)
     }
 
     fn to_json(self) -> Value {
@@ -372,6 +403,15 @@ impl<T: Typed> Kind for Mixed<T> {
         read_typed(value).map(Mixed)
     }
 
+    fn from_answer(answer: Value) -> Result<Self, CallError> {
+        read_typed(answer).map(Mixed)
+    }
+
+    #[cfg(test)]
+    fn read_again(text: &[u8]) -> Result<Vec<u8>, CallError> {
+        text_again::<T>(text)
+    }
+
     fn to_json(self) -> Value {
         write_typed(&self.0)
     }
@@ -390,18 +430,19 @@ impl<T> Written<T> {
         Written { text, is: PhantomData }
     }
 
+    /// The result, read from its text.
+    pub fn read(&self) -> Result<T, CallError>
+    where
+        T: Typed,
+    {
+        serde_json::from_slice(&self.text).map_err(|error| {
+            CallError::new(ErrorKind::Internal, format!("the answer is not as expected: {error}"))
+        })
+    }
+
     /// A text that needs no escapes.
     pub fn bare(text: &str) -> Written<T> {
         Written::new([b"\"", text.as_bytes(), b"\""].concat())
-    }
-}
-
-impl<T: Typed> Written<T> {
-    /// The result, read from its text.
-    pub fn read(&self) -> Result<T, CallError> {
-        serde_json::from_slice(&self.text).map_err(|error| {
-            CallError::new(ErrorKind::Internal, format!("a call wrote a wrong answer: {error}"))
-        })
     }
 }
 
@@ -415,6 +456,11 @@ impl<T: Typed> Kind for Written<T> {
 
     fn from_json(value: &Value) -> Result<Self, CallError> {
         Ok(Written::new(value.to_string().into_bytes()))
+    }
+
+    #[cfg(test)]
+    fn read_again(text: &[u8]) -> Result<Vec<u8>, CallError> {
+        text_again::<T>(text)
     }
 
     fn to_json(self) -> Value {

@@ -1,4 +1,4 @@
-//! Which blocks each peer has, as far as it has told or proven (Core's `CNodeState`).
+//! Which blocks each peer has, as far as it has announced or proven (Core's `CNodeState`).
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ const MAX_KNOWN_BLOCKS: usize = 2000;
 /// What one peer has.
 #[derive(Debug)]
 struct PeerBlocks {
-    /// The best header that it has told or proven to have, as an id of the tree.
+    /// The best header that it has announced or proven to have, as an id of the tree.
     best_known: Option<u32>,
-    /// A block that it told of before we knew its header.
+    /// A block that it announced before we knew its header.
     last_unknown: Option<BlockHash>,
-    /// Blocks that it sent, told of or was sent.
+    /// Blocks that it sent, announced or was sent.
     known: RecentSet,
 }
 
@@ -43,7 +43,7 @@ impl BlockAvailability {
         self.peers.get(&id)?.best_known
     }
 
-    /// The peer has sent or been sent this block, or told of it.
+    /// The peer has sent, announced or been sent this block.
     pub fn is_known(&self, id: PeerId, hash: &BlockHash) -> bool {
         self.peers.get(&id).is_some_and(|peer| peer.known.contains(&hash.0))
     }
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_block_told_of_early_counts_once_its_header_is_here() {
+    fn a_block_announced_early_counts_once_its_header_is_here() {
         let mut fixture = Fixture::new();
         let blocks = fixture.blocks(3);
         let mut availability = BlockAvailability::default();

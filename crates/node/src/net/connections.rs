@@ -349,7 +349,7 @@ impl ConnectionManager {
         }
     }
 
-    /// The node stops: who waits is told.
+    /// The node stops: who waits is answered.
     pub fn stop(&mut self, ctx: &mut Context<'_>) {
         let connects = std::mem::take(&mut self.connect_tickets).into_values();
         for ticket in connects.chain(std::mem::take(&mut self.listen_tickets)) {

@@ -95,7 +95,7 @@ pub enum Action {
         id: PeerId,
         hash: BlockHash,
     },
-    /// The peer need not be told of this block.
+    /// This block need not be announced to the peer.
     KnowsBlock {
         id: PeerId,
         hash: BlockHash,

@@ -150,11 +150,11 @@ mod tests {
         let mut server = FilterServer::default();
         let range = FilterRange { kind: BASIC, start: 1, stop: blocks[2].hash() };
         let mut ctx = fixture.context(0);
-        server.answer(1, &Message::GetCFHeaders(range.clone()), &mut ctx).expect("a store");
+        server.answer(1, &Message::GetCFHeaders(range), &mut ctx).expect("a store");
         assert!(matches!(ctx.actions[..], [Action::Close { id: 1, .. }]), "not served");
         ctx.actions.clear();
         server.enable();
-        server.answer(1, &Message::GetCFilters(range.clone()), &mut ctx).expect("a store");
+        server.answer(1, &Message::GetCFilters(range), &mut ctx).expect("a store");
         let filters = ctx.actions.iter().map(|action| match action {
             Action::Send { message: Message::CFilter { filter, .. }, .. } => filter_hash(filter),
             other => panic!("{other:?}"),

@@ -43,7 +43,7 @@ pub struct Peer {
     pub time_offset_s: i64,
     /// It wants transactions, and we give them.
     pub relays: bool,
-    /// Told so: no more is read.
+    /// The shell was asked to close it: no more is read.
     pub closing: bool,
 
     /// Bytes that have not left yet.

@@ -76,7 +76,7 @@ impl Net {
         self.managers.filters.enable();
     }
 
-    /// Blocks were thrown away: peers that come from now on are told.
+    /// Blocks were pruned: the services that we offer change for peers that connect from now on.
     pub fn set_pruned(&mut self, pruned: bool) {
         self.managers.server.set_pruned(pruned);
     }

@@ -38,7 +38,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Blocks were thrown away: peers that come from now on are told.
+    /// Blocks were pruned: the services that we offer change for peers that connect from now on.
     pub fn set_pruned(&mut self, pruned: bool) {
         self.pruned = pruned;
     }
@@ -46,7 +46,7 @@ impl Server {
     /// What we offer. A replica, too, serves blocks.
     pub fn services(&self, filters: bool) -> u64 {
         let filters = if filters { services::COMPACT_FILTERS } else { 0 };
-        // Who has thrown blocks away gives only the newest (BIP159).
+        // A pruned node serves only the newest blocks (BIP159).
         let whole = if self.pruned { 0 } else { services::NETWORK | filters };
         whole | services::WITNESS | services::NETWORK_LIMITED
     }

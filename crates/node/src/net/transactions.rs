@@ -30,7 +30,7 @@ const MAX_REJECTED: usize = 50_000;
 /// Most base units for 1,000 virtual bytes that a fee filter may name: all the money.
 const MAX_FEE_FILTER: i64 = 21_000_000 * 100_000_000;
 
-/// What one peer is told of transactions.
+/// What is announced to one peer.
 #[derive(Debug)]
 struct RelayPeer {
     announcer: TxAnnouncer,
@@ -385,7 +385,7 @@ mod tests {
         let peers = fixture.ready_peers(&[1], 0);
         let mut relay = relay(&[1], &peers);
         let parent = Txid([7; 32]);
-        let orphan = maker::spend(&[OutPoint { txid: parent, vout: 0 }], &[50_000]);
+        let orphan = maker::spend(&[OutPoint { txid: parent, vout: 0 }], &[50_000, 1_000]);
         let mut ctx = fixture.context(0);
         relay.received(1, orphan, true, &mut ctx).expect("a store");
         assert!(matches!(ctx.actions[..], [Action::RequestTransactions]));

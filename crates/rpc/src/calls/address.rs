@@ -184,6 +184,7 @@ impl Call for GetAddressUtxos {
     const EXAMPLE: &'static str = "init-storage s\" 51\" get-address-utxos .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["address"];
+    const RESULT: &'static str = "The unspent outputs.";
     type In = (String,);
     type Out = Json<Vec<AddressUtxo>>;
 }

@@ -236,6 +236,7 @@ impl Call for GetChainTips {
     const HELP: &'static str = "The tips of all known branches, with the status of each.";
     const EXAMPLE: &'static str = "init-storage get-chain-tips .json";
     const CLASS: Class = Class::Read;
+    const RESULT: &'static str = "The ends of all known branches, that of the best chain first.";
     type In = ();
     type Out = Json<Vec<ChainTip>>;
 }

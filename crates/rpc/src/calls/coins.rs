@@ -54,6 +54,7 @@ impl Call for GetTxOut {
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
     const PARAMS: &'static [&'static str] = &["txid", "n", "include_mempool"];
+    const RESULT: &'static str = "The output; null if it is spent or never was.";
     type In = (Txid, Count, Option<bool>);
     type Out = Mixed<Option<TxOut>>;
 }

@@ -36,6 +36,7 @@ impl Call for GenerateToAddress {
         "init-storage 1 s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" generate-to .json";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["nblocks", "address", "maxtries"];
+    const RESULT: &'static str = "Hashes of the blocks, in order.";
     type In = (Count, String, Option<Count>);
     type Out = Json<Vec<BlockHash>>;
 }
@@ -123,6 +124,7 @@ impl Call for Prioritise {
     const EXAMPLE: &'static str = "init-storage s\" 4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b\" 1000 prioritise-tx .";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["txid", "dummy", "fee_delta"];
+    const RESULT: &'static str = "Always true.";
     type In = (Txid, Option<AnyJson>, Signed);
     type Out = bool;
 }

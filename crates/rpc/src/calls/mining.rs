@@ -305,6 +305,7 @@ impl Call for DifficultyHistory {
     const EXAMPLE: &'static str = "init-storage get-difficulty-history .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["intervals"];
+    const RESULT: &'static str = "The intervals, newest first.";
     type In = (Option<Count>,);
     type Out = Json<Vec<types::DifficultyInterval>>;
 }

@@ -47,6 +47,7 @@ impl Call for SendRawTx {
     const EXAMPLE: &'static str = "init-storage : try s\" 00\" send-raw-tx ; ' try catch .";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["hexstring", "maxfeerate"];
+    const RESULT: &'static str = "Id of the transaction.";
     type In = (HexBytes, Option<Coins>);
     type Out = Txid;
 }
@@ -74,6 +75,7 @@ impl Call for TestTxs {
     const EXAMPLE: &'static str = "init-storage : try s\" []\" test-txs ; ' try catch .";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["rawtxs", "maxfeerate"];
+    const RESULT: &'static str = "A verdict on each transaction, in order.";
     type In = (HexList, Option<Coins>);
     type Out = Json<Vec<TestResult>>;
 }

@@ -55,6 +55,7 @@ impl Call for StopNode {
     const HELP: &'static str = "Shut down the running node cleanly, as SIGTERM does.";
     const EXAMPLE: &'static str = "init-storage : try stop-node type ; ' try catch .";
     const CLASS: Class = Class::Admin;
+    const RESULT: &'static str = "A message that the node stops.";
     type In = ();
     type Out = String;
 }
@@ -98,6 +99,7 @@ impl Call for SetLogLevel {
     const CLASS: Class = Class::Operate;
     const NEEDS_NODE: bool = true;
     const PARAMS: &'static [&'static str] = &["filter"];
+    const RESULT: &'static str = "The filter now in force.";
     type In = (String,);
     type Out = String;
 }

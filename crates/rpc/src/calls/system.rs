@@ -95,6 +95,7 @@ impl Call for SubmitBlock {
     const EXAMPLE: &'static str = "init-storage : try s\" 00\" submit-block ; ' try catch .";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["hexdata", "dummy"];
+    const RESULT: &'static str = "Null if the block was taken, else why not in a word of BIP22.";
     type In = (HexBytes, Option<AnyJson>);
     type Out = Mixed<Option<String>>;
 }

@@ -29,6 +29,7 @@ impl Call for BlockTemplate {
         "init-storage s\\\" {\\qrules\\q:[\\qsegwit\\q]}\" get-block-template type";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["template_request"];
+    const RESULT: &'static str = "A template; for a proposal null if the block would be good, else why not in a word of BIP22.";
     type In = (AnyJson,);
     type Out = Mixed<Option<TemplateResult>>;
 }

@@ -109,6 +109,7 @@ impl Call for ScriptsHistory {
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
     const PARAMS: &'static [&'static str] = &["scripts"];
+    const RESULT: &'static str = "The transactions, newest first, the pool's before all.";
     type In = (HexList,);
     type Out = Json<Vec<ScriptsTransaction>>;
 }
