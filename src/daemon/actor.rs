@@ -271,7 +271,7 @@ fn run(
             }
             Ok(Message::Mined(found)) => Input::Mined(found),
             Err(RecvTimeoutError::Timeout) => Input::Tick,
-            // All handles gone is a stop, too.
+            // When all handles have been dropped, the node stops, too.
             Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => Input::Stop,
         };
     }

@@ -66,7 +66,7 @@ impl Drop for ControlServer {
     }
 }
 
-/// The threads that accept consoles, and what they share.
+/// The threads that accept consoles, and their shared state.
 struct AcceptPool {
     listener: UnixListener,
     dispatcher: Arc<Dispatcher>,

@@ -125,7 +125,7 @@ fn next_work(index: usize, shared: &Shared) -> Option<(Arc<Work>, u64)> {
     }
 }
 
-/// Hands over a find and waits for the node's answer; false when the node is gone.
+/// Submits a solution and waits for the node's answer; false if the node has stopped.
 fn hand_over(shared: &Shared, found: Found, version: u64) -> bool {
     loop {
         match (shared.sink)(found) {

@@ -31,7 +31,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const WRITE_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_millis(500);
 
-/// Takes an event to the node; false when the node is gone.
+/// Passes an event to the node; false if the node has stopped.
 pub type Sink = Arc<dyn Fn(NetEvent, OwnedSemaphorePermit) -> bool + Send + Sync>;
 
 enum Command {
@@ -69,7 +69,7 @@ impl Reactor {
     }
 
     pub fn carry_out(&self, output: NetOutput) {
-        // A hub that is gone has nothing left to do.
+        // A hub that has stopped has nothing left to do.
         let _ = self.commands.send(Command::Do(output));
     }
 }

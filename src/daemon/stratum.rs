@@ -23,7 +23,7 @@ use rpc::error::{CallError, ErrorKind};
 
 /// Miners at once; a connection beyond is closed at once.
 const MAX_MINERS: usize = 1_024;
-/// How long a miner may take to read what it is sent.
+/// How long a miner may leave sent data unread.
 const WRITE_LIMIT: Duration = Duration::from_secs(20);
 const TICK: Duration = Duration::from_secs(1);
 /// How long a block that was found waits for room in the node's inbox before it is tried again.

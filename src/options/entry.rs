@@ -36,7 +36,7 @@ impl Group {
         match self {
             Group::Console => "Console",
             Group::Node => "Node and network",
-            Group::Policy => "Memory pool and relay policy",
+            Group::Policy => "Mempool and relay policy",
             Group::Mining => "Mining",
             Group::Server => "API server",
             Group::Logs => "Logs",

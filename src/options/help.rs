@@ -7,29 +7,30 @@ use super::table::TABLE;
 pub const ABOUT: &str =
     "A full node of a Bitcoin-format proof-of-work chain, operated from a Forth console";
 
-/// How it is started.
+/// The command line.
 pub const USAGE: &str = "forthcoin [NETWORK] [FILE]... [-e CODE]... [OPTIONS]";
 
 /// How options are read.
-pub const READING: &str = "Every option is also read from the environment, --datadir as \
-FORTHCOIN_DATADIR; the command line comes first, and an empty variable counts as absent. Switches \
-take true, false, 1, 0, yes, no, on or off. Lists are repeated, or written with commas or blanks \
-between. An address to listen at may be a port alone, which is one on loopback.";
+pub const READING: &str = "Every option can also be set in the environment, --datadir as \
+FORTHCOIN_DATADIR. The command line takes precedence, and an empty variable counts as not set; an \
+unknown FORTHCOIN_ variable is an error. Switches take true, false, 1, 0, yes, no, on or off. Lists \
+are repeated, or separated by commas or blanks. A listening address that is only a port number is \
+that port on loopback.";
 
 /// Exit codes and what they mean.
 pub const EXIT_CODES: &[(u8, &str)] = &[
     (0, "success"),
     (1, "uncaught THROW"),
-    (2, "wrong usage"),
-    (3, "no node, or the data folder is in use or can't be used"),
+    (2, "usage error"),
+    (3, "no node, or the data folder is in use or cannot be served"),
     (4, "the node is still warming up"),
     (5, "refused or invalid"),
     (6, "unhealthy"),
 ];
 
-/// Columns of a line.
+/// The width of a line.
 const WIDTH: usize = 100;
-/// Where the help of an option begins.
+/// The column at which the help of an option begins.
 const INDENT: usize = 34;
 
 pub fn text() -> String {
@@ -51,7 +52,7 @@ pub fn text() -> String {
     out
 }
 
-/// An option as it is written.
+/// An option in the form in which it is written.
 pub fn form(entry: &Entry) -> String {
     if entry.place == Place::FirstWord {
         return format!("  {}", entry.value);
@@ -78,7 +79,7 @@ fn row(out: &mut String, form: &str, help: &str) {
     wrapped(out, help, INDENT, INDENT);
 }
 
-/// Words in lines; the first line has begun in column `at`, the others are indented.
+/// Wraps text; the first line has begun in column `at`, the others are indented.
 fn wrapped(out: &mut String, text: &str, mut at: usize, indent: usize) {
     for (index, word) in text.split(' ').enumerate() {
         if index > 0 && at + 1 + word.len() > WIDTH {

@@ -1,4 +1,4 @@
-//! Every option, in the order of help. To add one is to add a row here, and to use what it sets.
+//! Every option, in the order of the help text. A new option is a row here and the use of what it sets.
 
 use std::path::PathBuf;
 
@@ -8,10 +8,10 @@ use super::check;
 use super::entry::{Entry, Group, Kind, Listen, Origin, PLAIN, Place, Usual};
 use crate::config;
 
-/// Numbers that nothing but their type bounds.
+/// Numbers bounded only by their type.
 const ANY: u64 = u32::MAX as u64;
 
-/// Highest number of a file descriptor that is taken.
+/// The highest file descriptor that is accepted.
 const MAX_DESCRIPTOR: u64 = 99_999;
 
 /// Bytes in a megabyte, as Core counts the memory pool.
@@ -39,7 +39,7 @@ pub static TABLE: &[Entry] = &[
         name: "evaluate",
         short: Some('e'),
         value: "CODE",
-        help: "Run a line of Forth; in order with files",
+        help: "Run a line of Forth; runs in order with files",
         place: Place::CommandLine,
         kind: Kind::Code,
         ..PLAIN
@@ -47,13 +47,13 @@ pub static TABLE: &[Entry] = &[
     Entry {
         name: "datadir",
         value: "FOLDER",
-        help: "Where data is kept: $XDG_DATA_HOME/forthcoin or ~/.forthcoin unless given",
+        help: "The data folder; by default $XDG_DATA_HOME/forthcoin or ~/.forthcoin",
         kind: Kind::Path(|to, path| to.config.data_root = path),
         ..PLAIN
     },
     Entry {
         name: "json",
-        help: "Show JSON instead of pictures",
+        help: "Show results as JSON instead of formatted text",
         default: Some("false"),
         kind: Kind::Switch(|to, on| to.config.json = on),
         ..PLAIN
@@ -67,7 +67,8 @@ pub static TABLE: &[Entry] = &[
     },
     Entry {
         name: "sandbox",
-        help: "Turn off words that open files or ask the node, for untrusted Forth",
+        help: "For untrusted Forth: allow pure words only; files, node, wallet, keyboard and clock are \
+               refused",
         default: Some("false"),
         kind: Kind::Switch(|to, on| to.sandbox = on),
         ..PLAIN
@@ -82,7 +83,7 @@ pub static TABLE: &[Entry] = &[
     Entry {
         name: "passphrase-fd",
         value: "N",
-        help: "Read passphrases from this descriptor, one a line, instead of asking",
+        help: "Read passphrases from this file descriptor, one per line, instead of asking",
         kind: Kind::Number {
             least: 0,
             most: MAX_DESCRIPTOR,
@@ -95,7 +96,7 @@ pub static TABLE: &[Entry] = &[
     Entry {
         name: "passphrase-file",
         value: "FILE",
-        help: "Read passphrases from this file, one a line, instead of asking",
+        help: "Read passphrases from this file, one per line, instead of asking",
         instead_of: Some("passphrase-fd"),
         kind: Kind::Path(|to, path| to.config.passphrase_file = Some(path)),
         ..PLAIN
@@ -103,7 +104,7 @@ pub static TABLE: &[Entry] = &[
     Entry {
         name: "attach",
         value: "ws://HOST:PORT",
-        help: "Use a node elsewhere through its API server",
+        help: "Use a remote node through its API server",
         kind: Kind::Text {
             check: check::attach,
             set: |to, url| to.config.service.attach = Some(url),
@@ -113,7 +114,7 @@ pub static TABLE: &[Entry] = &[
     Entry {
         name: "token-file",
         value: "FILE",
-        help: "The file that holds USER:PASSWORD for --attach",
+        help: "The file with USER:PASSWORD for --attach",
         kind: Kind::Path(|to, path| to.config.service.token_file = Some(path)),
         ..PLAIN
     },
@@ -121,7 +122,7 @@ pub static TABLE: &[Entry] = &[
         name: "peer",
         value: "HOST:PORT",
         group: Group::Node,
-        help: "Keep a connection to this node once the network starts",
+        help: "Keep a connection to this node once the network is started",
         kind: Kind::List { check: check::peer, set: |to, peers| to.config.peers = peers },
         ..PLAIN
     },
@@ -129,8 +130,8 @@ pub static TABLE: &[Entry] = &[
         name: "listen",
         value: "ADDRESS",
         group: Group::Node,
-        help: "Where peers may connect once the network starts; none: nowhere. Unless given, a node \
-               without a terminal listens on its network's port of every address",
+        help: "Accept peers on this address once the network is started; none: do not listen. By \
+               default a node without a terminal listens on its network's port on every address",
         kind: Kind::Listen {
             usual: Usual::OfNetwork,
             set: |to, listen| {
@@ -146,7 +147,7 @@ pub static TABLE: &[Entry] = &[
     Entry {
         name: "readonly",
         group: Group::Node,
-        help: "Follow the chain, refuse every change",
+        help: "Follow the chain and refuse every change",
         default: Some("false"),
         kind: Kind::Switch(|to, on| to.config.readonly = on),
         ..PLAIN
@@ -162,7 +163,7 @@ pub static TABLE: &[Entry] = &[
     Entry {
         name: "no-address-index",
         group: Group::Node,
-        help: "Keep no index of addresses, and drop one that is there",
+        help: "Do not keep an address index, and delete an existing one",
         default: Some("false"),
         kind: Kind::Switch(|to, on| to.config.no_address_index = on),
         ..PLAIN
@@ -170,18 +171,18 @@ pub static TABLE: &[Entry] = &[
     Entry {
         name: "one-by-one",
         group: Group::Node,
-        help: "Verify the signatures of a block one by one, not in batches",
+        help: "Verify the signatures of a block one by one instead of in batches",
         default: Some("false"),
         kind: Kind::Switch(|to, on| to.config.one_by_one = on),
         ..PLAIN
     },
-    // What is relayed: the names are Bitcoin Core's. A rate is for 1,000 virtual bytes.
+    // Relay policy, under Bitcoin Core's option names. Rates are per 1,000 virtual bytes.
     Entry {
         name: "incrementalrelayfee",
         value: "FEERATE",
         group: Group::Policy,
-        help: "Fee rate that a replacement pays on top, and by which the minimum rises when the \
-               pool is full; in coins per 1,000 virtual bytes, or base units with sat",
+        help: "Additional fee rate of a replacement, and increment of the minimum fee rate when the \
+               mempool is full; in coins per 1,000 virtual bytes, or base units with sat",
         default: Some("100sat"),
         kind: Kind::FeeRate(|to, rate| {
             let policy = &mut to.config.policy;
@@ -195,7 +196,7 @@ pub static TABLE: &[Entry] = &[
         name: "minrelaytxfee",
         value: "FEERATE",
         group: Group::Policy,
-        help: "Refuse transactions below this fee rate",
+        help: "Reject transactions below this fee rate",
         default: Some("100sat"),
         kind: Kind::FeeRate(|to, rate| to.config.policy.min_relay = rate),
         ..PLAIN
@@ -204,7 +205,7 @@ pub static TABLE: &[Entry] = &[
         name: "dustrelayfee",
         value: "FEERATE",
         group: Group::Policy,
-        help: "Fee rate at which an output that costs more to spend than it holds is dust",
+        help: "Fee rate that defines dust: outputs that cost more to spend than they are worth",
         default: Some("3000sat"),
         kind: Kind::FeeRate(|to, rate| to.config.policy.dust = rate),
         ..PLAIN
@@ -213,7 +214,7 @@ pub static TABLE: &[Entry] = &[
         name: "maxmempool",
         value: "MB",
         group: Group::Policy,
-        help: "Keep the memory pool below this many megabytes",
+        help: "Keep the mempool below this many megabytes",
         default: Some("300"),
         kind: Kind::Number {
             least: 5,
@@ -226,7 +227,7 @@ pub static TABLE: &[Entry] = &[
         name: "mempoolexpiry",
         value: "HOURS",
         group: Group::Policy,
-        help: "Drop transactions that stay unconfirmed for this long",
+        help: "Drop transactions that are unconfirmed for this many hours",
         default: Some("336"),
         kind: Kind::Number {
             least: 1,
@@ -239,7 +240,7 @@ pub static TABLE: &[Entry] = &[
         name: "datacarriersize",
         value: "BYTES",
         group: Group::Policy,
-        help: "Most bytes of a transaction's OP_RETURN outputs together",
+        help: "Maximum total size of a transaction's OP_RETURN outputs",
         default: Some("100000"),
         kind: Kind::Number {
             least: 0,
@@ -263,7 +264,7 @@ pub static TABLE: &[Entry] = &[
     Entry {
         name: "permitbaremultisig",
         group: Group::Policy,
-        help: "Relay transactions with outputs of bare multisig",
+        help: "Relay transactions with bare multisig outputs",
         default: Some("true"),
         kind: Kind::Switch(|to, on| to.config.policy.permit_bare_multisig = on),
         ..PLAIN
@@ -272,7 +273,7 @@ pub static TABLE: &[Entry] = &[
         name: "bytespersigop",
         value: "BYTES",
         group: Group::Policy,
-        help: "Virtual bytes that a signature operation counts for at least",
+        help: "Minimum virtual bytes counted per signature operation",
         default: Some("20"),
         kind: Kind::Number {
             least: 1,
@@ -285,7 +286,7 @@ pub static TABLE: &[Entry] = &[
         name: "limitancestorcount",
         value: "N",
         group: Group::Policy,
-        help: "Most unconfirmed transactions that one may build on, itself counted",
+        help: "Maximum number of a transaction's unconfirmed ancestors, including itself",
         default: Some("25"),
         kind: Kind::Number {
             least: 1,
@@ -298,7 +299,7 @@ pub static TABLE: &[Entry] = &[
         name: "limitdescendantcount",
         value: "N",
         group: Group::Policy,
-        help: "Most unconfirmed transactions that may build on one, itself counted",
+        help: "Maximum number of a transaction's unconfirmed descendants, including itself",
         default: Some("25"),
         kind: Kind::Number {
             least: 1,
@@ -310,7 +311,7 @@ pub static TABLE: &[Entry] = &[
     Entry {
         name: "acceptnonstdtxn",
         group: Group::Policy,
-        help: "Relay non-standard transactions too; on test networks only",
+        help: "Also relay non-standard transactions; test networks only",
         default: Some("false"),
         kind: Kind::Switch(|to, on| to.config.policy.require_standard = !on),
         ..PLAIN
@@ -319,7 +320,7 @@ pub static TABLE: &[Entry] = &[
         name: "mine",
         value: "ADDRESS",
         group: Group::Mining,
-        help: "Mine from the start; coins go to this address",
+        help: "Mine from the start, paying this address",
         kind: Kind::Text {
             check: check::not_empty,
             set: |to, address| to.config.mining.address = Some(address),
@@ -330,7 +331,7 @@ pub static TABLE: &[Entry] = &[
         name: "mine-threads",
         value: "N",
         group: Group::Mining,
-        help: "Mining threads, one a core unless given; 0: only miners by Stratum",
+        help: "Number of mining threads, by default one per core; 0: Stratum miners only",
         kind: Kind::Number {
             least: 0,
             most: MAX_THREADS as u64,
@@ -342,7 +343,7 @@ pub static TABLE: &[Entry] = &[
         name: "mine-tag",
         value: "TEXT",
         group: Group::Mining,
-        help: "Text that mined blocks carry, at most 75 bytes",
+        help: "Text to put into mined blocks, at most 75 bytes",
         kind: Kind::Text { check: check::mine_tag, set: |to, tag| to.config.mining.tag = tag },
         ..PLAIN
     },
@@ -350,7 +351,7 @@ pub static TABLE: &[Entry] = &[
         name: "stratum",
         value: "ADDRESS",
         group: Group::Mining,
-        help: "Serve miners by Stratum v1, at 127.0.0.1:3333 or at this address",
+        help: "Start the Stratum v1 server, on 127.0.0.1:3333 or this address",
         kind: Kind::Listen {
             usual: Usual::Address(config::STRATUM_ADDRESS),
             set: |to, listen| to.config.mining.stratum = address(listen, config::STRATUM_ADDRESS),
@@ -361,7 +362,7 @@ pub static TABLE: &[Entry] = &[
         name: "websocket",
         value: "ADDRESS",
         group: Group::Server,
-        help: "Open the WebSocket and HTTP server, at 127.0.0.1:8765 or at this address",
+        help: "Start the API server (WebSocket and HTTP), on 127.0.0.1:8765 or this address",
         kind: Kind::Listen {
             usual: Usual::Address(config::SERVICE_ADDRESS),
             set: |to, listen| {
@@ -374,7 +375,7 @@ pub static TABLE: &[Entry] = &[
         name: "rpcauth",
         value: "USER:SALT$HASH",
         group: Group::Server,
-        help: "A user of the server, as Bitcoin Core's rpcauth",
+        help: "A user of the API server, in the format of Bitcoin Core's rpcauth",
         kind: Kind::List {
             check: check::rpcauth,
             set: |to, users| to.config.service.rpcauth = users,
@@ -385,7 +386,7 @@ pub static TABLE: &[Entry] = &[
         name: "allow-host",
         value: "NAME",
         group: Group::Server,
-        help: "A host name under which the server may be asked",
+        help: "A host name under which the API server may be addressed",
         kind: Kind::List {
             check: check::host_name,
             set: |to, names| to.config.service.hosts = names,
@@ -396,7 +397,7 @@ pub static TABLE: &[Entry] = &[
         name: "allow-origin",
         value: "ORIGIN",
         group: Group::Server,
-        help: "A site whose pages may use the server, as https://example.org",
+        help: "A site whose pages may use the API server, such as https://example.org",
         kind: Kind::List { check: check::origin, set: |to, all| to.config.service.origins = all },
         ..PLAIN
     },
@@ -404,7 +405,7 @@ pub static TABLE: &[Entry] = &[
         name: "proxy",
         value: "IP",
         group: Group::Server,
-        help: "A proxy whose X-Real-IP header is believed",
+        help: "A proxy whose X-Real-IP header is trusted",
         kind: Kind::List {
             check: check::ip,
             set: |to, proxies| to.config.service.proxies = proxies,
@@ -415,7 +416,7 @@ pub static TABLE: &[Entry] = &[
         name: "max-connections",
         value: "N",
         group: Group::Server,
-        help: "Connections to the server at once",
+        help: "Maximum number of simultaneous connections to the API server",
         default: Some("10000"),
         kind: Kind::Number {
             least: 1,
@@ -428,8 +429,8 @@ pub static TABLE: &[Entry] = &[
         name: "rate-limit",
         value: "N",
         group: Group::Server,
-        help: "Requests a second from one address; 0: no limit. Unless given, 1000 from other \
-               machines",
+        help: "Maximum number of requests per second from one address; 0: no limit. By default 1000 \
+               from other machines",
         kind: Kind::Number {
             least: 0,
             most: ANY,
@@ -441,7 +442,7 @@ pub static TABLE: &[Entry] = &[
         name: "ready-blocks",
         value: "N",
         group: Group::Server,
-        help: "How many blocks behind the best header /ready still answers ready",
+        help: "Number of blocks behind the best header up to which /ready reports ready",
         default: Some("3"),
         kind: Kind::Number {
             least: 0,
@@ -454,7 +455,7 @@ pub static TABLE: &[Entry] = &[
         name: "ready-age",
         value: "SECONDS",
         group: Group::Server,
-        help: "How old the tip may be for /ready to answer ready",
+        help: "Maximum age of the tip for /ready to report ready",
         default: Some("7200"),
         kind: Kind::Number {
             least: 0,
@@ -467,7 +468,7 @@ pub static TABLE: &[Entry] = &[
         name: "log-level",
         value: "FILTER",
         group: Group::Logs,
-        help: "What is logged: a level, and levels of targets, as info,http=debug",
+        help: "Log level, optionally also per target, such as info,http=debug",
         default: Some("info"),
         kind: Kind::List {
             check: check::log_level,
@@ -479,7 +480,7 @@ pub static TABLE: &[Entry] = &[
         name: "log-format",
         value: "text|json",
         group: Group::Logs,
-        help: "How logs are written",
+        help: "Log format",
         default: Some("text"),
         kind: Kind::Choice {
             of: &["text", JSON],
@@ -491,7 +492,7 @@ pub static TABLE: &[Entry] = &[
         name: "log-file",
         value: "FILE",
         group: Group::Logs,
-        help: "Log to this file instead of standard error; opened again on SIGHUP",
+        help: "Log to this file instead of standard error; reopened on SIGHUP",
         kind: Kind::Path(|to, path| to.config.service.log_file = Some(path)),
         ..PLAIN
     },
@@ -511,7 +512,7 @@ pub static TABLE: &[Entry] = &[
         name: "metrics-postgres-file",
         value: "FILE",
         group: Group::Metrics,
-        help: "The file that holds that URL, so that ps does not show it",
+        help: "The file with that URL, so that ps does not show it",
         instead_of: Some("metrics-postgres"),
         kind: Kind::Path(|to, path| to.config.service.postgres.url_file = Some(path)),
         ..PLAIN
@@ -520,7 +521,7 @@ pub static TABLE: &[Entry] = &[
         name: "metrics-interval",
         value: "SECONDS",
         group: Group::Metrics,
-        help: "How often rows are written",
+        help: "Seconds between two rows",
         default: Some("10"),
         kind: Kind::Number {
             least: 1,

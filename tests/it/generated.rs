@@ -76,15 +76,15 @@ fn man_page() -> Vec<u8> {
     section(
         &mut page,
         "FILES",
-        ".TP\n~/.forthcoin\nThe data folder: chain.redb, control.sock, .cookie, init.fs; the other \
-         networks' in folders of their names.",
+        ".TP\n~/.forthcoin\nThe data folder: chain.redb, control.sock, .cookie, init.fs; other \
+         networks are in subfolders of their names.",
     );
     section(
         &mut page,
         "EXAMPLES",
-        ".TP\nforthcoin regtest\nA console on a chain of one's own.\n.TP\nforthcoin testnet \
+        ".TP\nforthcoin regtest\nA console on a private chain.\n.TP\nforthcoin testnet \
          \\-\\-websocket \\-\\-mine=ADDRESS </dev/null\nA running node.\n.TP\nforthcoin \\-e \"init\\-storage \
-         get\\-height . bye\"\nA question in a script.",
+         get\\-height . bye\"\nA query in a script.",
     );
     section(&mut page, "SEE ALSO", "The word help at the console; docs/OPERATIONS.md.");
     page
@@ -111,15 +111,15 @@ fn completions(shell: Shell) -> Vec<u8> {
 fn page_of_options() -> Vec<u8> {
     let mut page = format!(
         "# Options\n\nGenerated from the table of options (`src/options/table.rs`); \
-         `FORTHCOIN_BLESS=1 cargo nextest run options_page` writes it anew.\n\n    forthcoin \
-         [NETWORK] [FILE]… [-e CODE]… [OPTIONS]\n\n{READING}\n\nAn address to listen at is \
-         `HOST:PORT`, `HOST`, `:PORT` or `PORT`; without a host it is loopback, and every address \
-         of the machine is written `0.0.0.0:PORT` or `[::]:PORT`. `true` stands for the usual \
-         address and `false` for none. A fee rate is for 1,000 virtual bytes: coins with a decimal \
-         point (`0.00001`) or base units (`1000sat`). Paths may hold any bytes; everything else is \
-         UTF-8. The options of the memory pool have Bitcoin Core's names.\n\nWhat is not understood \
-         is an error, with exit code 2: a misspelt option or network, a variable that begins with \
-         `FORTHCOIN_` and is not listed here, a value that can't be read.\n"
+         `FORTHCOIN_BLESS=1 cargo nextest run options_page` rewrites this page.\n\n    forthcoin \
+         [NETWORK] [FILE]… [-e CODE]… [OPTIONS]\n\n{READING}\n\nA listening address is \
+         `HOST:PORT`, `HOST`, `:PORT` or `PORT`; without a host it is on loopback, and all addresses \
+         of the machine are written `0.0.0.0:PORT` or `[::]:PORT`. `true` stands for the default \
+         address and `false` for none. A fee rate is per 1,000 virtual bytes: coins with a decimal \
+         point (`0.00001`) or base units (`1000sat`). Paths may contain any bytes; everything else is \
+         UTF-8. Mempool options use Bitcoin Core's names.\n\nAnything that is not understood \
+         is an error with exit code 2: a misspelt option or network, a variable that begins with \
+         `FORTHCOIN_` and is not listed here, an invalid value.\n"
     );
     for group in Group::ALL {
         page += &format!(

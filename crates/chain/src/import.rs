@@ -1,5 +1,5 @@
-//! Block files in and out: one hex block a line, or Bitcoin's `blk*.dat` framing (magic, length,
-//! block), told apart by their first bytes.
+//! Reads and writes block files: one hex block per line, or Bitcoin's `blk*.dat` framing (magic,
+//! length, block), distinguished by their first bytes.
 //!
 //! Reading takes no more memory than one block and a buffer, whatever the file says.
 

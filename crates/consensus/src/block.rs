@@ -1,5 +1,6 @@
-//! What a block must be by itself (Core's `CheckBlock`) and in its place (`ContextualCheckBlock`):
-//! merkle root, sizes, coinbase, finality, height in the coinbase, witness commitment.
+//! The checks of a block by itself (Core's `CheckBlock`) and in its context
+//! (`ContextualCheckBlock`): merkle root, sizes, coinbase, finality, height in the coinbase,
+//! witness commitment.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! A block over the coins it spends (Core's `ConnectBlock`): what changes, what it takes to undo
-//! it, and whether the amounts, the locks and the scripts are right.
+//! Connects a block to the coins it spends (Core's `ConnectBlock`): the changes, their undo data,
+//! and whether amounts, lock times and scripts are valid.
 
 use super::block::{CheckedBlock, MAX_BLOCK_SIGOPS_COST};
 use super::header::Branch;
@@ -38,7 +38,7 @@ pub trait CoinView {
     fn coin(&mut self, outpoint: &OutPoint) -> Result<Option<Coin>, Self::Error>;
 }
 
-/// Why a block could not be connected: its fault, or that of whoever keeps the coins.
+/// Why a block could not be connected: the block is invalid, or the coin view failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ConnectError<E: std::error::Error> {
     #[error(transparent)]
@@ -199,7 +199,7 @@ fn check_overwrites<E: std::error::Error>(
     Ok(())
 }
 
-/// Hands the block's inputs with what they spend to the script engine, as one list.
+/// Passes the block's inputs with the outputs they spend to the script engine, as one list.
 fn check_scripts(
     block: &Block,
     spent: &SpentCoins,
@@ -358,8 +358,8 @@ pub fn check_amounts<'a>(
     Ok(Amount(spent.0 - paid.0))
 }
 
-/// Whether what is spent is too young for the sequence numbers (BIP68) in a block on `branch`;
-/// `made` are the heights of what is spent.
+/// Whether the spent outputs are too young for the sequence numbers (BIP68) in a block on `branch`;
+/// `made` are their heights.
 pub fn is_sequence_locked(
     tx: &Transaction,
     made: impl Iterator<Item = Height>,

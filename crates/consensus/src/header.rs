@@ -1,4 +1,4 @@
-//! What a header must be: proof of work, the difficulty that is due, its time and its version.
+//! The checks of a header: proof of work, required difficulty, time and version.
 
 use super::rule::RuleError;
 use primitives::block::{Header, Height};

@@ -1,4 +1,5 @@
-//! The rules by name: one variant a rule, with the facts, Core's reject reason and who is to blame.
+//! The rules by name: one variant per rule, with the facts, Core's reject reason and who is to
+//! blame.
 
 use primitives::amount::Amount;
 use primitives::block::Height;

@@ -1,7 +1,7 @@
-//! The hash functions of a Bitcoin-format chain: SHA-256, double SHA-256, HASH160, tagged hashes and
-//! SipHash-2-4.
+//! The hash functions of a Bitcoin-format chain: SHA-256, double SHA-256, HASH160, tagged hashes
+//! and SipHash-2-4.
 //!
-//! Every function is total over its input: no length is refused, nothing can fail.
+//! Every function is total: it accepts input of any length and cannot fail.
 
 use bitcoin_hashes::siphash24;
 use ripemd::Ripemd160;

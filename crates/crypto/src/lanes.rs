@@ -1,6 +1,6 @@
-//! Hashing in bulk on the best path that the processor has, chosen at run time: several messages
-//! side by side on its SHA instructions, else `sha2` one after the other. Every path gives the same
-//! bits.
+//! Bulk hashing on the fastest path that the processor supports, chosen at run time: several
+//! messages in parallel on its SHA instructions, otherwise `sha2` one after the other. All paths
+//! give identical results.
 
 use std::sync::OnceLock;
 

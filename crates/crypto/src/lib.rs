@@ -1,4 +1,4 @@
-//! Hashes, curve operations, sealing and entropy: thin over kept crates.
+//! Hashes, curve operations, encrypted files and entropy: thin wrappers over maintained crates.
 
 pub mod batch;
 pub mod curve;

@@ -1,7 +1,8 @@
-//! SHA-256 below its padding (FIPS 180-4): constants, states and message blocks, and double hashes
-//! of what comes in bulk, over `sha2`'s block function.
+//! SHA-256 below its padding (FIPS 180-4): constants, states and message blocks, and bulk double
+//! hashes over `sha2`'s block function.
 //!
-//! The portable twin of `sha_ni`: every function here has one there that gives the same bits.
+//! The portable twin of `sha_ni`: every function here has a counterpart there with identical
+//! results.
 
 use sha2::block_api::compress256;
 

@@ -31,7 +31,7 @@ struct States<const L: usize> {
 type Words<const L: usize> = [__m128i; L];
 
 impl ShaNi {
-    /// Looks whether the processor has what is needed.
+    /// Checks whether the processor has the instructions.
     pub fn detect() -> Option<ShaNi> {
         let found = is_x86_feature_detected!("sha")
             && is_x86_feature_detected!("ssse3")

@@ -1,8 +1,9 @@
 //! Decides on a new transaction: Core's `MemPoolAccept`, one transaction at a time.
 //!
-//! Order: the transaction by itself; standardness; lock times; whether it is here; what it spends;
-//! amounts; standard spends; fee; its place among unconfirmed transactions; what it replaces; its
-//! scripts last, since they cost most. The reason given for a refusal is fixed by this order.
+//! Order: the transaction by itself; standardness; lock times; whether it is already known; its
+//! inputs; amounts; standardness of the spends; fee; ancestor and descendant limits; what it
+//! replaces; its scripts last, since they cost most. This order determines the reason given for a
+//! rejection.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -245,7 +246,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Its place among the unconfirmed: limits of chains, version 3, and what it replaces.
+    /// Its position among unconfirmed transactions: chain limits, version 3, and replacement.
     fn check_place(
         &self,
         mut entry: Entry,

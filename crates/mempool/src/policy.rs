@@ -1,5 +1,4 @@
-//! What a node relays: standard transactions, standard spends, dust, and the fees that Core's
-//! defaults ask for.
+//! Relay policy: standard transactions, standard spends, dust, and fees, with Core's defaults.
 
 use primitives::codec::Encode;
 use primitives::fee::{
@@ -33,7 +32,7 @@ const MAX_STACK_ITEM_SIZE: usize = 80;
 /// The pool's limits; `default` is Core's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Refuse what is not standard (off on test networks that want it so).
+    /// Reject non-standard transactions (can be turned off on test networks).
     pub require_standard: bool,
     pub min_relay: FeeRate,
     /// What a replacement, and the floor after an eviction, pay on top.

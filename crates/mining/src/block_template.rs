@@ -1,8 +1,8 @@
-//! A block to be mined: the tip and the pool made into a header, transactions and a coinbase that
+//! A block template: the tip and the mempool turned into a header, transactions and a coinbase that
 //! only lacks its payout and an extra nonce (BIP22, BIP34, BIP141).
 //!
 //! Invariant: whatever payout, extra nonce, time in `min_time..` and nonce are chosen, the block
-//! keeps every rule but proof of work.
+//! satisfies every rule but proof of work.
 
 use super::select::{self, Chosen, Limits, Terms};
 use consensus::block::{COMMITMENT_START, coinbase_lock, height_push, merkle_root};

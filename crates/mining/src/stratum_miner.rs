@@ -1,4 +1,4 @@
-//! A miner written from the protocol, against a session.
+//! Test: a miner written from the protocol's specification, against a session.
 
 use std::sync::Arc;
 

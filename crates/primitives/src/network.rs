@@ -1,4 +1,4 @@
-//! The networks: everything that differs between them, as data.
+//! The networks: everything in which they differ, as data.
 //!
 //! A rule looks at a field here, never at the network's name.
 
@@ -84,7 +84,7 @@ pub struct NetworkParams {
     /// First four bytes of every P2P message and of every record of a block file.
     pub magic: [u8; 4],
     pub p2p_port: u16,
-    /// Listen and connect without being told to.
+    /// Listen and connect by default.
     pub p2p_by_default: bool,
     pub genesis: Genesis,
     pub address: AddressParams,

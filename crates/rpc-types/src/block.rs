@@ -15,7 +15,7 @@ macro_rules! with_header {
         pub struct $name {
             /// The block's hash.
             pub hash: BlockHash,
-            /// Blocks from this one to the tip, itself counted; -1 if it is not on the best chain.
+            /// Number of confirmations (1 at the tip); -1 if it is not on the best chain.
             pub confirmations: i64,
             /// Its height.
             pub height: u32,
@@ -24,29 +24,29 @@ macro_rules! with_header {
             /// Its version as 8 hex digits.
             #[serde(rename = "versionHex")]
             pub version_hex: String,
-            /// Root of the tree of its transaction ids, as 64 hex digits.
+            /// Merkle root of its transaction ids, as 64 hex digits.
             pub merkleroot: String,
             /// Its time, in seconds since 1970.
             pub time: u32,
-            /// Median time of it and the 10 blocks before it, in seconds since 1970.
+            /// Median time of this block and the 10 before it, in seconds since 1970.
             pub mediantime: u32,
             /// Its nonce.
             pub nonce: u32,
-            /// Its target in its compact form.
+            /// Its target in compact form (bits).
             pub bits: Bits,
             /// Its target.
             pub target: Target,
-            /// Its difficulty, 1 being Bitcoin's easiest.
+            /// Its difficulty, relative to Bitcoin's minimum.
             pub difficulty: Difficulty,
-            /// Expected hashes behind the chain up to it.
+            /// Expected number of hashes of the chain up to this block.
             pub chainwork: Work,
-            /// Its transactions; 0 while the block is not here.
+            /// Number of its transactions; 0 while the block has not been downloaded.
             #[serde(rename = "nTx")]
             pub n_tx: u32,
-            /// Hash of the block before it; not in the first block.
+            /// Hash of the previous block; absent in the genesis block.
             #[serde(skip_serializing_if = "Option::is_none")]
             pub previousblockhash: Option<BlockHash>,
-            /// Hash of the block after it; only on the best chain, and not at its tip.
+            /// Hash of the next block; only on the best chain, and not at its tip.
             #[serde(skip_serializing_if = "Option::is_none")]
             pub nextblockhash: Option<BlockHash>,
             $($rest)*
@@ -55,20 +55,20 @@ macro_rules! with_header {
 }
 
 with_header! {
-    /// A block's header with its place in the chain.
+    /// A block header with its position in the chain.
     Header {}
 }
 
 with_header! {
     /// A block with its transactions.
     Block {
-        /// Size without witnesses, in bytes.
+        /// Size without witness data, in bytes.
         pub strippedsize: u64,
         /// Size in bytes.
         pub size: u64,
         /// Weight in weight units (BIP141).
         pub weight: u64,
-        /// The transactions in their order: ids at verbosity 1, else whole.
+        /// The transactions in order: ids at verbosity 1, otherwise complete.
         pub tx: Vec<BlockTransaction>,
     }
 }
@@ -79,17 +79,17 @@ with_header! {
 pub enum BlockTransaction {
     /// Its id, at verbosity 1.
     Id(Txid),
-    /// The whole of it, at verbosity 2 and 3.
+    /// The complete transaction, at verbosity 2 and 3.
     Whole(Box<Transaction>),
 }
 
 text_or_object!(BlockTransaction { Id(Txid), Whole(Box<Transaction>) });
 
-/// What `getblock` answers with.
+/// The result of `getblock`.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum BlockResult {
-    /// The block's bytes, at verbosity 0.
+    /// The serialised block in hex, at verbosity 0.
     Hex(Hex),
     /// The block, at verbosity 1, 2 and 3.
     Block(Box<Block>),
@@ -97,11 +97,11 @@ pub enum BlockResult {
 
 text_or_object!(BlockResult { Hex(Hex), Block(Box<Block>) });
 
-/// What `getblockheader` answers with.
+/// The result of `getblockheader`.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum HeaderResult {
-    /// The header's 80 bytes, if `verbose` is false.
+    /// The 80 bytes of the header in hex, if `verbose` is false.
     Hex(Hex),
     /// The header, otherwise.
     Header(Box<Header>),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::number::Difficulty;
 use crate::text::{Bits, BlockHash, Target, Work};
 
-/// The best chain and how far it has come.
+/// The state of the best chain and the progress of the sync.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChainInfo {
     /// Name of the network: `main`, `testnet`, `regtest` or `bitcoin`.
@@ -15,77 +15,77 @@ pub struct ChainInfo {
     pub blocks: u32,
     /// Height of the best header known, at least `blocks`.
     pub headers: u32,
-    /// Hash of the best chain's last block.
+    /// Hash of the tip of the best chain.
     pub bestblockhash: BlockHash,
-    /// Target of the last block in its compact form.
+    /// Target of the tip in compact form (bits).
     pub bits: Bits,
-    /// Target of the last block.
+    /// Target of the tip.
     pub target: Target,
-    /// Difficulty of the last block, 1 being Bitcoin's easiest.
+    /// Difficulty of the tip, relative to Bitcoin's minimum.
     pub difficulty: Difficulty,
-    /// Time of the last block, in seconds since 1970.
+    /// Time of the tip, in seconds since 1970.
     pub time: u32,
     /// Median time of the last 11 blocks, in seconds since 1970.
     pub mediantime: u32,
     /// Share of the known headers whose blocks have been connected, from 0 to 1.
     pub verificationprogress: f64,
-    /// Blocks of known headers are still missing.
+    /// Whether blocks of known headers are still missing.
     pub initialblockdownload: bool,
-    /// Expected hashes behind the best chain.
+    /// Expected number of hashes of the best chain.
     pub chainwork: Work,
     /// Size of the database, in bytes.
     pub size_on_disk: u64,
-    /// Old blocks have been deleted.
+    /// Whether old blocks have been deleted.
     pub pruned: bool,
-    /// Warnings for the operator; there are none at present.
+    /// Warnings for the operator; always empty at present.
     pub warnings: Vec<String>,
-    /// Transactions in the best chain.
+    /// Number of transactions in the best chain.
     pub transactions: u64,
-    /// Transactions can be looked up by their id.
+    /// Whether transactions can be looked up by id.
     pub txindex: bool,
     /// Height of the oldest block kept; only if `pruned`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pruneheight: Option<u32>,
 }
 
-/// The end of a branch.
+/// The tip of a branch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChainTip {
     /// Height of its last block.
     pub height: u32,
     /// Hash of its last block.
     pub hash: BlockHash,
-    /// Blocks between it and the best chain; 0 for the best chain itself.
+    /// Number of blocks between it and the best chain; 0 for the best chain itself.
     pub branchlen: u32,
-    /// How the branch stands.
+    /// The status of the branch.
     pub status: TipStatus,
 }
 
-/// How a branch stands.
+/// The status of a branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum TipStatus {
     /// It is the best chain.
     Active,
-    /// A block of it breaks a rule, or was marked as invalid.
+    /// It contains a block that is invalid or was marked as invalid.
     Invalid,
-    /// Blocks of it are not here.
+    /// Some of its blocks have not been downloaded.
     HeadersOnly,
-    /// Its blocks are here and were not all checked.
+    /// Its blocks are available but not fully validated.
     ValidHeaders,
-    /// Its blocks were checked, and another branch has more work.
+    /// It is fully validated, but another branch has more work.
     ValidFork,
 }
 
-/// The soft forks as of the block after one.
+/// The soft forks in force for the block after a given one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeploymentInfo {
     /// Hash of the block.
     pub hash: BlockHash,
     /// Height of the block.
     pub height: u32,
-    /// Each soft fork by its name.
+    /// Each soft fork by name.
     pub deployments: Deployments,
 }
 
@@ -109,22 +109,22 @@ pub struct Deployments {
 /// A soft fork.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Deployment {
-    /// Always `buried`: it holds from a height on.
+    /// Always `buried`: active from a fixed height on.
     #[serde(rename = "type")]
     pub kind: String,
-    /// It holds in the block after the one asked for.
+    /// Whether it is active in the block after the one asked for.
     pub active: bool,
-    /// The first height at which it holds.
+    /// The first height at which it is active.
     pub height: u32,
 }
 
-/// Newest blocks that have been checked again and found good.
+/// The result of a successful verification of the newest blocks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChainCheck {
-    /// Always true: a fault is answered with an error.
+    /// Always true: a failure is reported as an error.
     pub sound: bool,
-    /// Blocks that were checked.
+    /// Number of blocks verified.
     pub blocks: u32,
-    /// How thoroughly, from 0 to 4.
+    /// The level of verification, from 0 to 4.
     pub level: u8,
 }

@@ -12,55 +12,55 @@ use crate::text::BlockHash;
 pub struct Utxo {
     /// The output, as `TXID:N`.
     pub outpoint: String,
-    /// Hash of the best chain's last block.
+    /// Hash of the tip of the best chain.
     pub bestblock: BlockHash,
-    /// Blocks from the one that made it to the tip, itself counted.
+    /// Number of confirmations (1 at the tip).
     pub confirmations: u32,
-    /// Height of the block that made it.
+    /// Height of the block that created it.
     pub height: u32,
     /// Its value in coins.
     pub value: Amount,
     /// Its script.
     #[serde(rename = "scriptPubKey")]
     pub script_pubkey: ScriptPubKey,
-    /// It is an output of a coinbase.
+    /// Whether it is a coinbase output.
     pub coinbase: bool,
 }
 
 /// An unspent output of the best chain or the pool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TxOut {
-    /// Hash of the best chain's last block.
+    /// Hash of the tip of the best chain.
     pub bestblock: BlockHash,
-    /// Blocks from the one that made it to the tip, itself counted; 0 for one of the pool.
+    /// Number of confirmations (1 at the tip); 0 if it is in the mempool.
     pub confirmations: u32,
     /// Its value in coins.
     pub value: Amount,
     /// Its script.
     #[serde(rename = "scriptPubKey")]
     pub script_pubkey: ScriptPubKey,
-    /// It is an output of a coinbase.
+    /// Whether it is a coinbase output.
     pub coinbase: bool,
 }
 
-/// All unspent outputs.
+/// Statistics of the UTXO set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TxOutSetInfo {
     /// Height of the best chain.
     pub height: u32,
-    /// Hash of the best chain's last block.
+    /// Hash of the tip of the best chain.
     pub bestblock: BlockHash,
-    /// Unspent outputs.
+    /// Number of unspent outputs.
     pub txouts: u64,
-    /// Bitcoin Core's measure of the set's size, which no database changes.
+    /// Size of the set as Bitcoin Core measures it, independent of the database.
     pub bogosize: u64,
     /// Bitcoin Core's hash over all of them; equal sets have equal hashes. Not with hash type
     /// `none`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash_serialized_3: Option<BlockHash>,
-    /// Their sum in coins.
+    /// Total amount, in coins.
     pub total_amount: Amount,
-    /// Transactions that have unspent outputs.
+    /// Number of transactions with unspent outputs.
     pub transactions: u64,
     /// Size of the database, in bytes.
     pub disk_size: u64,

@@ -13,9 +13,9 @@ use crate::text::{Bits, BlockHash, Hex, Target};
 pub enum MiningState {
     /// Nothing.
     Off,
-    /// They look for a block.
+    /// They are searching for a block.
     Mining,
-    /// They are wanted, but can't mine now: `reason` says why.
+    /// They are started but cannot mine now: `reason` says why.
     Paused,
 }
 
@@ -26,39 +26,39 @@ pub struct MiningStatus {
     pub state: MiningState,
     /// Why they are paused; null otherwise.
     pub reason: Option<String>,
-    /// The address that mined coins go to; null if none is set.
+    /// The payout address; null if none is set.
     pub address: Option<String>,
-    /// Mining threads.
+    /// Number of mining threads.
     pub threads: u64,
-    /// The hash code in use, by this processor's instructions.
+    /// The hash implementation in use, named by the processor's instructions.
     pub lanes: String,
-    /// Hashes per second of the mining threads now.
+    /// Current hash rate of the mining threads, in hashes per second.
     pub hashrate: u64,
-    /// Hashes per second over all the time that they have mined.
+    /// Average hash rate over all the time spent mining, in hashes per second.
     pub hashrate_average: u64,
-    /// Hashes made since the node started.
+    /// Number of hashes computed since the node started.
     pub hashes: u64,
-    /// Blocks found since the node started.
+    /// Number of blocks found since the node started.
     pub blocks_found: u64,
-    /// Blocks until mining stops by itself; null if it does not.
+    /// Blocks still to find before mining stops by itself; null if there is no limit.
     pub blocks_left: Option<u64>,
-    /// Blocks found too late: another was the tip already.
+    /// Stale blocks: found when another block was already the tip.
     pub stale: u64,
-    /// Blocks found that the node's own rules refused.
+    /// Blocks found that the node itself rejected.
     pub refused: u64,
     /// The last block found; null before the first.
     pub last_block: Option<FoundBlock>,
-    /// Difficulty of the block looked for, 1 being Bitcoin's easiest.
+    /// Difficulty of the block being mined, relative to Bitcoin's minimum.
     pub difficulty: Difficulty,
-    /// Target of the block looked for.
+    /// Target of the block being mined.
     pub target: Target,
-    /// Hashes that a block takes on average.
+    /// Expected number of hashes per block.
     pub hashes_expected: u64,
-    /// Seconds that a block takes on average at `hashrate`; null while that is 0.
+    /// Expected seconds per block at `hashrate`; null while that is 0.
     pub seconds_expected: Option<f64>,
-    /// The block looked for; null when there is no work.
+    /// The block being mined; null when there is no work.
     pub block: Option<SoughtBlock>,
-    /// Miners elsewhere, over Stratum.
+    /// Miners connected over Stratum.
     pub stratum: StratumStatus,
 }
 
@@ -71,83 +71,83 @@ pub struct FoundBlock {
     pub hash: BlockHash,
 }
 
-/// The block that is looked for.
+/// The block being mined.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SoughtBlock {
     /// Its height.
     pub height: u32,
-    /// Transactions beside the coinbase.
+    /// Number of transactions, not counting the coinbase.
     pub transactions: u64,
     /// Its weight in weight units (BIP141).
     pub weight: u64,
     /// Fees of its transactions, in coins.
     pub fees: Amount,
-    /// What its coinbase pays, in coins.
+    /// Amount that its coinbase pays, in coins.
     pub value: Amount,
 }
 
-/// Miners elsewhere.
+/// Stratum miners.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StratumStatus {
-    /// They are given work.
+    /// Whether the Stratum server is running.
     pub open: bool,
-    /// Miners connected.
+    /// Number of connected miners.
     pub miners: u64,
-    /// Shares taken since the node started.
+    /// Number of shares accepted since the node started.
     pub shares: u64,
-    /// Shares that came too late.
+    /// Number of stale shares.
     pub stale: u64,
-    /// Shares that were refused.
+    /// Number of rejected shares.
     pub refused: u64,
-    /// Hashes that the shares taken stand for.
+    /// Expected number of hashes behind the accepted shares.
     pub share_hashes: u64,
 }
 
-/// The chain as a miner sees it.
+/// The chain from a miner's view.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MiningInfo {
     /// Height of the best chain.
     pub blocks: u32,
-    /// Weight of the block looked for, in weight units; only while there is one.
+    /// Weight of the block being mined, in weight units; only while there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currentblockweight: Option<u64>,
-    /// Its transactions beside the coinbase; only while there is one.
+    /// Number of its transactions, not counting the coinbase; only while there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currentblocktx: Option<u64>,
-    /// Target of the last block in its compact form.
+    /// Target of the tip in compact form (bits).
     pub bits: Bits,
-    /// Difficulty of the last block, 1 being Bitcoin's easiest.
+    /// Difficulty of the tip, relative to Bitcoin's minimum.
     pub difficulty: Difficulty,
-    /// Target of the last block.
+    /// Target of the tip.
     pub target: Target,
-    /// Hashes per second of the whole network over the last 120 blocks.
+    /// Estimated hash rate of the whole network over the last 120 blocks, in hashes per second.
     pub networkhashps: f64,
-    /// Unconfirmed transactions.
+    /// Number of transactions in the mempool.
     pub pooledtx: u64,
-    /// The lowest fee rate that gets into a block, in coins per 1,000 virtual bytes.
+    /// The lowest fee rate accepted into a block, in coins per 1,000 virtual bytes.
     pub blockmintxfee: Amount,
     /// Name of the network.
     pub chain: String,
-    /// The block after the last.
+    /// The next block.
     pub next: NextBlock,
-    /// This node's mining threads are at work.
+    /// Whether this node's mining threads are mining.
     pub mining: bool,
-    /// Hashes per second of this node's mining threads now.
+    /// Current hash rate of this node's mining threads, in hashes per second.
     pub hashrate: u64,
-    /// Blocks found since the node started.
+    /// Number of blocks found since the node started.
     pub blocks_found: u64,
-    /// Warnings for the operator; there are none at present.
+    /// Warnings for the operator; always empty at present.
     pub warnings: Vec<String>,
 }
 
-/// The block after the last.
+/// The next block.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NextBlock {
     /// Its height.
     pub height: u32,
-    /// Its target in its compact form.
+    /// Its target in compact form (bits).
     pub bits: Bits,
-    /// Its difficulty, 1 being Bitcoin's easiest.
+    /// Its difficulty, relative to Bitcoin's minimum.
     pub difficulty: Difficulty,
     /// Its target.
     pub target: Target,
@@ -158,52 +158,52 @@ pub struct NextBlock {
 pub struct DifficultyInfo {
     /// Height of the next block.
     pub height: u32,
-    /// Its difficulty, 1 being Bitcoin's easiest.
+    /// Its difficulty, relative to Bitcoin's minimum.
     pub difficulty: Difficulty,
-    /// Its target in its compact form.
+    /// Its target in compact form (bits).
     pub bits: Bits,
     /// Its target.
     pub target: Target,
-    /// Hashes that it takes on average.
+    /// Expected number of hashes to find it.
     pub hashes_expected: u64,
-    /// Height of the next change of difficulty; only on networks where it changes.
+    /// Height of the next retarget; only on networks where the difficulty changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes_at: Option<u32>,
-    /// Blocks before that one; only on networks where it changes.
+    /// Blocks until the next retarget; only on networks where the difficulty changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocks_until: Option<u32>,
-    /// Expected change of difficulty in percent, from -75 to 300; null while nothing tells. Only on
+    /// Expected change of difficulty in percent, from -75 to 300; null while unknown. Only on
     /// networks where it changes.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::present")]
     #[schemars(extend("x-nullable" = true))]
     pub change_expected_percent: Option<Option<f64>>,
 }
 
-/// An interval of blocks of one difficulty.
+/// A retarget interval: a run of blocks with the same difficulty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DifficultyInterval {
     /// Height of its first block.
     pub height: u32,
     /// Time of its first block, in seconds since 1970.
     pub time: u32,
-    /// Its target in its compact form.
+    /// Its target in compact form (bits).
     pub bits: Bits,
-    /// Its difficulty, 1 being Bitcoin's easiest.
+    /// Its difficulty, relative to Bitcoin's minimum.
     pub difficulty: Difficulty,
-    /// Change against the interval before it, in percent; null for the first.
+    /// Change from the previous interval, in percent; null for the first.
     pub change_percent: Option<f64>,
-    /// Its blocks so far.
+    /// Number of its blocks so far.
     pub blocks: u32,
     /// Seconds from its first block to its last.
     pub seconds: u32,
 }
 
-/// A block that was made.
+/// A block that was generated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GeneratedBlock {
     /// Its hash.
     pub hash: BlockHash,
-    /// Its bytes; only if it was not submitted.
+    /// The serialised block in hex; only if it was not submitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hex: Option<Hex>,
 }
@@ -211,8 +211,8 @@ pub struct GeneratedBlock {
 /// Mining threads that were started.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MiningStarted {
-    /// Mining threads.
+    /// Number of mining threads.
     pub threads: u64,
-    /// Blocks found since the node started.
+    /// Number of blocks found since the node started.
     pub blocks_found: u64,
 }

@@ -14,202 +14,202 @@ pub struct PeerInfo {
     pub id: u64,
     /// Its address and port.
     pub addr: String,
-    /// What it offers, as 16 hex digits of flags.
+    /// The services it offers, as 16 hex digits of flags.
     pub services: String,
-    /// What it offers, by name.
+    /// The services it offers, by name.
     pub servicesnames: Vec<String>,
-    /// It wants to hear of transactions.
+    /// Whether it wants transactions relayed to it.
     pub relaytxes: bool,
-    /// When something was last sent to it, in seconds since 1970.
+    /// Time of the last send to it, in seconds since 1970.
     pub lastsend: u64,
-    /// When something last came from it, in seconds since 1970.
+    /// Time of the last receive from it, in seconds since 1970.
     pub lastrecv: u64,
-    /// When it last sent a new transaction, in seconds since 1970; 0 for never.
+    /// Time of its last new transaction, in seconds since 1970; 0 if none.
     pub last_transaction: u64,
-    /// When it last sent a new block, in seconds since 1970; 0 for never.
+    /// Time of its last new block, in seconds since 1970; 0 if none.
     pub last_block: u64,
     /// Bytes sent to it.
     pub bytessent: u64,
     /// Bytes received from it.
     pub bytesrecv: u64,
-    /// When the connection was made, in seconds since 1970.
+    /// Time of the connection, in seconds since 1970.
     pub conntime: u64,
-    /// How far its clock is ahead of ours, in seconds.
+    /// Offset of its clock from ours, in seconds; positive if it is ahead.
     pub timeoffset: i64,
-    /// The last ping's round trip, in seconds; null before the first.
+    /// Round-trip time of the last ping, in seconds; null before the first.
     pub pingtime: Option<f64>,
-    /// The shortest round trip, in seconds; null before the first.
+    /// Shortest round-trip time, in seconds; null before the first ping.
     pub minping: Option<f64>,
     /// Its protocol version.
     pub version: u32,
     /// Its user agent (BIP14).
     pub subver: String,
-    /// It connected to us.
+    /// Whether the peer connected to us.
     pub inbound: bool,
     /// `ipv4` or `ipv6`.
     pub network: String,
-    /// We asked it for compact blocks unannounced (BIP152).
+    /// Whether we asked it for high-bandwidth compact blocks (BIP152).
     pub bip152_hb_to: bool,
-    /// It asked us for compact blocks unannounced (BIP152).
+    /// Whether it asked us for high-bandwidth compact blocks (BIP152).
     pub bip152_hb_from: bool,
     /// Height of its chain when it connected.
     pub startingheight: i32,
-    /// Height of the best header that we know it to have; -1 for none.
+    /// Height of the best header known to be in its chain; -1 if none.
     pub synced_headers: i64,
-    /// Height of the best block that we know it to have; -1 for none.
+    /// Height of the best block known to be in its chain; -1 if none.
     pub synced_blocks: i64,
-    /// Heights of the blocks on their way from it.
+    /// Heights of the blocks requested from it and not yet received.
     pub inflight: Vec<u32>,
-    /// Addresses that it told of and that were read.
+    /// Number of addresses announced by it and processed.
     pub addr_processed: u64,
-    /// Addresses that it told of too fast, and that were dropped.
+    /// Number of addresses announced by it and dropped by the rate limit.
     pub addr_rate_limited: u64,
-    /// Special rights of the peer; there are none at present.
+    /// Special permissions of the peer; always empty at present.
     pub permissions: Vec<String>,
-    /// The lowest fee rate that it wants to hear of, in coins per 1,000 virtual bytes.
+    /// The lowest fee rate that it wants relayed (BIP133), in coins per 1,000 virtual bytes.
     pub minfeefilter: Amount,
-    /// Bytes sent to it, by message.
+    /// Bytes sent to it, by message type.
     pub bytessent_per_msg: BTreeMap<String, u64>,
-    /// Bytes received from it, by message; `*other*` for unknown ones.
+    /// Bytes received from it, by message type; `*other*` for unknown types.
     pub bytesrecv_per_msg: BTreeMap<String, u64>,
-    /// The transport: `v1`.
+    /// The transport protocol: always `v1`.
     pub transport_protocol_type: String,
-    /// Session of an encrypted transport; empty.
+    /// Session id of an encrypted transport; always empty.
     pub session_id: String,
     /// Its misbehaviour score; at 100 it is banned.
     pub banscore: u32,
-    /// How the connection came about.
+    /// The type of the connection.
     pub connection_type: ConnectionType,
 }
 
-/// How a connection came about.
+/// The type of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum ConnectionType {
     /// The peer connected to us.
     Inbound,
-    /// The operator asked for it.
+    /// The operator requested it.
     Manual,
-    /// The node chose the peer.
+    /// The node chose the peer itself.
     OutboundFullRelay,
 }
 
-/// The network side of the node.
+/// The network state of the node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NetworkInfo {
-    /// This program's version, two decimal digits each for major, minor and patch.
+    /// This program's version, as two decimal digits each for major, minor and patch.
     pub version: u64,
     /// This node's user agent (BIP14).
     pub subversion: String,
     /// The protocol version it speaks.
     pub protocolversion: u32,
-    /// What it offers, as 16 hex digits of flags.
+    /// The services it offers, as 16 hex digits of flags.
     pub localservices: String,
-    /// What it offers, by name.
+    /// The services it offers, by name.
     pub localservicesnames: Vec<String>,
-    /// It asks its peers for transactions.
+    /// Whether it requests transactions from its peers.
     pub localrelay: bool,
-    /// The network was started and is switched on.
+    /// Whether the network has been started and is enabled.
     pub networkactive: bool,
-    /// Connections.
+    /// Number of connections.
     pub connections: u64,
-    /// Connections that peers made.
+    /// Number of inbound connections.
     pub connections_in: u64,
-    /// Connections that this node made.
+    /// Number of outbound connections.
     pub connections_out: u64,
-    /// How far the peers' clocks are ahead of ours, in seconds: their median.
+    /// Median offset of the peers' clocks from ours, in seconds; positive if they are ahead.
     pub timeoffset: i64,
-    /// The kinds of network it can use.
+    /// The networks it can use.
     pub networks: Vec<Network>,
     /// The lowest fee rate that is relayed, in coins per 1,000 virtual bytes.
     pub relayfee: Amount,
-    /// What a replacement must pay more, in coins per 1,000 virtual bytes.
+    /// The minimum fee rate increase of a replacement, in coins per 1,000 virtual bytes.
     pub incrementalfee: Amount,
-    /// Addresses that it announces; there are none at present.
+    /// Addresses that it announces; always empty at present.
     pub localaddresses: Vec<String>,
-    /// Warnings for the operator; there are none at present.
+    /// Warnings for the operator; always empty at present.
     pub warnings: Vec<String>,
-    /// The address and port on which peers can connect; null if they can't.
+    /// The address and port on which it accepts peers; null if it does not.
     pub listening: Option<String>,
-    /// It is a replica: it follows a node and sends nothing of its own.
+    /// Whether it is a replica, which follows a node and announces nothing of its own.
     pub readonly: bool,
-    /// Addresses of nodes that it knows.
+    /// Number of addresses in its address book.
     pub addresses: u64,
 }
 
-/// A kind of network.
+/// A network type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Network {
     /// `ipv4` or `ipv6`.
     pub name: String,
-    /// It is not used; always false.
+    /// Whether its use is disabled; always false.
     pub limited: bool,
-    /// It can be used; always true.
+    /// Whether it is reachable; always true.
     pub reachable: bool,
     /// The proxy in use; always empty.
     pub proxy: String,
-    /// Each connection has credentials of its own; always false.
+    /// Whether each connection uses its own proxy credentials; always false.
     pub proxy_randomize_credentials: bool,
 }
 
-/// Traffic since the node started.
+/// Network traffic since the node started.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NetTotals {
     /// Bytes received.
     pub totalbytesrecv: u64,
     /// Bytes sent.
     pub totalbytessent: u64,
-    /// The time of these numbers, in milliseconds since 1970.
+    /// The time of these figures, in milliseconds since 1970.
     pub timemillis: u64,
-    /// The limit on what is sent; there is none.
+    /// The limit on upload; there is none.
     pub uploadtarget: UploadTarget,
-    /// Compact blocks received (BIP152).
+    /// Number of compact blocks received (BIP152).
     pub compactblocks: u64,
-    /// Those that the pool could fill without asking.
+    /// Number of those completed from the mempool without a request.
     pub compacthits: u64,
 }
 
-/// A limit on what is sent.
+/// A limit on upload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UploadTarget {
-    /// The length of a cycle, in seconds.
+    /// Length of a cycle, in seconds.
     pub timeframe: u64,
-    /// Bytes of a cycle; 0 for no limit.
+    /// Bytes per cycle; 0 for no limit.
     pub target: u64,
-    /// The limit is reached; always false.
+    /// Whether the limit has been reached; always false.
     pub target_reached: bool,
-    /// Old blocks are served; always true.
+    /// Whether old blocks are served; always true.
     pub serve_historical_blocks: bool,
-    /// Bytes left in this cycle; 0.
+    /// Bytes left in this cycle; always 0.
     pub bytes_left_in_cycle: u64,
-    /// Seconds left of this cycle; 0.
+    /// Seconds left in this cycle; always 0.
     pub time_left_in_cycle: u64,
 }
 
-/// An address or network that may not connect.
+/// A banned address or subnet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BannedNet {
-    /// The address, or the network with its prefix length.
+    /// The address, or the subnet with its prefix length.
     pub address: String,
-    /// When the ban began, in seconds since 1970.
+    /// Start of the ban, in seconds since 1970.
     pub ban_created: u64,
-    /// When it ends, in seconds since 1970.
+    /// End of the ban, in seconds since 1970.
     pub banned_until: u64,
-    /// How long it is, in seconds.
+    /// Duration of the ban, in seconds.
     pub ban_duration: u64,
-    /// How much is left of it, in seconds.
+    /// Time left until it ends, in seconds.
     pub time_remaining: u64,
-    /// Why.
+    /// The reason.
     pub ban_reason: String,
 }
 
-/// A node that a connection is kept to.
+/// A node added by the operator, to which a connection is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AddedNode {
-    /// Its address, as it was given.
+    /// Its address, as given.
     pub addednode: String,
-    /// It is connected.
+    /// Whether it is connected.
     pub connected: bool,
     /// The connection; empty while there is none.
     pub addresses: Vec<AddedAddress>,
@@ -220,34 +220,34 @@ pub struct AddedNode {
 pub struct AddedAddress {
     /// The address and port.
     pub address: String,
-    /// Who made the connection.
+    /// The direction of the connection.
     pub connected: Direction,
 }
 
-/// Who made a connection.
+/// The direction of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum Direction {
-    /// The peer.
+    /// Made by the peer.
     Inbound,
-    /// This node.
+    /// Made by this node.
     Outbound,
 }
 
-/// How far the sync is.
+/// The progress of the sync.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SyncStatus {
-    /// Height of the best header that peers told of.
+    /// Height of the best header announced by peers.
     pub headers: u32,
     /// Height of the best chain.
     pub blocks: u32,
-    /// Blocks connected per second over the last while.
+    /// Recent rate, in blocks connected per second.
     pub blocks_per_second: f64,
-    /// Seconds until all blocks are here at that rate; null while it is 0.
+    /// Seconds until all blocks are connected at that rate; null while it is 0.
     pub seconds_left: Option<u64>,
-    /// Every block of the best header chain is here.
+    /// Whether every block of the best header chain has been connected.
     pub synced: bool,
-    /// The node is a replica: it follows a node and sends nothing of its own.
+    /// Whether the node is a replica, which follows a node and announces nothing of its own.
     pub readonly: bool,
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::number::Difficulty;
 use crate::text::BlockHash;
 
-/// How the node is.
+/// The state of the node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// Name of the network: `main`, `testnet`, `regtest` or `bitcoin`.
@@ -15,91 +15,91 @@ pub struct Status {
     pub version: String,
     /// Height of the best chain.
     pub height: u32,
-    /// Hash of the best chain's last block.
+    /// Hash of the tip of the best chain.
     pub best: BlockHash,
     /// Time of that block, in seconds since 1970.
     pub tip_time: u32,
-    /// Transactions in the best chain.
+    /// Number of transactions in the best chain.
     pub transactions: u64,
-    /// Peers whose handshake is done.
+    /// Number of peers that have completed the handshake.
     pub peers: u64,
-    /// The node is a replica: it follows a node and sends nothing of its own.
+    /// Whether the node is a replica, which follows a node and announces nothing of its own.
     pub readonly: bool,
 }
 
-/// The node in numbers.
+/// Key figures of the node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stats {
     /// Name of the network: `main`, `testnet`, `regtest` or `bitcoin`.
     pub network: String,
     /// Height of the best chain.
     pub height: u32,
-    /// Hash of the best chain's last block.
+    /// Hash of the tip of the best chain.
     pub best: BlockHash,
     /// Time of that block, in seconds since 1970.
     pub tip_time: u32,
-    /// Transactions in the best chain.
+    /// Number of transactions in the best chain.
     pub transactions: u64,
-    /// Difficulty of the last block, 1 being Bitcoin's easiest.
+    /// Difficulty of the tip, relative to Bitcoin's minimum.
     pub difficulty: Difficulty,
-    /// Hashes per second of the whole network over the last 120 blocks.
+    /// Estimated hash rate of the whole network over the last 120 blocks, in hashes per second.
     pub network_hashrate: u64,
-    /// Unconfirmed transactions.
+    /// Number of transactions in the mempool.
     pub mempool_transactions: u64,
-    /// Their virtual size in virtual bytes.
+    /// Their total virtual size, in virtual bytes.
     pub mempool_bytes: u64,
-    /// Peers whose handshake is done.
+    /// Number of peers that have completed the handshake.
     pub peers: u64,
 }
 
-/// What became of a list of blocks.
+/// The outcome of an import of a list of blocks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ImportReport {
-    /// Blocks that were taken.
+    /// Number of blocks accepted.
     pub accepted: u64,
-    /// Blocks that were there already.
+    /// Number of blocks that were already known.
     pub known: u64,
-    /// Blocks whose parents have not come yet, over all lists since the last flush.
+    /// Number of blocks whose parents are missing, over all lists since the last flush.
     pub waiting: u64,
-    /// The first block that was refused; those after it were not taken. Null if none was.
+    /// The first block that was rejected; those after it were not processed. Null if none was.
     pub refused: Option<RefusedBlock>,
     /// Height of the best chain.
     pub height: u32,
-    /// Hash of the best chain's last block.
+    /// Hash of the tip of the best chain.
     pub best: BlockHash,
 }
 
-/// A block that was refused.
+/// A block that was rejected.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RefusedBlock {
-    /// Its place in the list, from 0.
+    /// Its position in the list, from 0.
     pub index: u64,
-    /// Why, in a sentence.
+    /// The reason, as a sentence.
     pub reason: String,
 }
 
-/// What a reindex is at.
+/// The phase of a reindex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum ReindexPhase {
-    /// It reads the blocks.
+    /// Reading the blocks.
     Blocks,
-    /// It reads the coins.
+    /// Reading the coins.
     Coins,
-    /// It connects the blocks again.
+    /// Reconnecting the blocks.
     Replay,
 }
 
-/// How far a reindex is.
+/// The progress of a reindex.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReindexProgress {
-    /// Nothing is left to build.
+    /// Whether the reindex is complete.
     pub finished: bool,
-    /// What it is at; null when it is finished.
+    /// The current phase; null when it is finished.
     pub phase: Option<ReindexPhase>,
-    /// Blocks done, or 65,536ths of the coins; null when it is finished.
+    /// Blocks processed, or 65,536ths of the coins; null when it is finished.
     pub done: Option<u32>,
-    /// The same, when this phase will be done; null when it is finished.
+    /// The same at the end of this phase; null when it is finished.
     pub of: Option<u32>,
 }

@@ -147,7 +147,7 @@ impl JsonSchema for AmountText {
     }
 }
 
-/// How hard a block is to find, 1 being Bitcoin's easiest: a number with the 16 digits that
+/// How hard a block is to find, relative to Bitcoin's minimum: a number with the 16 digits that
 /// Bitcoin Core shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difficulty(Number);

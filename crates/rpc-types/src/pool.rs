@@ -9,30 +9,30 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::number::Amount;
 use crate::text::{Txid, Wtxid};
 
-/// Whether the pool would take a transaction.
+/// Whether the mempool would accept a transaction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TestResult {
     /// Id of the transaction.
     pub txid: Txid,
-    /// Its hash with its witness.
+    /// Its hash including the witness (wtxid).
     pub wtxid: Wtxid,
-    /// The pool would take it.
+    /// Whether the mempool would accept it.
     pub allowed: bool,
     /// Its virtual size in virtual bytes, as policy counts them; only if `allowed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vsize: Option<u64>,
-    /// What it pays; only if `allowed`.
+    /// Its fees; only if `allowed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fees: Option<TestedFees>,
-    /// Why not, in Bitcoin Core's short words; only if not `allowed`.
+    /// The reason for the rejection, as Bitcoin Core's reject code; only if not `allowed`.
     #[serde(rename = "reject-reason", skip_serializing_if = "Option::is_none")]
     pub reject_reason: Option<String>,
-    /// Why not, in a sentence; only if not `allowed`.
+    /// The reason for the rejection, as a sentence; only if not `allowed`.
     #[serde(rename = "reject-details", skip_serializing_if = "Option::is_none")]
     pub reject_details: Option<String>,
 }
 
-/// What a transaction pays.
+/// The fees of a transaction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TestedFees {
     /// Its fee, in coins.
@@ -40,110 +40,110 @@ pub struct TestedFees {
     /// Its fee rate, in coins per 1,000 virtual bytes.
     #[serde(rename = "effective-feerate")]
     pub effective_feerate: Amount,
-    /// The transactions that the rate is taken over: itself.
+    /// The transactions over which the rate is calculated: only itself.
     #[serde(rename = "effective-includes")]
     pub effective_includes: Vec<Wtxid>,
 }
 
-/// How an unconfirmed transaction stands.
+/// The mempool entry of a transaction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PoolEntry {
     /// Its virtual size in virtual bytes, as policy counts them.
     pub vsize: u64,
     /// Its weight in weight units (BIP141).
     pub weight: u64,
-    /// When it came into the pool, in seconds since 1970.
+    /// When it entered the mempool, in seconds since 1970.
     pub time: u64,
-    /// Height of the best chain then.
+    /// Height of the best chain at that time.
     pub height: u32,
-    /// Transactions of the pool that build on it, itself counted.
+    /// Number of its descendants in the mempool, including itself.
     pub descendantcount: u64,
-    /// Their virtual size in virtual bytes.
+    /// Their total virtual size, in virtual bytes.
     pub descendantsize: u64,
-    /// Transactions of the pool that it builds on, itself counted.
+    /// Number of its ancestors in the mempool, including itself.
     pub ancestorcount: u64,
-    /// Their virtual size in virtual bytes.
+    /// Their total virtual size, in virtual bytes.
     pub ancestorsize: u64,
-    /// Its hash with its witness.
+    /// Its hash including the witness (wtxid).
     pub wtxid: Wtxid,
-    /// What it and its relatives pay.
+    /// Fees of the transaction, its ancestors and its descendants.
     pub fees: EntryFees,
-    /// The transactions of the pool whose outputs it spends.
+    /// The mempool transactions whose outputs it spends.
     pub depends: Vec<Txid>,
-    /// The transactions of the pool that spend its outputs.
+    /// The mempool transactions that spend its outputs.
     pub spentby: Vec<Txid>,
-    /// It, or something unconfirmed that it builds on, says that it may be replaced (BIP125).
+    /// Whether it or an unconfirmed ancestor signals replaceability (BIP125).
     #[serde(rename = "bip125-replaceable")]
     pub bip125_replaceable: bool,
-    /// No peer has asked for it yet.
+    /// Whether no peer has requested it yet.
     pub unbroadcast: bool,
 }
 
-/// Fees of an unconfirmed transaction and its relatives.
+/// Fees of an unconfirmed transaction, its ancestors and its descendants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EntryFees {
     /// Its fee, in coins.
     pub base: Amount,
-    /// Its fee with what `prioritisetransaction` added, in coins.
+    /// Its fee including the change by `prioritisetransaction`, in coins.
     pub modified: Amount,
-    /// Modified fees of what it builds on, itself counted, in coins.
+    /// Modified fees of its ancestors, including itself, in coins.
     pub ancestor: Amount,
-    /// Modified fees of what builds on it, itself counted, in coins.
+    /// Modified fees of its descendants, including itself, in coins.
     pub descendant: Amount,
 }
 
-/// The pool in numbers.
+/// The state of the mempool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PoolInfo {
-    /// The pool of the last run has been read; always true.
+    /// Whether the saved mempool has been loaded; always true.
     pub loaded: bool,
-    /// Transactions.
+    /// Number of transactions.
     pub size: u64,
-    /// Their virtual size in virtual bytes.
+    /// Their total virtual size, in virtual bytes.
     pub bytes: u64,
-    /// Memory that they take, in bytes.
+    /// Memory that they use, in bytes.
     pub usage: u64,
-    /// Their fees, in coins.
+    /// Their total fees, in coins.
     pub total_fee: Amount,
-    /// The most memory that they may take, in bytes.
+    /// Maximum memory use, in bytes.
     pub maxmempool: u64,
-    /// The lowest fee rate that gets in now, in coins per 1,000 virtual bytes.
+    /// The lowest fee rate accepted now, in coins per 1,000 virtual bytes.
     pub mempoolminfee: Amount,
     /// The lowest fee rate that is relayed, in coins per 1,000 virtual bytes.
     pub minrelaytxfee: Amount,
-    /// What a replacement must pay more, in coins per 1,000 virtual bytes.
+    /// The minimum fee rate increase of a replacement, in coins per 1,000 virtual bytes.
     pub incrementalrelayfee: Amount,
-    /// Transactions that no peer has asked for yet.
+    /// Number of transactions that no peer has requested yet.
     pub unbroadcastcount: u64,
-    /// Any transaction may be replaced; always true.
+    /// Whether any transaction may be replaced (full RBF); always true.
     pub fullrbf: bool,
-    /// Multisig outputs without a script hash are relayed; always true.
+    /// Whether bare multisig outputs are relayed (`--permitbaremultisig`).
     pub permitbaremultisig: bool,
-    /// The longest data output that is relayed, in bytes.
+    /// Maximum total size of data outputs that is relayed, in bytes.
     pub maxdatacarriersize: u64,
 }
 
-/// The fee rate for a confirmation within some blocks.
+/// The estimated fee rate for confirmation within a number of blocks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FeeEstimate {
-    /// The rate, in coins per 1,000 virtual bytes; only if there is data for one.
+    /// The fee rate, in coins per 1,000 virtual bytes; only if there is enough data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub feerate: Option<Amount>,
-    /// Why there is no rate.
+    /// Why there is no estimate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<String>>,
-    /// Within how many blocks.
+    /// The number of blocks.
     pub blocks: u64,
 }
 
-/// Where the pool was saved.
+/// The file to which the mempool was saved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SavedPool {
-    /// Path of the file; null if whoever runs the node keeps none.
+    /// Path of the file; null if the node keeps none.
     pub filename: Option<String>,
 }
 
-/// What `getrawmempool` answers with, in the order in which the transactions came.
+/// The result of `getrawmempool`, in the order in which the transactions arrived.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PoolList {
     /// The ids.

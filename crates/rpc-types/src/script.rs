@@ -9,11 +9,11 @@ use crate::text::{Hex, Txid};
 /// An output script.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScriptPubKey {
-    /// The script as words, data in hex.
+    /// The disassembled script, data in hex.
     pub asm: String,
     /// An output descriptor of the script, with its checksum.
     pub desc: String,
-    /// The script's bytes.
+    /// The script, in hex.
     pub hex: Hex,
     /// The address that pays to the script, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -23,10 +23,10 @@ pub struct ScriptPubKey {
     pub kind: String,
 }
 
-/// A script given as bytes, as an output script and as what may wrap it.
+/// A decoded script, with the forms that may wrap it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DecodedScript {
-    /// The script as words, data in hex.
+    /// The disassembled script, data in hex.
     pub asm: String,
     /// An output descriptor of the script, with its checksum.
     pub desc: String,
@@ -36,22 +36,22 @@ pub struct DecodedScript {
     /// The kind of script, such as `pubkeyhash`, `witness_v1_taproot` or `nonstandard`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The P2SH address of the script, if it may be wrapped so.
+    /// The script's P2SH address, if it may be wrapped in P2SH.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p2sh: Option<String>,
-    /// The script as a witness program of version 0, if it may be one.
+    /// The script's version 0 witness program, if it may be wrapped in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub segwit: Option<SegwitScript>,
 }
 
-/// A witness program that stands for a script.
+/// The witness program of a script.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SegwitScript {
-    /// The output script as words, data in hex.
+    /// The disassembled output script, data in hex.
     pub asm: String,
     /// An output descriptor of the output script, with its checksum.
     pub desc: String,
-    /// The output script's bytes.
+    /// The output script, in hex.
     pub hex: Hex,
     /// The address that pays to the output script.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,27 +64,27 @@ pub struct SegwitScript {
     pub p2sh_segwit: String,
 }
 
-/// An input with all that its scripts are run over.
+/// An input with everything its scripts are verified against.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Spend {
     /// Id of the spending transaction.
     pub txid: Txid,
-    /// Number of the input, from 0.
+    /// Index of the input, from 0.
     pub vin: u64,
-    /// The spending transaction's bytes.
+    /// The spending transaction, serialised in hex.
     pub tx: Hex,
-    /// The outputs that the transaction spends, one an input, in order.
+    /// The outputs that the transaction spends, one per input, in order.
     pub spent: Vec<SpentOutput>,
-    /// Names of the script rules in force, separated by commas.
+    /// Names of the active script verification flags, separated by commas.
     pub flags: String,
 }
 
-/// An output that is spent.
+/// A spent output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SpentOutput {
     /// Its value in coins.
     pub value: Amount,
-    /// Its script's bytes.
+    /// Its script, in hex.
     #[serde(rename = "scriptPubKey")]
     pub script_pubkey: Hex,
 }

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::alternatives::text_or_object;
 use crate::text::{Bits, BlockHash, Hex, Target, Txid, Wtxid};
 
-/// What `getblocktemplate` answers with.
+/// The result of `getblocktemplate`.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum TemplateResult {
-    /// Why a proposal is refused, in BIP22's words.
+    /// The BIP22 reason for which a proposal is rejected.
     Refused(String),
     /// A template.
     Template(Box<BlockTemplate>),
@@ -20,53 +20,53 @@ pub enum TemplateResult {
 
 text_or_object!(TemplateResult { Refused(String), Template(Box<BlockTemplate>) });
 
-/// A block to mine elsewhere.
+/// A template of a block for an external miner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BlockTemplate {
-    /// What the server can do: `proposal`.
+    /// Capabilities of the server: `proposal`.
     pub capabilities: Vec<String>,
     /// The block's version.
     pub version: i32,
-    /// Soft forks that hold; a miner must know those with a `!`.
+    /// Active soft forks; a miner must support those marked with `!`.
     pub rules: Vec<String>,
-    /// Soft forks that may be signalled, with their bit; none.
+    /// Soft forks that can be signalled, with their bits; always empty.
     pub vbavailable: BTreeMap<String, u32>,
-    /// Bits of the version that must be set; 0.
+    /// Version bits that must be set; always 0.
     pub vbrequired: u32,
-    /// Hash of the block before it.
+    /// Hash of the previous block.
     pub previousblockhash: BlockHash,
     /// Its transactions without the coinbase, in order.
     pub transactions: Vec<TemplateTransaction>,
-    /// Bytes to put into the coinbase's script; none.
+    /// Data to include in the coinbase's script; always empty.
     pub coinbaseaux: BTreeMap<String, Hex>,
-    /// What the coinbase may pay, in base units.
+    /// Maximum amount that the coinbase may pay, in base units.
     pub coinbasevalue: i64,
-    /// Give it as `longpollid` to be answered when the template changes.
+    /// Pass it as `longpollid` to receive an answer when the template changes.
     pub longpollid: String,
-    /// The number that the block's hash may not be above.
+    /// The target, which the block's hash must not exceed.
     pub target: Target,
-    /// The earliest time that the block may have, in seconds since 1970.
+    /// The block's earliest valid time, in seconds since 1970.
     pub mintime: u32,
     /// What the miner may change: `time`, `transactions`, `prevblock`.
     pub mutable: Vec<String>,
-    /// The first and the last nonce, each as 8 hex digits.
+    /// The range of nonces: first and last, 8 hex digits each.
     pub noncerange: String,
-    /// The most signature operations, by their cost once segwit holds.
+    /// Maximum number of signature operations; their cost once segwit is active.
     pub sigoplimit: u64,
-    /// The largest size, in bytes.
+    /// Maximum size, in bytes.
     pub sizelimit: u64,
-    /// The largest weight, in weight units (BIP141).
+    /// Maximum weight, in weight units (BIP141).
     pub weightlimit: u64,
-    /// The time now, in seconds since 1970, within what the block may have.
+    /// The current time, in seconds since 1970, limited to the times valid for the block.
     pub curtime: u32,
-    /// The target in its compact form.
+    /// The target in compact form (bits).
     pub bits: Bits,
     /// The block's height.
     pub height: u32,
-    /// The latest time that the block may have, in seconds since 1970, where there is one.
+    /// The block's latest valid time, in seconds since 1970, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maxtime: Option<u32>,
-    /// The output script that commits to the witnesses (BIP141), once segwit holds.
+    /// The output script with the witness commitment (BIP141), once segwit is active.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_witness_commitment: Option<Hex>,
 }
@@ -74,17 +74,17 @@ pub struct BlockTemplate {
 /// A transaction of a template.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TemplateTransaction {
-    /// Its bytes.
+    /// The serialised transaction, in hex.
     pub data: Hex,
     /// Its id.
     pub txid: Txid,
-    /// Its hash with its witness.
+    /// Its hash including the witness (wtxid).
     pub hash: Wtxid,
-    /// Places of the template's transactions that it builds on, from 1.
+    /// Positions, from 1, of the template's transactions that it depends on.
     pub depends: Vec<u64>,
     /// Its fee in base units.
     pub fee: i64,
-    /// Its signature operations, by their cost once segwit holds.
+    /// Number of its signature operations; their cost once segwit is active.
     pub sigops: u64,
     /// Its weight in weight units (BIP141).
     pub weight: u64,

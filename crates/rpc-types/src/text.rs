@@ -36,7 +36,7 @@ text! {
     Txid r"^[0-9a-f]{64}$"
 }
 text! {
-    /// Hash of a transaction with its witness, as 64 hex digits.
+    /// Hash of a transaction including its witness (wtxid), as 64 hex digits.
     Wtxid r"^[0-9a-f]{64}$"
 }
 text! {
@@ -44,14 +44,14 @@ text! {
     Hex r"^([0-9a-f]{2})*$"
 }
 text! {
-    /// The target in its compact form, as 8 hex digits.
+    /// The target in compact form (bits), as 8 hex digits.
     Bits r"^[0-9a-f]{8}$"
 }
 text! {
-    /// The number that a block's hash may not be above, as 64 hex digits.
+    /// The target, which a block's hash must not exceed, as 64 hex digits.
     Target r"^[0-9a-f]{64}$"
 }
 text! {
-    /// Expected hashes behind a chain, as 64 hex digits.
+    /// Expected number of hashes of a chain (chain work), as 64 hex digits.
     Work r"^[0-9a-f]{64}$"
 }

@@ -8,46 +8,46 @@ use crate::number::Amount;
 use crate::script::ScriptPubKey;
 use crate::text::{BlockHash, Hex, Txid, Wtxid};
 
-/// An input of a transaction: what it spends, and what lets it.
+/// An input of a transaction: the output it spends and what satisfies its script.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Input {
-    /// Bytes of the coinbase's script; only in a coinbase.
+    /// The coinbase's script in hex; only in a coinbase.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coinbase: Option<Hex>,
     /// Id of the transaction whose output is spent; not in a coinbase.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub txid: Option<Txid>,
-    /// Number of the output that is spent, from 0; not in a coinbase.
+    /// Index of the output that is spent, from 0; not in a coinbase.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vout: Option<u32>,
     /// The input's script; not in a coinbase.
     #[serde(rename = "scriptSig", skip_serializing_if = "Option::is_none")]
     pub script_sig: Option<ScriptSig>,
-    /// The items of the witness, where there is one.
+    /// The witness items in hex, if there is a witness.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub txinwitness: Option<Vec<Hex>>,
-    /// The output that is spent, where it was asked for and is known.
+    /// The output that is spent, if requested and known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prevout: Option<Prevout>,
-    /// The sequence number, which may hold a relative lock time (BIP68).
+    /// The sequence number, which may encode a relative lock time (BIP68).
     pub sequence: u32,
 }
 
 /// An input's script.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScriptSig {
-    /// The script as words, data in hex, signatures with their hash type.
+    /// The disassembled script, data in hex, signatures with their hash type.
     pub asm: String,
-    /// The script's bytes.
+    /// The script, in hex.
     pub hex: Hex,
 }
 
 /// The output that an input spends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Prevout {
-    /// It is an output of a coinbase.
+    /// Whether it is a coinbase output.
     pub generated: bool,
-    /// Height of the block that made it.
+    /// Height of the block that created it.
     pub height: u32,
     /// Its value in coins.
     pub value: Amount,
@@ -61,7 +61,7 @@ pub struct Prevout {
 pub struct Output {
     /// Its value in coins.
     pub value: Amount,
-    /// Its number in the transaction, from 0.
+    /// Its index in the transaction, from 0.
     pub n: u32,
     /// Its script.
     #[serde(rename = "scriptPubKey")]
@@ -76,15 +76,15 @@ macro_rules! with_transaction {
             $($before)*
             /// Its id.
             pub txid: Txid,
-            /// Its hash with its witness.
+            /// Its hash including the witness (wtxid).
             pub hash: Wtxid,
             /// Its version.
             pub version: u32,
             /// Its size in bytes.
             pub size: u64,
-            /// Its virtual size in virtual bytes (BIP141).
+            /// Its virtual size, in virtual bytes (BIP141).
             pub vsize: u64,
-            /// Its weight in weight units (BIP141).
+            /// Its weight, in weight units (BIP141).
             pub weight: u64,
             /// Its lock time: a height below 500,000,000, else seconds since 1970.
             pub locktime: u32,
@@ -98,37 +98,37 @@ macro_rules! with_transaction {
 }
 
 with_transaction! {
-    /// A transaction as a block holds it.
+    /// A transaction in a block.
     Transaction {} and {
-        /// What it pays to the miner, in coins; where what it spends is known.
+        /// Its fee, in coins; only if the outputs that it spends are known.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub fee: Option<Amount>,
-        /// The transaction's bytes.
+        /// The serialised transaction, in hex.
         pub hex: Hex,
     }
 }
 
 with_transaction! {
-    /// A transaction read from bytes.
+    /// A decoded transaction.
     DecodedTransaction {} and {}
 }
 
 with_transaction! {
-    /// A transaction of the pool, the chain or a block.
+    /// A transaction of the mempool, the chain or a block.
     RawTransaction {
-        /// The block asked for is on the best chain; only if a block was named.
+        /// Whether the given block is on the best chain; only if a block was given.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub in_active_chain: Option<bool>,
     } and {
-        /// What it pays to the miner, in coins; at verbosity 2, where what it spends is known.
+        /// Its fee, in coins; at verbosity 2, if the outputs that it spends are known.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub fee: Option<Amount>,
-        /// The transaction's bytes.
+        /// The serialised transaction, in hex.
         pub hex: Hex,
-        /// Hash of the block that has it; none while it is unconfirmed.
+        /// Hash of the block that contains it; absent while it is unconfirmed.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub blockhash: Option<BlockHash>,
-        /// Blocks from that one to the tip, itself counted; 0 if it is not on the best chain.
+        /// Number of confirmations (1 at the tip); 0 if it is not on the best chain.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub confirmations: Option<u32>,
         /// Time of the block, in seconds since 1970; only if it is on the best chain.
@@ -141,28 +141,28 @@ with_transaction! {
 }
 
 with_transaction! {
-    /// A transaction of the best chain with its place.
+    /// A confirmed transaction with its position in the best chain.
     ConfirmedTransaction {} and {
-        /// The transaction's bytes.
+        /// The serialised transaction, in hex.
         pub hex: Hex,
-        /// Hash of the block that has it.
+        /// Hash of the block that contains it.
         pub blockhash: BlockHash,
         /// Height of that block.
         pub height: u32,
-        /// Its place in that block, from 0.
+        /// Its position in that block, from 0.
         pub position: u32,
-        /// Blocks from that one to the tip, itself counted.
+        /// Number of confirmations (1 at the tip).
         pub confirmations: u32,
         /// Time of that block, in seconds since 1970.
         pub blocktime: u32,
     }
 }
 
-/// What `getrawtransaction` answers with.
+/// The result of `getrawtransaction`.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum RawTransactionResult {
-    /// The transaction's bytes, at verbosity 0.
+    /// The serialised transaction in hex, at verbosity 0.
     Hex(Hex),
     /// The transaction, at verbosity 1 and 2.
     Transaction(Box<RawTransaction>),
@@ -171,7 +171,7 @@ pub enum RawTransactionResult {
 text_or_object!(RawTransactionResult { Hex(Hex), Transaction(Box<RawTransaction>) });
 
 impl DecodedTransaction {
-    /// Without its bytes, which whoever asks has.
+    /// Without its serialised form, which the caller has.
     pub fn from_transaction(tx: Transaction) -> DecodedTransaction {
         let Transaction { txid, hash, version, size, vsize, weight, locktime, vin, vout, .. } = tx;
         DecodedTransaction { txid, hash, version, size, vsize, weight, locktime, vin, vout }
@@ -179,7 +179,7 @@ impl DecodedTransaction {
 }
 
 impl RawTransaction {
-    /// Of no block yet.
+    /// Not in a block yet.
     pub fn from_transaction(tx: Transaction) -> RawTransaction {
         let Transaction { txid, hash, version, size, vsize, weight, locktime, vin, vout, fee, hex } =
             tx;
@@ -206,7 +206,7 @@ impl RawTransaction {
     }
 }
 
-/// Where a transaction is on the best chain.
+/// The position of a transaction in the best chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     pub blockhash: BlockHash,

@@ -5,33 +5,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::BlockHash;
 
-/// The WebSocket and HTTP server. Beside `running` all is there only while it runs.
+/// The API server (WebSocket and HTTP). Members other than `running` are present only while it
+/// runs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServerInfo {
-    /// The server runs.
+    /// Whether the server is running.
     pub running: bool,
     /// The address and port on which it listens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// Connections now.
+    /// Number of current connections.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,
-    /// WebSockets among them.
+    /// Number of WebSockets among them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub websockets: Option<u64>,
-    /// WebSockets that have subscribed to something.
+    /// Number of WebSockets with a subscription.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscribers: Option<u64>,
-    /// Calls answered since the server started.
+    /// Number of calls answered since the server started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls: Option<u64>,
-    /// Connections dropped because they read too slowly.
+    /// Number of connections dropped for reading too slowly.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropped_slow: Option<u64>,
-    /// Connections and requests refused because a limit was reached.
+    /// Number of connections and requests refused because of a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<u64>,
-    /// The most connections at once.
+    /// Maximum number of simultaneous connections.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_connections: Option<u64>,
     /// Seconds since the server started.
@@ -39,87 +40,87 @@ pub struct ServerInfo {
     pub uptime_s: Option<u64>,
 }
 
-/// Checks of the node and its folder.
+/// Health checks of the node and its data folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
-    /// No check failed.
+    /// Whether no check failed.
     pub healthy: bool,
     /// The checks.
     pub checks: Vec<Check>,
 }
 
-/// A check of the node or its folder.
+/// A health check of the node or its data folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     /// What is checked, such as `store`, `disk` or `peers`.
     pub check: String,
-    /// How it ended.
+    /// The result.
     pub state: CheckState,
     /// What was found.
     pub why: String,
 }
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum CheckState {
-    /// All is well.
+    /// No problem was found.
     Ok,
-    /// Something outside of the node is amiss.
+    /// A problem outside the node.
     Warn,
-    /// The node does not do its work.
+    /// The node is not working properly.
     Fail,
 }
 
-/// Memory of the node's process, as the system and the node tell it.
+/// Memory use of the node's process, as reported by the system and the node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MemoryInfo {
-    /// Number of the process.
+    /// Process id.
     pub process: u32,
-    /// Resident memory, in bytes; null where the system does not tell.
+    /// Resident memory, in bytes; null where the system does not report it.
     pub rss: Option<u64>,
-    /// The most resident memory so far, in bytes.
+    /// Peak resident memory, in bytes.
     pub peak: Option<u64>,
-    /// Resident memory that is no file, in bytes.
+    /// Resident anonymous memory, in bytes.
     pub heap_and_stacks: Option<u64>,
     /// Resident memory of mapped files, in bytes.
     pub files: Option<u64>,
-    /// Memory that was swapped out, in bytes.
+    /// Swapped-out memory, in bytes.
     pub swapped: Option<u64>,
-    /// Threads.
+    /// Number of threads.
     pub threads: Option<u64>,
-    /// What the largest holders of memory hold.
+    /// Memory of the node's largest parts.
     pub parts: MemoryParts,
 }
 
-/// The largest holders of memory.
+/// Memory of the node's largest parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MemoryParts {
     /// The header tree, in bytes.
     pub headers: u64,
     /// Unconfirmed transactions, in bytes.
     pub pool: u64,
-    /// The most that the database's cache may take, in bytes.
+    /// Maximum size of the database cache, in bytes.
     pub store_cache_at_most: u64,
 }
 
-/// The schema of the folder's data.
+/// The schema of the data folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SchemaInfo {
-    /// Version of the folder's schema.
+    /// Schema version of the data folder.
     pub schema: u32,
-    /// Version that this program writes.
+    /// Schema version that this program writes.
     pub known: u32,
-    /// The folder's data is all in that version.
+    /// Whether all of the data folder is in that version.
     pub current: bool,
-    /// How the index of addresses is.
+    /// The state of the address index.
     pub address_index: IndexState,
-    /// An index is being built.
+    /// Whether an index is being built.
     pub building: bool,
 }
 
-/// How an index is.
+/// The state of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -132,28 +133,28 @@ pub enum IndexState {
     Off,
 }
 
-/// How a backup is.
+/// The state of a backup.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum BackupState {
-    /// This process was asked for none.
+    /// No backup was requested from this process.
     #[default]
     None,
     /// It is being written.
     Writing,
-    /// It is written, and read again to verify it.
+    /// It has been written and is being verified.
     Verifying,
-    /// It failed or was stopped: `error` says why.
+    /// It failed or was aborted: `error` gives the reason.
     Failed,
-    /// It is whole.
+    /// It is complete and verified.
     Done,
 }
 
-/// How the last backup of a process is going or went.
+/// The progress or result of the last backup of a process.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BackupStatus {
-    /// How it is.
+    /// Its state.
     pub state: BackupState,
     /// Name of the file, without its folder.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -161,13 +162,13 @@ pub struct BackupStatus {
     /// Why it failed; only if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<BackupFailure>,
-    /// Bytes written or verified so far; of the whole file when it is done.
+    /// Bytes written or verified so far; the size of the file when it is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
-    /// Size of the database when it began, in bytes; only while it goes on.
+    /// Size of the database at the start, in bytes; only while it is running.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<u64>,
-    /// Rows written; only when it is done.
+    /// Number of rows written; only when it is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
     /// Height of the chain in it; only when it is done.
@@ -176,10 +177,10 @@ pub struct BackupStatus {
     /// Hash of the last block in it; only when it is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub best: Option<BlockHash>,
-    /// Version of its schema; only when it is done.
+    /// Its schema version; only when it is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<u32>,
-    /// Seconds that it took; only when it is done.
+    /// Duration in seconds; only when it is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
 }
@@ -189,6 +190,6 @@ pub struct BackupStatus {
 pub struct BackupFailure {
     /// The error's code, as in a JSON-RPC error.
     pub code: i64,
-    /// What happened.
+    /// The error message.
     pub message: String,
 }

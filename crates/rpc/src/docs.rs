@@ -16,9 +16,9 @@ const HEAD: &str = "# Calls
 Generated from the call table (`crates/rpc/src/table.rs`); a test holds it to the table, and \
 `FORTHCOIN_BLESS=1 cargo nextest run -p rpc docs` writes it anew.
 
-A call is asked as JSON-RPC 2.0 over the port (`POST /`, or a WebSocket on `GET /`), over \
-`control.sock` in the data folder (one line a request), or as a word at the console. Parameters go \
-by position or by name; those in brackets may be left out. Methods that Bitcoin Core has carry \
+A call is made as JSON-RPC 2.0 through the API server (`POST /`, or a WebSocket on `GET /`), through \
+`control.sock` in the data folder (one request per line), or as a word at the console. Parameters are \
+passed by position or by name; those in brackets are optional. Methods that Bitcoin Core has use \
 Core's names, shapes and error codes. `rpc.discover` gives the same table as an OpenRPC document.
 
 A field in brackets may be missing; `[]` stands for each item of a list, `*` for each member of an \
@@ -48,8 +48,8 @@ pub fn reference(samples: &Map<String, Value>) -> String {
         call(&mut text, entry, samples.get(entry.method));
     }
     text.push_str(
-        "\n## Errors\n\nThe `code` of a JSON-RPC error, what THROW gives at the console, and the \
-         exit code of a process that ends by it.\n\n| kind | code | THROW | exit |\n|---|---|---|---|\n",
+        "\n## Errors\n\nThe `code` of a JSON-RPC error, the THROW code at the console, and the \
+         exit code of a process that it ends.\n\n| kind | code | THROW | exit |\n|---|---|---|---|\n",
     );
     for (kind, code, throw, exit) in error::codes() {
         let _ = writeln!(text, "| {kind:?} | {code} | {throw} | {exit} |");
@@ -81,8 +81,8 @@ fn call(text: &mut String, entry: &Entry, sample: Option<&Value>) {
     }
     let _ = writeln!(text, "- word: `{} {}`", entry.word, entry.effect());
     let needs = match entry.runner {
-        Runner::Service(_) => "; asks a node that runs",
-        _ if entry.needs_node => "; asks a node that runs, or starts one",
+        Runner::Service(_) => "; needs a running node",
+        _ if entry.needs_node => "; needs a running node, or starts one",
         _ => "",
     };
     let _ = writeln!(text, "- class: {}{needs}", class_name(entry.class));

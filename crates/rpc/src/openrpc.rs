@@ -100,7 +100,7 @@ fn subscription(name: &str, summary: &str, result: &Value) -> Value {
         "params": [
             {
                 "name": "topics",
-                "description": "One topic or a list; none means all but addresses.",
+                "description": "A topic or a list of topics; by default all except addresses.",
                 "required": false,
                 "schema": { "oneOf": [
                     { "type": "string" },
@@ -109,7 +109,7 @@ fn subscription(name: &str, summary: &str, result: &Value) -> Value {
             },
             {
                 "name": "address",
-                "description": "For the topic `address`: whose updates.",
+                "description": "The address, for the topic `address`.",
                 "required": false,
                 "schema": { "type": "string" },
             },
@@ -127,10 +127,10 @@ pub fn document(params: &NetworkParams, url: &str) -> Value {
     let topics = json!({ "type": "object" });
     methods.push(subscription(
         "subscribe",
-        "Have events pushed: blocks, transactions, reorganisations, mining, peers, address.",
+        "Subscribe to events: blocks, transactions, reorganisations, mining, peers, address.",
         &topics,
     ));
-    methods.push(subscription("unsubscribe", "End the pushing of events.", &topics));
+    methods.push(subscription("unsubscribe", "Unsubscribe from events.", &topics));
     methods.push(json!({
         "name": "rpc.discover",
         "summary": "This document.",

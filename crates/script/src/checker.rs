@@ -1,5 +1,5 @@
-//! The world outside of a script: the transaction that spends, its input, and who checks
-//! signatures.
+//! A script's view of its transaction: the spending transaction, its input, and the signature
+//! checker.
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;

@@ -1,4 +1,5 @@
-//! What signatures and public keys must look like before they are checked (BIP66, BIP62, policy).
+//! The encoding rules for signatures and public keys, checked before verification (BIP66, BIP62,
+//! policy).
 
 use super::error::ScriptError;
 use super::flags::ScriptFlags;

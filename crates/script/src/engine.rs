@@ -1,10 +1,10 @@
 //! Runs one script over a stack: Core's `EvalScript`.
 //!
 //! Order of validation, for each script: its size; then for each instruction whether it can be
-//! read, the size of what it pushes, the operation count, whether it is disabled, whether
-//! CODESEPARATOR may stand here; only then, if its branch is taken (or it is a branch opcode), its
-//! function runs; after it the stacks together are measured. At the end no IF may be open. Which
-//! error a script gives is fixed by this order, so it may not be changed.
+//! parsed, the size of its push, the operation count, whether it is disabled, whether CODESEPARATOR
+//! is allowed; only then, if its branch is executed (or it is a branch opcode), its function runs;
+//! after it the total stack size is checked. At the end no IF may be open. This order determines
+//! which error a script gives, so it must not be changed.
 
 use super::error::ScriptError;
 use super::flags::ScriptFlags;

@@ -1,8 +1,8 @@
-//! What is known of signatures beforehand: for ECDSA the parity of the nonce point's y, which the
-//! signature itself does not hold and which the batch equation needs (`crypto/batch`).
+//! What is known about signatures before they are verified: for ECDSA the parity of the nonce
+//! point's y, which the signature does not contain and the batch equation needs (`crypto/batch`).
 //!
-//! A hint is never believed: a wrong one costs time. `pack` makes about one bit of a signature, for
-//! the store and for peers.
+//! A hint is never trusted: a wrong one only costs time. `pack` stores about one bit per signature,
+//! for the store and for peers.
 
 use std::cell::RefCell;
 
@@ -66,7 +66,7 @@ fn put_bits(out: &mut Vec<u8>, hints: &[Hint], set: Hint) {
     }));
 }
 
-/// The hints that `pack` packed; None for what is not of that form, to the last byte.
+/// The hints that `pack` packed; None if any byte does not have that form.
 pub fn unpack(bytes: &[u8]) -> Option<Hints> {
     let mut reader = Reader::new(bytes);
     if bytes.len() > MOST_BYTES || reader.u8().ok()? != VERSION {

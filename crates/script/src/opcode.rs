@@ -1,8 +1,8 @@
-//! THE opcode table: byte, name as Core prints it, stack effect, kind and function of every opcode.
+//! The opcode table: byte, Core's name, stack effect, kind and function of every opcode.
 //!
 //! The engine dispatches through it, text assembly reads names from it, and help prints it. Its
-//! rows are tokens, so that what needs no function (parser, counting, text) takes constants and
-//! names from here, and `ops`, where the functions are, takes the last column.
+//! rows are macro tokens, so that code which needs no functions (parser, counting, text) takes
+//! constants and names from here, and `ops`, which has the functions, takes the last column.
 
 /// When the engine calls an opcode's function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

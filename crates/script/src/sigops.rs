@@ -1,5 +1,5 @@
-//! How many signature checks a transaction may ask for, counted as the block limit counts them:
-//! over the script's bytes, without running it.
+//! Counts signature operations as the block limit does: over the bytes of the scripts, without
+//! running them.
 
 use super::flags::ScriptFlags;
 use super::instruction::{instructions, script_hash, witness_program};

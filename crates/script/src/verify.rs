@@ -1,9 +1,10 @@
-//! Verifies one spend: Core's `VerifyScript`, over P2SH (BIP16), witness v0 (BIP141) and taproot
+//! Verifies one spend: Core's `VerifyScript`, with P2SH (BIP16), witness v0 (BIP141) and taproot
 //! (BIP341, BIP342).
 //!
-//! Order: scriptSig alone, scriptPubKey over what it left; then a witness program in scriptPubKey,
-//! or the redeem script and a witness program in it; then the stack must be clean; then no witness
-//! may be left over. Each script begins where the one before it ended: nothing here recurses.
+//! Order: scriptSig alone, scriptPubKey on the stack it left; then a witness program in
+//! scriptPubKey, or the redeem script and a witness program in it; then the stack must be clean;
+//! then no witness may be left unused. Each script starts after the previous one has ended: nothing
+//! here recurses.
 
 use super::engine;
 use super::error::ScriptError;

@@ -1,4 +1,4 @@
-//! What one script runs on: its rules, its stacks, and what it asks of the world outside.
+//! The state of one running script: its rules, its stacks, and its access to the transaction.
 //!
 //! Opcode functions (`ops`) work on a `Vm`; `engine` drives it.
 
@@ -64,7 +64,7 @@ impl Phase {
     }
 }
 
-/// The state before an instruction, for who watches.
+/// The state before an instruction, for an observer.
 #[derive(Debug)]
 pub struct Step<'a> {
     pub script: &'a [u8],
@@ -77,7 +77,7 @@ pub struct Step<'a> {
     pub alt: &'a Stack,
 }
 
-/// What a script asks of the world outside of it, and who watches it run.
+/// A script's access to its transaction, and the observer of its run.
 pub trait Checker {
     /// The signature (hash type at its end) is the key's over `code`; encodings have been checked
     /// as the flags demand, and whatever is malformed still is simply false.

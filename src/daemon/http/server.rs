@@ -55,7 +55,7 @@ pub struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Reads `HOST:PORT`, `HOST` or `:PORT`; what is left out is loopback and 8765.
+/// Reads `HOST:PORT`, `HOST` or `:PORT`; the defaults are loopback and 8765.
 fn resolve(text: &str) -> Result<SocketAddr, CallError> {
     let (default_host, default_port) = SERVICE_ADDRESS.split_once(':').unwrap_or_default();
     let whole = match text.rsplit_once(':') {

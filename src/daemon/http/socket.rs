@@ -37,7 +37,7 @@ use rpc::wire::{self, Item, MAX_LINE, Message, Params, Request, Version};
 const PING_EVERY: Duration = Duration::from_secs(30);
 const QUIET_LIMIT: Duration = Duration::from_secs(75);
 
-/// How long a client may leave what is sent unread.
+/// How long a client may leave sent data unread.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
 
 /// Buffers of a socket; small, since most sockets are idle.
@@ -113,7 +113,7 @@ impl Drop for Counted {
 
 /// Why a socket ends.
 enum End {
-    /// The other side is gone, or the close frame has been sent already.
+    /// The peer has disconnected, or the close frame has been sent already.
     Gone,
     Close(CloseCode, &'static str),
 }

@@ -1,7 +1,7 @@
-//! Some field elements at a time: what the formulas are written on.
+//! Several field elements at a time: the type over which the formulas are written.
 //!
-//! Forms: `Twin`, plain Rust over `field`, and those in the leaves of `simd`. They give the same
-//! elements; which of them runs is `simd`'s choice and shows in nothing but the time.
+//! Implementations: `Twin`, plain Rust over `field`, and those in the leaves of `simd`. Their
+//! results are identical; `simd` chooses one, and only the time differs.
 
 use std::sync::OnceLock;
 

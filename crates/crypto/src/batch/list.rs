@@ -106,7 +106,7 @@ impl Check {
         }
     }
 
-    /// Its nonce point has to be told.
+    /// Its nonce point has to be given.
     pub fn is_ecdsa(&self) -> bool {
         matches!(self, Check::Ecdsa { .. })
     }

@@ -45,7 +45,8 @@ pub struct ValidateAddress;
 impl Call for ValidateAddress {
     const WORD: &'static str = "validate-address";
     const METHOD: &'static str = "validateaddress";
-    const HELP: &'static str = "Whether a text is an address of this network, and what it pays to.";
+    const HELP: &'static str =
+        "Whether a text is a valid address of this network, and the script that it pays to.";
     const EXAMPLE: &'static str =
         "init-storage s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" validate-address .json";
     const CLASS: Class = Class::Read;
@@ -104,8 +105,7 @@ pub struct GetAddressHistory;
 impl Call for GetAddressHistory {
     const WORD: &'static str = "get-address-history";
     const METHOD: &'static str = "getaddresshistory";
-    const HELP: &'static str =
-        "The chain's transactions of an address, newest first, with what it received and spent.";
+    const HELP: &'static str = "The confirmed transactions of an address, newest first, with the amounts received and spent.";
     const EXAMPLE: &'static str = "init-storage s\" 51\" get-address-history .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["address", "count", "before"];
@@ -180,7 +180,7 @@ pub struct GetAddressUtxos;
 impl Call for GetAddressUtxos {
     const WORD: &'static str = "get-address-utxos";
     const METHOD: &'static str = "getaddressutxos";
-    const HELP: &'static str = "The unspent outputs of an address on the chain.";
+    const HELP: &'static str = "The confirmed unspent outputs of an address.";
     const EXAMPLE: &'static str = "init-storage s\" 51\" get-address-utxos .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["address"];
@@ -213,7 +213,8 @@ pub struct GetAddressBalance;
 impl Call for GetAddressBalance {
     const WORD: &'static str = "get-address-balance";
     const METHOD: &'static str = "getaddressbalance";
-    const HELP: &'static str = "What an address holds on the chain, and in how many outputs.";
+    const HELP: &'static str =
+        "The confirmed balance of an address, and the number of its unspent outputs.";
     const EXAMPLE: &'static str = "init-storage s\" 51\" get-address-balance .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["address"];
@@ -237,8 +238,7 @@ pub struct ReindexStep;
 impl Call for ReindexStep {
     const WORD: &'static str = "reindex-step";
     const METHOD: &'static str = "reindex";
-    const HELP: &'static str =
-        "Begin to build \"indexes\" or \"coins\" again, or \"continue\"; until it says finished.";
+    const HELP: &'static str = "Start rebuilding \"indexes\" or \"coins\", then \"continue\" until the result says finished.";
     const EXAMPLE: &'static str = "init-storage s\" continue\" reindex-step .json";
     const CLASS: Class = Class::Admin;
     const PARAMS: &'static [&'static str] = &["what"];

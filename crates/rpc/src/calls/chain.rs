@@ -72,7 +72,7 @@ pub struct GetBestHash;
 impl Call for GetBestHash {
     const WORD: &'static str = "get-best-hash";
     const METHOD: &'static str = "getbestblockhash";
-    const HELP: &'static str = "The hash of the best chain's last block.";
+    const HELP: &'static str = "The hash of the tip of the best chain.";
     const EXAMPLE: &'static str = "init-storage get-best-hash type";
     const CLASS: Class = Class::Read;
     type In = ();
@@ -90,7 +90,7 @@ pub struct GetBlockHash;
 impl Call for GetBlockHash {
     const WORD: &'static str = "get-block-hash";
     const METHOD: &'static str = "getblockhash";
-    const HELP: &'static str = "The hash of the best chain's block at a height.";
+    const HELP: &'static str = "The hash of the block at a height of the best chain.";
     const EXAMPLE: &'static str = "init-storage 0 get-block-hash type";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["height"];
@@ -110,7 +110,7 @@ pub struct GetBlock;
 impl Call for GetBlock {
     const WORD: &'static str = "get-block";
     const METHOD: &'static str = "getblock";
-    const HELP: &'static str = "A block by height or hash: 0 as hex, 1 with transaction ids, 2 with transactions and fees, 3 with what each input spends.";
+    const HELP: &'static str = "A block by height or hash. Verbosity 0: hex; 1: with transaction ids; 2: with transactions and fees; 3: also with the output that each input spends.";
     const EXAMPLE: &'static str = "init-storage s\" 0\" get-block .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["blockhash", "verbosity"];
@@ -146,7 +146,7 @@ pub struct GetHeader;
 impl Call for GetHeader {
     const WORD: &'static str = "get-header";
     const METHOD: &'static str = "getblockheader";
-    const HELP: &'static str = "A block's header by height or hash; as hex when verbose is false.";
+    const HELP: &'static str = "A block header by height or hash; as hex if verbose is false.";
     const EXAMPLE: &'static str = "init-storage s\" 0\" get-header .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["blockhash", "verbose"];
@@ -171,7 +171,7 @@ impl Call for GetChainInfo {
     const WORD: &'static str = "get-chain-info";
     const METHOD: &'static str = "getblockchaininfo";
     const HELP: &'static str =
-        "The chain: height, best block, difficulty, work, median time, how far it has come.";
+        "The state of the chain: height, best block, difficulty, work, median time, sync progress.";
     const EXAMPLE: &'static str = "init-storage get-chain-info .json";
     const CLASS: Class = Class::Read;
     type In = ();
@@ -233,7 +233,7 @@ pub struct GetChainTips;
 impl Call for GetChainTips {
     const WORD: &'static str = "get-chain-tips";
     const METHOD: &'static str = "getchaintips";
-    const HELP: &'static str = "The ends of all known branches, and how each stands.";
+    const HELP: &'static str = "The tips of all known branches, with the status of each.";
     const EXAMPLE: &'static str = "init-storage get-chain-tips .json";
     const CLASS: Class = Class::Read;
     const RESULT: &'static str = "The ends of all known branches, that of the best chain first.";
@@ -266,7 +266,7 @@ impl Call for GetDeployments {
     const WORD: &'static str = "get-deployments";
     const METHOD: &'static str = "getdeploymentinfo";
     const HELP: &'static str =
-        "The soft forks of this network, and which hold in the block after one.";
+        "The soft forks of this network, and which are active in the block after a given one.";
     const EXAMPLE: &'static str = "init-storage get-deployments .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["blockhash"];
@@ -305,7 +305,8 @@ pub struct GetDifficulty;
 impl Call for GetDifficulty {
     const WORD: &'static str = "get-difficulty";
     const METHOD: &'static str = "getdifficulty";
-    const HELP: &'static str = "The difficulty of the tip, 1 being Bitcoin's easiest.";
+    const HELP: &'static str =
+        "The difficulty of the tip, as a multiple of Bitcoin's minimum difficulty.";
     const EXAMPLE: &'static str = "init-storage get-difficulty type";
     const CLASS: Class = Class::Read;
     type In = ();
@@ -336,8 +337,7 @@ pub struct CheckChain;
 impl Call for CheckChain {
     const WORD: &'static str = "check-chain";
     const METHOD: &'static str = "checkchain";
-    const HELP: &'static str =
-        "Check the newest blocks again (0: all) at a level from 0 to 4; fails with what is wrong.";
+    const HELP: &'static str = "Verify the newest blocks (0: all) at a level from 0 to 4; fails with the reason if one is wrong.";
     const EXAMPLE: &'static str = "init-storage check-chain .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["checklevel", "nblocks"];
@@ -359,7 +359,7 @@ pub struct ChainSound;
 impl Call for ChainSound {
     const WORD: &'static str = "chain-sound?";
     const METHOD: &'static str = "verifychain";
-    const HELP: &'static str = "True if the newest blocks (0: all) pass a check at a level from 0 to 4; check-chain says why not.";
+    const HELP: &'static str = "Whether the newest blocks (0: all) pass verification at a level from 0 to 4; check-chain gives the reason if not.";
     const EXAMPLE: &'static str = "init-storage chain-sound? .";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["checklevel", "nblocks"];

@@ -16,7 +16,7 @@ pub struct GetUtxo;
 impl Call for GetUtxo {
     const WORD: &'static str = "get-utxo";
     const METHOD: &'static str = "getutxo";
-    const HELP: &'static str = "An unspent output, named TXID:N.";
+    const HELP: &'static str = "An unspent output of the best chain, given as TXID:N.";
     const EXAMPLE: &'static str = "init-storage : try s\" nonsense\" get-utxo ; ' try catch .";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["outpoint"];
@@ -48,7 +48,8 @@ pub struct GetTxOut;
 impl Call for GetTxOut {
     const WORD: &'static str = "get-tx-out";
     const METHOD: &'static str = "gettxout";
-    const HELP: &'static str = "An unspent output by transaction id and number, or null.";
+    const HELP: &'static str =
+        "An unspent output by transaction id and index, or null if it is spent or unknown.";
     const EXAMPLE: &'static str = "init-storage s\" 4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b\" 0 get-tx-out type";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
@@ -97,8 +98,7 @@ pub struct UtxoSetInfo;
 impl Call for UtxoSetInfo {
     const WORD: &'static str = "get-utxo-set-info";
     const METHOD: &'static str = "gettxoutsetinfo";
-    const HELP: &'static str =
-        "All unspent outputs: how many, their sum, and Core's hash over them (hash_serialized_3).";
+    const HELP: &'static str = "Statistics of the UTXO set: number of outputs, total amount, and Core's hash (hash_serialized_3).";
     const EXAMPLE: &'static str = "init-storage get-utxo-set-info .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["hash_type", "hash_or_height", "use_index"];

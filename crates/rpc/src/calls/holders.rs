@@ -23,8 +23,7 @@ pub struct ListHolders;
 impl Call for ListHolders {
     const WORD: &'static str = "list-holders";
     const METHOD: &'static str = "listaddressbalances";
-    const HELP: &'static str =
-        "A page of the addresses that hold coins, each with its balance, and where to go on.";
+    const HELP: &'static str = "A page of the addresses that hold coins, with their balances, and where the next page starts.";
     const EXAMPLE: &'static str = "init-storage list-holders .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["count", "after"];

@@ -31,7 +31,7 @@ impl Call for GenerateToAddress {
     const WORD: &'static str = "generate-to";
     const METHOD: &'static str = "generatetoaddress";
     const HELP: &'static str =
-        "Make blocks at once that pay an address, with what the pool holds: for regtest.";
+        "Mine blocks immediately from the mempool, paying an address: for regtest.";
     const EXAMPLE: &'static str =
         "init-storage 1 s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" generate-to .json";
     const CLASS: Class = Class::Operate;
@@ -75,7 +75,7 @@ pub struct GenerateBlock;
 impl Call for GenerateBlock {
     const WORD: &'static str = "generate-block-to";
     const METHOD: &'static str = "generateblock";
-    const HELP: &'static str = "Make a block of just these transactions, ids of the pool or hex, that pays an address: for regtest.";
+    const HELP: &'static str = "Mine a block of exactly these transactions (mempool ids or hex), paying an address: for regtest.";
     const EXAMPLE: &'static str = "init-storage s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" s\" []\" generate-block-to .json";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["output", "transactions", "submit"];
@@ -120,7 +120,7 @@ pub struct Prioritise;
 impl Call for Prioritise {
     const WORD: &'static str = "prioritise-tx";
     const METHOD: &'static str = "prioritisetransaction";
-    const HELP: &'static str = "Let a transaction count for so many base units of fee more, or less, when blocks are made and the pool is full.";
+    const HELP: &'static str = "Change the fee, in base units, at which a transaction is selected for blocks and evicted from the mempool.";
     const EXAMPLE: &'static str = "init-storage s\" 4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b\" 1000 prioritise-tx .";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["txid", "dummy", "fee_delta"];
@@ -152,7 +152,7 @@ pub struct SetMockTime;
 impl Call for SetMockTime {
     const WORD: &'static str = "set-mock-time";
     const METHOD: &'static str = "setmocktime";
-    const HELP: &'static str = "Let the node's clock for blocks stand at a time, in seconds since 1970; 0 lets it run: regtest only.";
+    const HELP: &'static str = "Set the node's clock for blocks to a fixed time, in seconds since 1970; 0 resumes the real time: regtest only.";
     const EXAMPLE: &'static str = "init-storage 2000000000 set-mock-time 0 set-mock-time";
     const CLASS: Class = Class::Admin;
     const PARAMS: &'static [&'static str] = &["timestamp"];
@@ -179,7 +179,7 @@ pub struct SetMiningAddress;
 impl Call for SetMiningAddress {
     const WORD: &'static str = "set-mining-address-to";
     const METHOD: &'static str = "setminingaddress";
-    const HELP: &'static str = "Set the address that mined coins go to.";
+    const HELP: &'static str = "Set the payout address of mining.";
     const EXAMPLE: &'static str =
         "init-storage s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" set-mining-address-to";
     const CLASS: Class = Class::Operate;
@@ -203,7 +203,7 @@ pub struct StartMining;
 impl Call for StartMining {
     const WORD: &'static str = "start-mining-on";
     const METHOD: &'static str = "startmining";
-    const HELP: &'static str = "Mine to the set address on so many threads, 0 for one a core; as a call also until so many blocks are found.";
+    const HELP: &'static str = "Start mining to the payout address on a number of threads, 0 for one per core; the RPC can also limit the number of blocks.";
     const EXAMPLE: &'static str = "init-storage s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" set-mining-address-to 1 start-mining-on .json";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["threads", "blocks"];
@@ -239,7 +239,7 @@ pub struct StopMining;
 impl Call for StopMining {
     const WORD: &'static str = "stop-mining";
     const METHOD: &'static str = "stopmining";
-    const HELP: &'static str = "Stop the mining threads; miners elsewhere go on.";
+    const HELP: &'static str = "Stop the mining threads; Stratum miners continue.";
     const EXAMPLE: &'static str = "init-storage stop-mining";
     const CLASS: Class = Class::Operate;
     type In = ();

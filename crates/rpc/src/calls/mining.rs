@@ -86,7 +86,7 @@ pub struct NetworkHashrate;
 impl Call for NetworkHashrate {
     const WORD: &'static str = "get-network-hashrate";
     const METHOD: &'static str = "getnetworkhashps";
-    const HELP: &'static str = "Hashes a second of the whole network, over the last blocks (120; -1: since the last change of difficulty) up to a height.";
+    const HELP: &'static str = "The estimated hash rate of the whole network, in hashes per second, over a number of blocks (120; -1: since the last retarget) up to a height.";
     const EXAMPLE: &'static str = "init-storage get-network-hashrate .";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["nblocks", "height"];
@@ -107,7 +107,8 @@ pub struct Hashrate;
 impl Call for Hashrate {
     const WORD: &'static str = "get-hashrate";
     const METHOD: &'static str = "gethashrate";
-    const HELP: &'static str = "Hashes a second of this node's own mining threads now.";
+    const HELP: &'static str =
+        "The current hash rate of this node's mining threads, in hashes per second.";
     const EXAMPLE: &'static str = "init-storage get-hashrate .";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
@@ -136,7 +137,7 @@ pub struct MiningStatus;
 impl Call for MiningStatus {
     const WORD: &'static str = "get-mining-status";
     const METHOD: &'static str = "getminingstatus";
-    const HELP: &'static str = "This node's mining: state, threads, hashrates, blocks found, the block looked for, the payout address, miners elsewhere.";
+    const HELP: &'static str = "This node's mining: state, threads, hash rates, blocks found, current work, payout address, Stratum miners.";
     const EXAMPLE: &'static str = "init-storage get-mining-status .json";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
@@ -208,7 +209,7 @@ impl Call for MiningInfo {
     const WORD: &'static str = "get-mining-info";
     const METHOD: &'static str = "getmininginfo";
     const HELP: &'static str =
-        "The chain as a miner sees it: height, difficulty now and next, hashrates, the pool.";
+        "The chain from a miner's view: height, current and next difficulty, hash rates, mempool.";
     const EXAMPLE: &'static str = "init-storage get-mining-info .json";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
@@ -252,8 +253,7 @@ pub struct DifficultyInfo;
 impl Call for DifficultyInfo {
     const WORD: &'static str = "get-difficulty-info";
     const METHOD: &'static str = "getdifficultyinfo";
-    const HELP: &'static str =
-        "The difficulty of the next block, the hashes that it takes, and when it changes.";
+    const HELP: &'static str = "The difficulty of the next block, the expected number of hashes, and when the difficulty changes.";
     const EXAMPLE: &'static str = "init-storage get-difficulty-info .json";
     const CLASS: Class = Class::Read;
     type In = ();
@@ -301,7 +301,7 @@ impl Call for DifficultyHistory {
     const WORD: &'static str = "get-difficulty-history";
     const METHOD: &'static str = "getdifficultyhistory";
     const HELP: &'static str =
-        "The difficulty of each interval, the newest first, and how long its blocks took.";
+        "The difficulty of each retarget interval, newest first, and how long its blocks took.";
     const EXAMPLE: &'static str = "init-storage get-difficulty-history .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["intervals"];

@@ -82,21 +82,21 @@ net_act!(
     StartNetwork,
     "init-network",
     "startnetwork",
-    "Start the network; a console's own node then heeds --peer, --listen, --filters and --readonly.",
+    "Start the network; a console's own node then applies --peer, --listen, --filters and --readonly.",
     "init-storage init-network",
     [],
     (),
     Ok(NetAct::Start)
 );
 net_act!(StartListening, "start-listening-on", "startlistening",
-    "Let peers connect, on an address HOST:PORT.",
+    "Accept peer connections on an address HOST:PORT.",
     "init-storage s\" 127.0.0.1:0\" start-listening-on", ["address"], (address: String),
     Ok(NetAct::Listen { address: Some(address) }));
 net_act!(
     StopListening,
     "stop-listening",
     "stoplistening",
-    "Let no more peers connect.",
+    "Stop accepting peer connections.",
     "init-storage stop-listening",
     [],
     (),
@@ -106,13 +106,13 @@ net_act!(Connect, "connect-to", "connect", "Connect to a peer and wait for its h
     "init-storage : try s\" 127.0.0.1\" 1 connect-to ; ' try catch .", ["host", "port"],
     (host: String, port: Count), port_of(port).map(|port| NetAct::Connect { host, port: Some(port), readonly: false }));
 net_act!(ConnectReadonly, "connect-readonly-to", "connectreadonly",
-    "Become a replica of a node: follow it, take and tell nothing of our own.",
+    "Become a read-only replica of a node: follow it, accept no changes, announce nothing of its own.",
     "init-storage : try s\" 127.0.0.1\" 1 connect-readonly-to ; ' try catch .", ["host", "port"],
     (host: String, port: Count), port_of(port).map(|port| NetAct::Connect { host, port: Some(port), readonly: true }));
-net_act!(Disconnect, "disconnect-from", "disconnectnode", "Drop a peer, named by address or number.",
+net_act!(Disconnect, "disconnect-from", "disconnectnode", "Disconnect a peer, given by address or id.",
     "init-storage : try s\" 127.0.0.1:1\" disconnect-from ; ' try catch .", ["address"],
     (target: String), Ok(NetAct::Disconnect { target }));
-net_act!(AddNode, "add-node-at", "addnode", "Keep (add), forget (remove) or try once (onetry) a connection; add unless told.",
+net_act!(AddNode, "add-node-at", "addnode", "Keep (add), forget (remove) or try once (onetry) a connection to a node; add by default.",
 "init-storage s\" 127.0.0.1:1\" add-node-at", ["node", "command"],
 (target: String, command: Option<String>), match command.as_deref() {
     None | Some("add") => Ok(NetAct::AddNode { target }),
@@ -120,7 +120,7 @@ net_act!(AddNode, "add-node-at", "addnode", "Keep (add), forget (remove) or try 
     Some("onetry") => Ok(NetAct::TryNode { target }),
     Some(other) => Err(CallError::invalid_params(format!("{other:?} is not add, remove or onetry"))),
 });
-net_act!(SetBan, "ban-net", "setban", "Ban an address or network (add), or end its ban (remove).",
+net_act!(SetBan, "ban-net", "setban", "Ban an address or subnet (add), or lift its ban (remove).",
 "init-storage s\" 192.0.2.1\" ban-net", ["subnet", "command", "bantime"],
 (net: String, command: Option<String>, seconds: Option<Count>), {
     let net = net.parse().map_err(|()| CallError::invalid_params(format!("{net:?} is no address and no network like 1.2.3.0/24")))?;
@@ -135,7 +135,7 @@ net_act!(SetBan, "ban-net", "setban", "Ban an address or network (add), or end i
         Some(other) => Err(CallError::invalid_params(format!("{other:?} is not add or remove"))),
     }
 });
-net_act!(Unban, "unban-net", "unban", "End the ban of an address or network.",
+net_act!(Unban, "unban-net", "unban", "Lift the ban of an address or subnet.",
 "init-storage s\" 192.0.2.1\" ban-net s\" 192.0.2.1\" unban-net", ["subnet"], (net: String), {
     let bad = || CallError::invalid_params(format!("{net:?} is no address and no network like 1.2.3.0/24"));
     net.parse().map(|net| NetAct::Unban { net }).map_err(|()| bad())
@@ -144,19 +144,19 @@ net_act!(
     ClearBans,
     "clear-bans",
     "clearbanned",
-    "End all bans.",
+    "Lift all bans.",
     "init-storage clear-bans",
     [],
     (),
     Ok(NetAct::ClearBans)
 );
-net_act!(SetActive, "set-network-active", "setnetworkactive", "Switch the whole network on or off.",
+net_act!(SetActive, "set-network-active", "setnetworkactive", "Enable or disable all network activity.",
     "init-storage true set-network-active", ["state"], (on: bool), Ok(NetAct::SetActive(on)));
 net_act!(
     ServeFilters,
     "serve-filters",
     "servefilters",
-    "Serve block filters to light wallets that connect from now on (BIP157).",
+    "Serve compact block filters to peers that connect from now on (BIP157).",
     "init-storage serve-filters",
     [],
     (),
@@ -166,7 +166,7 @@ net_act!(
     Ping,
     "ping-peers",
     "ping",
-    "Ping every peer now.",
+    "Ping every peer.",
     "init-storage ping-peers",
     [],
     (),
@@ -343,7 +343,7 @@ net_read!(
     PeerCount,
     "peer-count",
     "getconnectioncount",
-    "Peers whose handshake is done.",
+    "The number of connected peers that have completed the handshake.",
     "init-storage peer-count .",
     Count,
     |view| Count(view.net.ready_peers().count() as u64)
@@ -352,7 +352,7 @@ net_read!(
     IsSynced,
     "synced?",
     "issynced",
-    "Every block of the best header chain that peers told of is here.",
+    "Whether every block of the best known header chain has been connected.",
     "init-storage synced? .",
     bool,
     |view| view.net.synced
@@ -361,7 +361,7 @@ net_read!(
     PeerInfo,
     "get-peer-info",
     "getpeerinfo",
-    "The peers.",
+    "The connected peers, with their state and statistics.",
     "init-storage get-peer-info .json",
     Json<Vec<types::PeerInfo>>,
     |view| Json(view.net.peers.iter().map(peer_info).collect())
@@ -370,7 +370,7 @@ net_read!(
     NetworkInfo,
     "get-network-info",
     "getnetworkinfo",
-    "The network side of this node.",
+    "The network state of this node: version, services, connections, addresses.",
     "init-storage get-network-info .json",
     Json<types::NetworkInfo>,
     |view| Json(network_info(view))
@@ -379,7 +379,7 @@ net_read!(
     NetTotals,
     "net-totals",
     "getnettotals",
-    "Bytes sent and received, compact blocks and how many the pool could fill.",
+    "Bytes sent and received, compact blocks received, and how many of them the mempool completed.",
     "init-storage net-totals .json",
     Json<types::NetTotals>,
     |view| Json(net_totals(&view.net))
@@ -388,7 +388,7 @@ net_read!(
     ListBanned,
     "list-bans",
     "listbanned",
-    "Who is banned, and until when.",
+    "The banned addresses and subnets, with the end of each ban.",
     "init-storage list-bans .json",
     Json<Vec<types::BannedNet>>,
     |view| Json(banned(&view.net))
@@ -397,7 +397,7 @@ net_read!(
     AddedNodes,
     "added-nodes",
     "getaddednodeinfo",
-    "The nodes that a connection is kept to.",
+    "The added nodes, and whether each is connected.",
     "init-storage added-nodes .json",
     Json<Vec<types::AddedNode>>,
     |view| Json(added_nodes(&view.net))
@@ -406,7 +406,7 @@ net_read!(
     SyncStatus,
     "get-sync-status",
     "getsyncstatus",
-    "How far the sync is: headers, blocks, rate, seconds left.",
+    "The progress of the sync: headers, blocks, blocks per second, seconds left.",
     "init-storage get-sync-status .json",
     Json<types::SyncStatus>,
     |view| Json(sync_status(&view.net))

@@ -43,7 +43,7 @@ impl Call for SendRawTx {
     const WORD: &'static str = "send-raw-tx";
     const METHOD: &'static str = "sendrawtransaction";
     const HELP: &'static str =
-        "Take a transaction given as hex into the pool and tell the peers of it.";
+        "Submit a transaction, given as hex, to the mempool and announce it to peers.";
     const EXAMPLE: &'static str = "init-storage : try s\" 00\" send-raw-tx ; ' try catch .";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["hexstring", "maxfeerate"];
@@ -71,8 +71,7 @@ pub struct TestTxs;
 impl Call for TestTxs {
     const WORD: &'static str = "test-txs";
     const METHOD: &'static str = "testmempoolaccept";
-    const HELP: &'static str =
-        "Whether the pool would take transactions given as a list of hex; none is taken.";
+    const HELP: &'static str = "Whether the mempool would accept transactions, given as a list of hex, without submitting them.";
     const EXAMPLE: &'static str = "init-storage : try s\" []\" test-txs ; ' try catch .";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["rawtxs", "maxfeerate"];
@@ -142,7 +141,7 @@ impl Call for ListPool {
     const WORD: &'static str = "get-pool";
     const METHOD: &'static str = "getrawmempool";
     const HELP: &'static str =
-        "The ids of the unconfirmed transactions; with verbose, an entry for each.";
+        "The ids of the transactions in the mempool; with verbose, an entry for each.";
     const EXAMPLE: &'static str = "init-storage get-pool .json";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
@@ -204,7 +203,8 @@ pub struct PoolEntry;
 impl Call for PoolEntry {
     const WORD: &'static str = "get-pool-entry";
     const METHOD: &'static str = "getmempoolentry";
-    const HELP: &'static str = "How an unconfirmed transaction stands in the pool.";
+    const HELP: &'static str =
+        "The mempool entry of an unconfirmed transaction: size, fees, ancestors, descendants.";
     const EXAMPLE: &'static str = "init-storage : try s\" 00\" get-pool-entry ; ' try catch .";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
@@ -227,7 +227,8 @@ pub struct PoolInfo;
 impl Call for PoolInfo {
     const WORD: &'static str = "get-pool-info";
     const METHOD: &'static str = "getmempoolinfo";
-    const HELP: &'static str = "The pool: how many transactions, their size and fees, its limits.";
+    const HELP: &'static str =
+        "The state of the mempool: number of transactions, their size and fees, limits.";
     const EXAMPLE: &'static str = "init-storage get-pool-info .json";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
@@ -262,8 +263,7 @@ pub struct EstimateFee;
 impl Call for EstimateFee {
     const WORD: &'static str = "estimate-fee";
     const METHOD: &'static str = "estimatesmartfee";
-    const HELP: &'static str =
-        "The fee rate, in coins for 1,000 virtual bytes, that gets into one of the next blocks.";
+    const HELP: &'static str = "The estimated fee rate, in coins per 1,000 virtual bytes, for confirmation within a number of blocks.";
     const EXAMPLE: &'static str = "init-storage 6 estimate-fee .json";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
@@ -300,7 +300,7 @@ pub struct SavePool;
 impl Call for SavePool {
     const WORD: &'static str = "save-pool";
     const METHOD: &'static str = "savemempool";
-    const HELP: &'static str = "Put the unconfirmed transactions on the disk now; the file.";
+    const HELP: &'static str = "Save the mempool to disk now; returns the file's path.";
     const EXAMPLE: &'static str = "init-storage save-pool .json";
     const CLASS: Class = Class::Operate;
     type In = ();

@@ -19,7 +19,7 @@ pub struct GetSpend;
 impl Call for GetSpend {
     const WORD: &'static str = "get-spend";
     const METHOD: &'static str = "getspend";
-    const HELP: &'static str = "An input with what its scripts are run over: the transaction (named by its id, or given as hex), the outputs it spends, the flags.";
+    const HELP: &'static str = "An input with everything its scripts are verified against: the transaction (by id, or given as hex), the outputs it spends, the script flags.";
     const EXAMPLE: &'static str = "init-storage : try s\" 00\" 0 get-spend ; ' try catch .";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["transaction", "vin"];

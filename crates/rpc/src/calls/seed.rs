@@ -23,7 +23,7 @@ impl Call for GetAddress {
     const WORD: &'static str = "get-address";
     const METHOD: &'static str = "getaddress";
     const HELP: &'static str =
-        "An address on the chain: its script, what it holds, its newest transactions.";
+        "An overview of an address: its script, confirmed balance and newest transactions.";
     const EXAMPLE: &'static str = "init-storage s\" 51\" get-address .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["address"];
@@ -54,7 +54,8 @@ pub struct GetStats;
 impl Call for GetStats {
     const WORD: &'static str = "get-stats";
     const METHOD: &'static str = "getstats";
-    const HELP: &'static str = "The node in numbers: chain, difficulty, hashrate, pool, peers.";
+    const HELP: &'static str =
+        "Key figures of the node: chain, difficulty, hash rate, mempool, peers.";
     const EXAMPLE: &'static str = "init-storage get-stats .json";
     const CLASS: Class = Class::Read;
     type In = ();

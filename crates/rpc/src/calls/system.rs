@@ -28,7 +28,7 @@ pub struct GetStatus;
 impl Call for GetStatus {
     const WORD: &'static str = "get-status";
     const METHOD: &'static str = "getstatus";
-    const HELP: &'static str = "How the node is: network, tip, headers, median time.";
+    const HELP: &'static str = "The state of the node: network, tip, headers, median time.";
     const EXAMPLE: &'static str = "init-storage get-status .json";
     const CLASS: Class = Class::Read;
     type In = ();
@@ -59,7 +59,7 @@ impl Call for ImportBlocks {
     const WORD: &'static str = "import-block-list";
     const METHOD: &'static str = "importblocks";
     const HELP: &'static str =
-        "Add blocks given as a list of hex; they reach the disk with flush-chain at the latest.";
+        "Import blocks, given as a list of hex; they are on disk after flush-chain at the latest.";
     const EXAMPLE: &'static str = "init-storage s\" []\" import-block-list .json";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["blocks"];
@@ -91,8 +91,7 @@ pub struct SubmitBlock;
 impl Call for SubmitBlock {
     const WORD: &'static str = "submit-block";
     const METHOD: &'static str = "submitblock";
-    const HELP: &'static str =
-        "Add one block given as hex; null if it is taken, else why not in BIP22's words.";
+    const HELP: &'static str = "Submit a block, given as hex; null if it is accepted, else the BIP22 reason for its rejection.";
     const EXAMPLE: &'static str = "init-storage : try s\" 00\" submit-block ; ' try catch .";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["hexdata", "dummy"];
@@ -119,7 +118,7 @@ pub struct Flush;
 impl Call for Flush {
     const WORD: &'static str = "flush-chain";
     const METHOD: &'static str = "flush";
-    const HELP: &'static str = "Put what the node has only cached on the disk.";
+    const HELP: &'static str = "Flush cached state to disk.";
     const EXAMPLE: &'static str = "init-storage flush-chain";
     const CLASS: Class = Class::Operate;
     type In = ();
@@ -145,7 +144,7 @@ impl Call for InvalidateBlock {
     const WORD: &'static str = "invalidate-block";
     const METHOD: &'static str = "invalidateblock";
     const HELP: &'static str =
-        "Hold a block for invalid for good, and leave it for the best chain without it.";
+        "Permanently mark a block as invalid, and switch to the best chain without it.";
     const EXAMPLE: &'static str = "init-storage : try s\" 00\" invalidate-block ; ' try catch .";
     const CLASS: Class = Class::Admin;
     const PARAMS: &'static [&'static str] = &["blockhash"];
@@ -169,7 +168,7 @@ impl Call for ReconsiderBlock {
     const WORD: &'static str = "reconsider-block";
     const METHOD: &'static str = "reconsiderblock";
     const HELP: &'static str =
-        "Take back that a block was held for invalid, and all that was said of what builds on it.";
+        "Remove the invalid mark from a block, its ancestors and its descendants.";
     const EXAMPLE: &'static str = "init-storage : try s\" 00\" reconsider-block ; ' try catch .";
     const CLASS: Class = Class::Admin;
     const PARAMS: &'static [&'static str] = &["blockhash"];

@@ -24,7 +24,7 @@ pub struct BlockTemplate;
 impl Call for BlockTemplate {
     const WORD: &'static str = "get-block-template";
     const METHOD: &'static str = "getblocktemplate";
-    const HELP: &'static str = "A block to mine elsewhere, at once or when it changes (longpollid), or what is wrong with a proposal (BIP22, BIP23).";
+    const HELP: &'static str = "A block template for an external miner, at once or when it changes (longpollid), or the verdict on a proposed block (BIP22, BIP23).";
     const EXAMPLE: &'static str =
         "init-storage s\\\" {\\qrules\\q:[\\qsegwit\\q]}\" get-block-template type";
     const CLASS: Class = Class::Operate;

@@ -24,7 +24,8 @@ pub struct GetTx;
 impl Call for GetTx {
     const WORD: &'static str = "get-tx";
     const METHOD: &'static str = "gettransaction";
-    const HELP: &'static str = "A transaction of the best chain by its id, with its place.";
+    const HELP: &'static str =
+        "A confirmed transaction by its id, with its position in the best chain.";
     const EXAMPLE: &'static str = "init-storage s\" 4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b\" get-tx .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["txid"];
@@ -170,7 +171,7 @@ pub struct GetRawTx;
 impl Call for GetRawTx {
     const WORD: &'static str = "get-raw-tx";
     const METHOD: &'static str = "getrawtransaction";
-    const HELP: &'static str = "A transaction of the pool, the chain or a block: 0 as hex, 1 decoded, 2 with its fee and what it spends.";
+    const HELP: &'static str = "A transaction of the mempool, the chain or a given block. Verbosity 0: hex; 1: decoded; 2: with its fee and the outputs that it spends.";
     const EXAMPLE: &'static str = "init-storage : try s\" nonsense\" get-raw-tx ; ' try catch .";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
@@ -228,7 +229,7 @@ pub struct DecodeTx;
 impl Call for DecodeTx {
     const WORD: &'static str = "decode-tx";
     const METHOD: &'static str = "decoderawtransaction";
-    const HELP: &'static str = "What a transaction given as hex says.";
+    const HELP: &'static str = "Decode a transaction given as hex.";
     const EXAMPLE: &'static str = "init-storage s\" 01000000000000000000\" decode-tx .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["hexstring", "iswitness"];
@@ -249,8 +250,7 @@ pub struct DecodeScript;
 impl Call for DecodeScript {
     const WORD: &'static str = "decode-script";
     const METHOD: &'static str = "decodescript";
-    const HELP: &'static str =
-        "What a script given as hex is as an output, and what wraps it for P2SH and witness.";
+    const HELP: &'static str = "Decode a script given as hex, with its P2SH and witness forms.";
     const EXAMPLE: &'static str = "init-storage s\" 51\" decode-script .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["hexstring"];

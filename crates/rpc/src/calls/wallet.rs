@@ -41,7 +41,7 @@ pub struct ScanScripts;
 impl Call for ScanScripts {
     const WORD: &'static str = "scan-scripts";
     const METHOD: &'static str = "scanscripts";
-    const HELP: &'static str = "Which of a list of output scripts were ever used, and their unspent outputs, pool and all.";
+    const HELP: &'static str = "Which output scripts of a list were ever used, and their unspent outputs, including the mempool's.";
     const EXAMPLE: &'static str = "init-storage s\\\" [\\\"51\\\"]\" scan-scripts .json";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
@@ -104,8 +104,7 @@ pub struct ScriptsHistory;
 impl Call for ScriptsHistory {
     const WORD: &'static str = "get-scripts-history";
     const METHOD: &'static str = "getscriptshistory";
-    const HELP: &'static str =
-        "The transactions of a list of output scripts, newest first, the pool's before all.";
+    const HELP: &'static str = "The transactions of a list of output scripts, newest first, starting with those in the mempool.";
     const EXAMPLE: &'static str = "init-storage s\\\" [\\\"51\\\"]\" get-scripts-history .json";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;

@@ -1,4 +1,4 @@
-//! Pushes, branches, lock times and the opcodes that only fail.
+//! Pushes, branches, lock times, and the opcodes that always fail.
 
 use crate::error::ScriptError;
 use crate::flags::ScriptFlags;

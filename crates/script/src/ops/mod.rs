@@ -1,4 +1,4 @@
-//! What the opcodes do, a file per family; each function is a row's in `opcode.rs`.
+//! The functions of the opcodes, one file per family; each belongs to a row of `opcode.rs`.
 
 pub mod flow;
 pub mod hash;

@@ -1,4 +1,4 @@
-//! Signature opcodes: CHECKSIG and its kin, CHECKMULTISIG, CODESEPARATOR.
+//! Signature opcodes: CHECKSIG and its variants, CHECKMULTISIG, CODESEPARATOR.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Opcodes that move elements and look at them.
+//! Opcodes that move and inspect stack elements.
 
 use crate::error::ScriptError;
 use crate::num::{self, MAX_NUM_SIZE};

@@ -1,7 +1,7 @@
 //! Lists of transactions whose signatures are verified together: the same verdict, the same input
-//! named and the same error as one by one, whatever is planted and whatever the hints say.
+//! and the same error as one by one, whatever faults are planted and whatever the hints say.
 //!
-//! `FORTHCOIN_BATCH_PLANTED` says how many lists with a bad input are tried (60).
+//! `FORTHCOIN_BATCH_PLANTED` sets how many lists with a bad input are tried (60).
 
 #![expect(clippy::disallowed_types, reason = "a test prints how long it took")]
 

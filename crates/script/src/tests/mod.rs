@@ -1,4 +1,4 @@
-//! Published vectors and hostile inputs, held against the engine.
+//! The engine against published vectors and hostile inputs.
 
 mod block;
 mod collect;

@@ -1,4 +1,4 @@
-//! Lists of checks: what `verify` says is what one-by-one checks say.
+//! Lists of checks: the verdicts of `verify` equal those of one-by-one checks.
 
 #![expect(clippy::disallowed_types, reason = "a test prints how long it took")]
 
