@@ -13,8 +13,6 @@
 
 mod calls;
 mod chain;
-#[cfg(test)]
-mod check;
 pub mod code;
 pub mod floats;
 mod flow;
@@ -22,6 +20,8 @@ pub mod handlers;
 mod inline;
 mod probe;
 pub mod select;
+#[cfg(test)]
+mod tests;
 mod translate;
 
 use std::cell::Cell;
