@@ -267,7 +267,13 @@ pub fn catch<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, 
     let (x, _) = fetch!(vm, ip);
     let xt = frame[x.b() as usize].get();
     let depth = sp.wrapping_add_signed(isize::from(x as i8));
-    let Some(callee) = vm.definitions.colon_of(xt) else {
+    // The token of a definition is asked for only where its fast code is not known.
+    let header = head_of(vm, xt);
+    let callee = match header {
+        Some(_) => Some(0),
+        None => vm.definitions.colon_of(xt),
+    };
+    let Some(callee) = callee else {
         let token = token_at(vm, ip);
         return leave(vm, token, depth + 1, Exit::Step);
     };
@@ -289,7 +295,10 @@ pub fn catch<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, 
         inputs: vm.inputs,
         to_in: load_cell(vm.space, TO_IN as i64).unwrap_or(0),
     });
-    call_token(vm, ip, sp, i32::from(x as i8), callee, CATCH_DONE)
+    match header {
+        Some(header) => call_header!(vm, ip, sp, i32::from(x as i8), header, CATCH_DONE),
+        None => call_token(vm, ip, sp, i32::from(x as i8), callee, CATCH_DONE),
+    }
 }
 
 /// Hands over at a token that may be a copy.
