@@ -37,14 +37,10 @@ mod context;
 mod definition;
 mod describe;
 pub mod dict;
-#[cfg(test)]
-mod differential;
 pub mod error;
 mod fast;
 mod frame;
 pub mod host;
-#[cfg(test)]
-mod hostile;
 mod lex;
 pub mod limits;
 pub mod machine;
@@ -57,8 +53,6 @@ mod report;
 mod run;
 mod source;
 mod stack;
-#[cfg(test)]
-mod suites;
 #[cfg(test)]
 mod tests;
 mod words;

@@ -7,7 +7,7 @@ use super::super::limits::CATCH_NESTING;
 use super::super::memory::TO_IN;
 use super::super::stack::GUARD;
 use super::chain::{
-    Operands, cold_exit, fail, fetch, go, leave, lost, measure, shifted, site_at, token_at,
+    Operands, cold_exit, fail, fetch, go, invalid_code, leave, measure, shifted, site_at, token_at,
 };
 use super::code::{BIAS, Exit, Insn, TOP, Vm, WINDOW, Window, locals_window, return_address};
 use super::handlers::{load_cell, rpeek, rpush, store_cell};
@@ -139,7 +139,7 @@ fn resume_at(vm: &mut Vm<'_>, header: usize, sp: usize) -> Exit {
 /// Header of the fast code of an execution token, when there is some.
 #[inline(always)]
 fn head_of(vm: &Vm<'_>, xt: i64) -> Option<usize> {
-    match vm.heads.get(xt.wrapping_sub(XT_BASE) as u64 as usize) {
+    match vm.headers.get(xt.wrapping_sub(XT_BASE) as u64 as usize) {
         Some(&head) if head != 0 => Some(head as usize),
         _ => None,
     }
@@ -158,7 +158,7 @@ pub fn execute<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize
 
 /// Runs the xt in the cell at the address that follows in the next instruction.
 pub fn deferred<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize, _: i64) -> Exit {
-    let Some([insn, second]) = ip.first_chunk::<2>() else { return lost(vm) };
+    let Some([insn, second]) = ip.first_chunk::<2>() else { return invalid_code(vm) };
     let x = insn.x;
     let xt = load_cell(vm.space, second.x as i64).unwrap_or(0);
     match head_of(vm, xt) {
@@ -190,7 +190,7 @@ pub fn ret<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize, _: i64
 /// Goes on at the return address on top of the return stack.
 #[inline(always)]
 fn return_to_top<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], sp: usize, by: i32) -> Exit {
-    let Some(&back) = vm.rstack.get((GUARD - 1) + vm.rdepth) else { return lost(vm) };
+    let Some(&back) = vm.rstack.get((GUARD - 1) + vm.rdepth) else { return invalid_code(vm) };
     let Some((sp, frame)) = shifted!(vm, sp, by) else { return fail(vm, ip, sp, -3) };
     let code: &[Insn] = vm.code;
     // What is no address of fast code is beyond the end of all code.
@@ -254,7 +254,7 @@ pub fn step_out<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize, _
 
 /// End of all code.
 pub fn end<'a>(vm: &mut Vm<'a>, _: &'a [Insn], _: &'a Window, _: usize, _: i64) -> Exit {
-    lost(vm)
+    invalid_code(vm)
 }
 
 // ---------------------------------------------------------------------- exceptions
@@ -267,7 +267,13 @@ pub fn catch<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, 
     let (x, _) = fetch!(vm, ip);
     let xt = frame[x.b() as usize].get();
     let depth = sp.wrapping_add_signed(isize::from(x as i8));
-    let Some(callee) = vm.definitions.colon_of(xt) else {
+    // The token of a definition is asked for only where its fast code is not known.
+    let header = head_of(vm, xt);
+    let callee = match header {
+        Some(_) => Some(0),
+        None => vm.definitions.colon_of(xt),
+    };
+    let Some(callee) = callee else {
         let token = token_at(vm, ip);
         return leave(vm, token, depth + 1, Exit::Step);
     };
@@ -289,7 +295,10 @@ pub fn catch<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, 
         inputs: vm.inputs,
         to_in: load_cell(vm.space, TO_IN as i64).unwrap_or(0),
     });
-    call_token(vm, ip, sp, i32::from(x as i8), callee, CATCH_DONE)
+    match header {
+        Some(header) => call_header!(vm, ip, sp, i32::from(x as i8), header, CATCH_DONE),
+        None => call_token(vm, ip, sp, i32::from(x as i8), callee, CATCH_DONE),
+    }
 }
 
 /// Hands over at a token that may be a copy.
@@ -323,18 +332,18 @@ pub fn throw<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], frame: &'a Window, sp: usize, 
     vm.loop_index = top.loop_index;
     vm.loop_limit = top.loop_limit;
     vm.rdepth = top.rs.min(vm.rdepth);
-    give(vm, ip, top.ds + BIAS, code)
+    return_from_catch(vm, ip, top.ds + BIAS, code)
 }
 
 /// A CATCH that ended well.
 pub fn catch_done<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], _: &'a Window, sp: usize, _: i64) -> Exit {
     vm.catches.pop();
-    give(vm, ip, sp, 0)
+    return_from_catch(vm, ip, sp, 0)
 }
 
 /// Returns from CATCH with a code on the stack.
 #[inline(always)]
-fn give<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], sp: usize, code: i64) -> Exit {
+fn return_from_catch<'a>(vm: &mut Vm<'a>, ip: &'a [Insn], sp: usize, code: i64) -> Exit {
     let Some((up, frame)) = shifted!(vm, sp, 1) else { return fail(vm, ip, sp, -3) };
     frame[TOP as usize - 1].set(code);
     return_to_top(vm, ip, up, 0)

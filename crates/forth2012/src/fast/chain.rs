@@ -118,7 +118,7 @@ macro_rules! fetch {
     ($vm:ident, $ip:ident) => {
         match $ip.first_chunk::<2>() {
             Some([insn, next]) => (insn.x, next.f),
-            None => return lost($vm),
+            None => return invalid_code($vm),
         }
     };
 }
@@ -134,7 +134,7 @@ pub(super) use go;
 
 #[cold]
 #[inline(never)]
-pub(super) fn lost(vm: &mut Vm<'_>) -> Exit {
+pub(super) fn invalid_code(vm: &mut Vm<'_>) -> Exit {
     vm.code_thrown = -9;
     cold_exit(Exit::Throw)
 }
@@ -211,9 +211,9 @@ macro_rules! jump {
         match code.get($target as usize..) {
             Some(ip) => match ip.first() {
                 Some(insn) => (insn.f)($vm, ip, $frame, $sp, $acc),
-                None => lost($vm),
+                None => invalid_code($vm),
             },
-            None => lost($vm),
+            None => invalid_code($vm),
         }
     }};
 }

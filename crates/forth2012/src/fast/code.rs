@@ -89,7 +89,7 @@ pub struct Vm<'a> {
     pub stack: &'a [Cell<i64>],
     pub code: &'a [Insn],
     pub entries: &'a [Entry],
-    pub heads: &'a [u32],
+    pub headers: &'a [u32],
     pub token_of: &'a [u32],
     pub site_of: &'a [u32],
     pub definitions: &'a dyn Definitions,
@@ -137,7 +137,7 @@ pub struct Fast {
     /// Fast code of each token.
     pub entries: Vec<Entry>,
     /// Header of each definition by the index of its word, 0 when it has no fast code yet.
-    pub heads: Vec<u32>,
+    pub headers: Vec<u32>,
     /// Whether calls of handlers nest on the native stack, once that is known.
     pub nests: Option<bool>,
     /// Most bytes of the native stack seen in use.
@@ -153,7 +153,7 @@ impl Fast {
         self.site_of.clear();
         self.sites.clear();
         self.entries.clear();
-        self.heads.clear();
+        self.headers.clear();
     }
 }
 

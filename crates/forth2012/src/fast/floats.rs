@@ -3,7 +3,7 @@
 
 use super::super::operation::FloatBinary;
 use super::super::stack::GUARD;
-use super::chain::{Operands, Source, fail, fetch, lost};
+use super::chain::{Operands, Source, fail, fetch, invalid_code};
 use super::code::{Exit, Insn, Vm, Window};
 use super::handlers::{load_cell, store_cell};
 
@@ -16,7 +16,7 @@ macro_rules! floats {
         let end = GUARD + $vm.fdepth;
         match $vm.fstack.get_mut(end - $n..).and_then(|cells| cells.first_chunk_mut::<$n>()) {
             Some(cells) => cells,
-            None => return lost($vm),
+            None => return invalid_code($vm),
         }
     }};
 }

@@ -6,7 +6,9 @@ use super::super::limits::{SPACE_BASE, SPACE_BYTES};
 use super::super::memory::Space;
 use super::super::operation::{Binary, Unary};
 use super::super::stack::GUARD;
-use super::chain::{Operands, Second, Source, cold_exit, fail, fetch, go, jump, lost, measure};
+use super::chain::{
+    Operands, Second, Source, cold_exit, fail, fetch, go, invalid_code, jump, measure,
+};
 use super::code::{Exit, Insn, LOCALS, Vm, Window};
 
 // ---------------------------------------------------------------------- values
@@ -311,7 +313,7 @@ pub fn enter_locals<'a>(
     vm.ldepth = depth;
     match view(vm.lstack, depth) {
         Some(locals) => vm.locals = locals,
-        None => return lost(vm),
+        None => return invalid_code(vm),
     }
     go!(next, vm, ip, frame, sp, acc)
 }
@@ -334,7 +336,7 @@ pub fn leave_locals<'a>(
     vm.ldepth = depth;
     match view(vm.lstack, depth) {
         Some(locals) => vm.locals = locals,
-        None => return lost(vm),
+        None => return invalid_code(vm),
     }
     go!(next, vm, ip, frame, sp, acc)
 }

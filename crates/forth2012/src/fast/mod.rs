@@ -13,8 +13,6 @@
 
 mod calls;
 mod chain;
-#[cfg(test)]
-mod check;
 pub mod code;
 pub mod floats;
 mod flow;
@@ -22,6 +20,8 @@ pub mod handlers;
 mod inline;
 mod probe;
 pub mod select;
+#[cfg(test)]
+mod tests;
 mod translate;
 
 use std::cell::Cell;
@@ -119,7 +119,7 @@ impl Machine {
             stack,
             code: &self.fast.code,
             entries: &self.fast.entries,
-            heads: &self.fast.heads,
+            headers: &self.fast.headers,
             token_of: &self.fast.token_of,
             site_of: &self.fast.site_of,
             definitions: &self.dict,
@@ -192,7 +192,7 @@ impl Machine {
             self.caught_message = None;
         }
         self.ip = token;
-        self.leave_copy(site)?;
+        self.push_inlined_returns(site)?;
         if unwound || native_used > CHAIN_BYTES {
             self.note_nesting();
         }
@@ -228,7 +228,7 @@ impl Machine {
     }
 
     /// Gives the return addresses that a call would have left to code that was copied.
-    fn leave_copy(&mut self, site: u32) -> Res {
+    fn push_inlined_returns(&mut self, site: u32) -> Res {
         let mut chain = Vec::new();
         let mut at = site;
         while at != 0 {

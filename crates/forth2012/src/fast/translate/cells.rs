@@ -123,7 +123,7 @@ impl Translator<'_> {
                 let n = self.items.len();
                 if matches!(self.items[n - 2], Val::Imm(_)) {
                     self.arrange(2, &[1, 0])?;
-                    op = op.mirrored().ok_or(GiveUp).or_else(|GiveUp| {
+                    op = op.mirrored().ok_or(Untranslatable).or_else(|Untranslatable| {
                         // No mirror: put the number into a slot instead.
                         self.arrange(2, &[1, 0])?;
                         self.settle(1)?;
@@ -131,7 +131,7 @@ impl Translator<'_> {
                     })?;
                 }
                 if let Some((used, target, inverted)) = self.branch_after(token) {
-                    let jump = if inverted { op } else { op.negated().ok_or(GiveUp)? };
+                    let jump = if inverted { op } else { op.negated().ok_or(Untranslatable)? };
                     self.compare_branch(jump, target)?;
                     return Ok(used);
                 }
@@ -197,7 +197,7 @@ impl Translator<'_> {
         let y = self.pop()?;
         let x = self.pop()?;
         let (xk, yk, bits) = self.operands(x, y)?;
-        let f = select::bin(op, xk, yk).ok_or(GiveUp)?;
+        let f = select::bin(op, xk, yk).ok_or(Untranslatable)?;
         self.push_result(f, bits)
     }
 
@@ -223,7 +223,7 @@ impl Translator<'_> {
         self.settle(1)?;
         let y = self.pop()?;
         let x = self.pop()?;
-        let Val::Slot(at) = x else { return Err(GiveUp) };
+        let Val::Slot(at) = x else { return Err(Untranslatable) };
         let (yk, yb) = match y {
             Val::Imm(value) => match i32::try_from(value) {
                 Ok(short) => (Y::Imm, imm_bits(short)),
@@ -254,7 +254,7 @@ impl Translator<'_> {
                 (x, scaled, bits | imm_bits(offset))
             }
             Val::Imm(value) => {
-                (X::Zero, false, imm_bits(i32::try_from(value).map_err(|_| GiveUp)?))
+                (X::Zero, false, imm_bits(i32::try_from(value).map_err(|_| Untranslatable)?))
             }
             _ => {
                 let (x, bits) = self.x_operand(val)?;

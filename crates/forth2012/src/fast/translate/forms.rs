@@ -23,7 +23,7 @@ impl Translator<'_> {
         match form {
             Form::Step => self.step_out(token)?,
             // A word that rearranges is translated by `primitive`, which knows its effect.
-            Form::Shuffle => return Err(GiveUp),
+            Form::Shuffle => return Err(Untranslatable),
             Form::Nothing => {}
             Form::Arrange(takes, pattern) => self.arrange(takes, pattern)?,
             Form::Number(value) => self.push(Val::Imm(value))?,
@@ -91,7 +91,7 @@ impl Translator<'_> {
         }
         let top = self.items.split_off(self.items.len() - takes);
         for &at in pattern {
-            let val = *top.get(usize::from(at)).ok_or(GiveUp)?;
+            let val = *top.get(usize::from(at)).ok_or(Untranslatable)?;
             self.push(val)?;
         }
         Ok(())
@@ -105,7 +105,7 @@ impl Translator<'_> {
         let by = self.by(0)?;
         let back = self.here() + 1;
         self.emit(handler, by | (slot_byte(at) << 8) | imm_bits(back as i32));
-        self.alive = false;
+        self.reachable = false;
         Ok(())
     }
 
@@ -204,7 +204,9 @@ impl Translator<'_> {
                 self.settle(1)?;
                 let high = self.pop()?;
                 let low = self.pop()?;
-                let (Val::Slot(high), Val::Slot(low)) = (high, low) else { return Err(GiveUp) };
+                let (Val::Slot(high), Val::Slot(low)) = (high, low) else {
+                    return Err(Untranslatable);
+                };
                 self.emit(f::d_to_f, (slot_byte(low) << 8) | (slot_byte(high) << 16));
             }
             (Float::FromSingle, ..) => {

@@ -24,11 +24,11 @@ impl Translator<'_> {
         if !mark.label && !mark.header {
             return Ok(());
         }
-        if self.alive {
+        if self.reachable {
             self.canonical()?;
         }
         let wanted = if mark.header { 0 } else { self.label(token).1 };
-        if self.alive {
+        if self.reachable {
             if wanted == UNKNOWN {
                 let depth = self.depth();
                 self.label(token).1 = depth;
@@ -41,12 +41,12 @@ impl Translator<'_> {
             self.base = wanted;
             self.items.clear();
         }
-        self.alive = true;
+        self.reachable = true;
         self.acc = None;
         if mark.header {
             let need = self.plan.need(token);
             if need > REACH {
-                return Err(GiveUp);
+                return Err(Untranslatable);
             }
             let here = self.here();
             let original = self.original(token);
@@ -137,7 +137,7 @@ impl Translator<'_> {
             self.emit(h::lit_wide, value as u64);
             self.acc = None;
             let (xk, xb) = self.x_operand(x)?;
-            let f = select::branch(op, xk, Y::Acc, back).ok_or(GiveUp)?;
+            let f = select::branch(op, xk, Y::Acc, back).ok_or(Untranslatable)?;
             self.emit(f, xb);
         } else {
             let (xk, xb) = self.x_operand(x)?;
@@ -145,7 +145,7 @@ impl Translator<'_> {
                 Val::Imm(value) => (Y::Imm, u64::from(value as i16 as u16) << 16),
                 _ => self.y_operand(y)?,
             };
-            let f = select::branch(op, xk, yk, back).ok_or(GiveUp)?;
+            let f = select::branch(op, xk, yk, back).ok_or(Untranslatable)?;
             self.emit(f, xb | yb);
         }
         self.fixup(target);

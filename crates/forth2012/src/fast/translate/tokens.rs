@@ -11,7 +11,7 @@ impl Translator<'_> {
             Op::Enter => {
                 if tok.arg > 0 {
                     if tok.arg as usize > LOCALS {
-                        return Err(GiveUp);
+                        return Err(Untranslatable);
                     }
                     self.emit(h::enter_locals, imm_bits(tok.arg as i32));
                 }
@@ -36,7 +36,7 @@ impl Translator<'_> {
                 let f: Handler = if target <= token { h::jump::<true> } else { h::jump::<false> };
                 self.emit(f, 0);
                 self.fixup(target);
-                self.alive = false;
+                self.reachable = false;
                 Ok(1)
             }
             Op::Branch0 => {
@@ -48,7 +48,7 @@ impl Translator<'_> {
                 self.settle_y(0)?;
                 self.settle(1)?;
                 let y = self.pop()?;
-                let x = *self.items.last().ok_or(GiveUp)?;
+                let x = *self.items.last().ok_or(Untranslatable)?;
                 self.branch(Bin::Ne, x, y, tok.arg as u32, 0)?;
                 self.pop()?;
                 Ok(1)
@@ -96,7 +96,7 @@ impl Translator<'_> {
                 let back = self.here() + 2;
                 self.emit(calls::deferred, by | imm_bits(back as i32));
                 self.emit(calls::end, tok.arg as u64);
-                self.alive = false;
+                self.reachable = false;
                 Ok(1)
             }
             Op::Compile | Op::Does | Op::Halt | Op::CatchDone | Op::Interpret => {
@@ -105,7 +105,7 @@ impl Translator<'_> {
             Op::FLit => self.float_literal(token, tok.arg as u64),
             Op::Primitive => match self.machine.dict.primitive(tok) {
                 Some(primitive) => self.primitive(token, primitive),
-                None => Err(GiveUp),
+                None => Err(Untranslatable),
             },
             Op::Nothing => Ok(1),
         }
@@ -124,7 +124,7 @@ impl Translator<'_> {
         }
         let by = self.by(0)?;
         self.emit(calls::ret, by);
-        self.alive = false;
+        self.reachable = false;
         Ok(())
     }
 
@@ -139,7 +139,7 @@ impl Translator<'_> {
 
     /// The signed byte by which a window moves to the depth plus `extra`.
     pub(super) fn by(&self, extra: i32) -> Step<u64> {
-        i8::try_from(self.depth() + extra).map(|by| u64::from(by as u8)).map_err(|_| GiveUp)
+        i8::try_from(self.depth() + extra).map(|by| u64::from(by as u8)).map_err(|_| Untranslatable)
     }
 
     /// The stepper runs the token.
@@ -147,7 +147,7 @@ impl Translator<'_> {
         self.canonical()?;
         let by = self.by(0)?;
         self.emit(calls::step_out, by | imm_bits(self.original(token) as i32));
-        self.alive = false;
+        self.reachable = false;
         Ok(())
     }
 
@@ -159,7 +159,7 @@ impl Translator<'_> {
     }
 
     pub(super) fn local_slot(&self, index: i64) -> Step<u8> {
-        u8::try_from(LOCALS as i64 - 1 - index).map_err(|_| GiveUp)
+        u8::try_from(LOCALS as i64 - 1 - index).map_err(|_| Untranslatable)
     }
 
     pub(super) fn set_local(&mut self, index: i64) -> Step {
@@ -199,7 +199,7 @@ impl Translator<'_> {
 
     pub(super) fn plus_loop(&mut self, target: u32) -> Step {
         self.settle_y(0)?;
-        let step = match *self.items.last().ok_or(GiveUp)? {
+        let step = match *self.items.last().ok_or(Untranslatable)? {
             Val::Imm(value) if i16::try_from(value).is_ok() => {
                 self.pop()?;
                 self.canonical()?;
@@ -223,7 +223,7 @@ impl Translator<'_> {
     /// A word by its index.
     pub(super) fn word(&mut self, token: u32, tok: Tok) -> Step<u32> {
         let index = tok.arg as u32;
-        let Some(word) = self.machine.dict.get(index) else { return Err(GiveUp) };
+        let Some(word) = self.machine.dict.get(index) else { return Err(Untranslatable) };
         match word.kind {
             Kind::Colon(callee) => self.call(callee)?,
             Kind::Create(body, 0) => {
@@ -247,7 +247,7 @@ impl Translator<'_> {
 
     pub(super) fn call(&mut self, callee: u32) -> Step {
         self.canonical()?;
-        let by = i32::from(i8::try_from(self.depth()).map_err(|_| GiveUp)?);
+        let by = i32::from(i8::try_from(self.depth()).map_err(|_| Untranslatable)?);
         let back = self.here() + 1;
         let known = match self.machine.fast.entries.get(callee as usize) {
             _ if callee == self.start => Some(self.origin as u32),
@@ -258,7 +258,7 @@ impl Translator<'_> {
             Some(header) => self.emit(calls::call_direct, calls::direct_operands(by, header, back)),
             None => self.emit(calls::call, calls::call_operands(by, callee, back)),
         }
-        self.alive = false;
+        self.reachable = false;
         Ok(())
     }
 }

@@ -9,8 +9,8 @@
 use std::io::Write;
 use std::process::Command;
 
-use super::error::Failure;
 use super::suites;
+use crate::error::Failure;
 
 /// A word with the items that it takes and leaves; `#` stands for a random number.
 struct Step {

@@ -1,16 +1,20 @@
 //! The machine against a host that only collects what is printed.
 
+mod differential;
+mod hostile;
+mod suites;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 
-use super::error::{Failure, Report};
-use super::host::{Host, HostContext, HostFiles, HostWord, Throw};
-use super::limits::Limits;
-use super::machine::Machine;
+use crate::error::{Failure, Report};
+use crate::host::{Host, HostContext, HostFiles, HostWord, Throw};
+use crate::limits::Limits;
+use crate::machine::Machine;
 
 /// A host without a world.
-pub(super) struct TestHost {
+pub(crate) struct TestHost {
     out: Rc<RefCell<Vec<u8>>>,
 }
 
@@ -83,14 +87,14 @@ impl Host for TestHost {
 }
 
 /// A machine and what it prints.
-pub(super) fn machine() -> (Machine, Rc<RefCell<Vec<u8>>>) {
+pub(crate) fn machine() -> (Machine, Rc<RefCell<Vec<u8>>>) {
     let out = Rc::new(RefCell::new(Vec::new()));
     let host = TestHost { out: Rc::clone(&out) };
     (Machine::new(Limits::default(), Box::new(host)), out)
 }
 
 /// What a source prints; panics on an error.
-pub(super) fn run(source: &str) -> String {
+pub(crate) fn run(source: &str) -> String {
     let (mut machine, out) = machine();
     if let Err(failure) = machine.interpret(source.as_bytes(), "test") {
         panic!("{failure:?}");
@@ -100,7 +104,7 @@ pub(super) fn run(source: &str) -> String {
 }
 
 /// The report of a source that must fail.
-pub(super) fn fails(source: &str) -> Report {
+pub(crate) fn fails(source: &str) -> Report {
     let (mut machine, _) = machine();
     match machine.interpret(source.as_bytes(), "test") {
         Err(Failure::Error(report)) => *report,
@@ -108,7 +112,7 @@ pub(super) fn fails(source: &str) -> Report {
     }
 }
 
-const TESTER: &str = include_str!("../tests/forth/tester.fs");
+const TESTER: &str = include_str!("../../tests/forth/tester.fs");
 
 fn suite(name: &str, source: &str) {
     let (mut machine, out) = machine();
@@ -122,7 +126,7 @@ fn suite(name: &str, source: &str) {
 
 #[test]
 fn core_suite() {
-    suite("core.fs", include_str!("../tests/forth/core.fs"));
+    suite("core.fs", include_str!("../../tests/forth/core.fs"));
 }
 
 #[test]

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 
-use super::error::Failure;
-use super::host::{FileMode, Host, HostFiles, Throw};
-use super::limits::Limits;
-use super::machine::Machine;
+use crate::error::Failure;
+use crate::host::{FileMode, Host, HostFiles, Throw};
+use crate::limits::Limits;
+use crate::machine::Machine;
 
 /// What a test sees of the world after its machine.
 #[derive(Default)]
-pub(super) struct World {
+pub(crate) struct World {
     pub out: Vec<u8>,
     pub keys: VecDeque<u8>,
     pub files: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -21,7 +21,7 @@ pub(super) struct World {
 }
 
 /// A host with files in memory and a scripted keyboard.
-pub(super) struct MemoryHost {
+pub(crate) struct MemoryHost {
     world: Rc<RefCell<World>>,
     files: MemoryFiles,
 }
@@ -129,12 +129,12 @@ impl Host for MemoryHost {
 }
 
 /// A machine with files in memory.
-pub(super) fn machine() -> (Machine, Rc<RefCell<World>>) {
+pub(crate) fn machine() -> (Machine, Rc<RefCell<World>>) {
     machine_with(Limits::default())
 }
 
 /// A machine with files in memory and other limits.
-pub(super) fn machine_with(limits: Limits) -> (Machine, Rc<RefCell<World>>) {
+pub(crate) fn machine_with(limits: Limits) -> (Machine, Rc<RefCell<World>>) {
     let world = Rc::new(RefCell::new(World::default()));
     let files = MemoryFiles(Rc::clone(&world));
     let host = MemoryHost { world: Rc::clone(&world), files };
@@ -150,7 +150,11 @@ struct Suite {
 
 macro_rules! suite {
     ($name:literal, $words:literal) => {
-        Suite { name: $name, text: include_str!(concat!("../tests/forth/", $name)), words: $words }
+        Suite {
+            name: $name,
+            text: include_str!(concat!("../../tests/forth/", $name)),
+            words: $words,
+        }
     };
 }
 
@@ -237,7 +241,7 @@ fn run_suite(suite: &Suite) -> String {
     let (mut machine, world) = machine();
     // Keys for KEY, EKEY and XKEY in the order in which the suites ask.
     world.borrow_mut().keys = suite_keys(suite.name).iter().copied().collect();
-    let tester = include_str!("../tests/forth/tester.fs");
+    let tester = include_str!("../../tests/forth/tester.fs");
     let mut trouble = String::new();
     for (text, name) in [(tester, "tester.fs"), (suite.text, suite.name), ("t-report", "report")] {
         if let Err(Failure::Error(report)) = machine.interpret(text.as_bytes(), name) {

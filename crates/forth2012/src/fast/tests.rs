@@ -1,8 +1,8 @@
 //! Random programs give the same stack, memory and THROW with and without fast code.
 
-use super::super::error::Failure;
-use super::super::machine::Machine;
-use super::super::tests::machine;
+use crate::error::Failure;
+use crate::machine::Machine;
+use crate::tests::machine;
 
 /// A small generator of numbers; the seed reproduces everything.
 struct Dice(u64);

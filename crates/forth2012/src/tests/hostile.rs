@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::error::Failure;
-use super::limits::Limits;
-use super::machine::Machine;
 use super::suites;
+use crate::error::Failure;
+use crate::limits::Limits;
+use crate::machine::Machine;
 
 /// A machine with little room, some files and little patience.
 fn cramped() -> Machine {
@@ -123,7 +123,7 @@ fn without_files_the_words_say_so() {
         "1 load",
         "1 list",
     ] {
-        assert_eq!(super::tests::fails(text).code, -21, "{text}");
+        assert_eq!(super::fails(text).code, -21, "{text}");
     }
 }
 
@@ -148,7 +148,7 @@ fn definitions_that_cannot_be() {
         ("char", -16),
         ("s\\\" \\xg0\"", -24),
     ] {
-        assert_eq!(super::tests::fails(text).code, code, "{text}");
+        assert_eq!(super::fails(text).code, code, "{text}");
     }
 }
 
