@@ -270,7 +270,7 @@ impl Records {
         let mut rubbish: Option<u64> = None;
         let mut end_of_rubbish = 0;
         loop {
-            let (skipped, is_magic) = self.to_magic().map_err(io)?;
+            let (skipped, is_magic) = self.seek_magic().map_err(io)?;
             if let Some((first, last)) = skipped {
                 rubbish.get_or_insert(first);
                 end_of_rubbish = last;
@@ -302,7 +302,7 @@ impl Records {
 
     /// Goes to the next magic, whose bytes come next then, or to the end. What was passed over but
     /// for zeros (which are room set aside): from its first byte to behind its last.
-    fn to_magic(&mut self) -> io::Result<(Option<(u64, u64)>, bool)> {
+    fn seek_magic(&mut self) -> io::Result<(Option<(u64, u64)>, bool)> {
         let magic = self.params.magic;
         let mut skipped: Option<(u64, u64)> = None;
         loop {

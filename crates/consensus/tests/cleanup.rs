@@ -79,7 +79,7 @@ fn published_coinbases() {
                     bitcoin.expect("Bitcoin takes all that are final");
                 }
             }
-            line.0.push(checked.block.header.clone());
+            line.0.push(checked.block.header);
         }
         assert_eq!(verdict.is_ok(), case["valid"].as_bool().expect("a verdict"), "{case}");
     }
@@ -188,7 +188,7 @@ fn speed(params: &NetworkParams, plans: [Plan; 2], intervals: u32) -> f64 {
     let bits = CompactTarget(0x1b00_ffff);
     let start = Header { bits, ..genesis };
     let power = bits.work();
-    let mut line = Line(vec![start.clone()]);
+    let mut line = Line(vec![start]);
     let mut clock = f64::from(start.time);
     // A plan that makes it harder ends where times do.
     let end = f64::from(u32::MAX - 10 * 86_400);

@@ -2,6 +2,12 @@
 //!
 //! A host with a terminal, a clock and source files, and one word of its own, `arguments`.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "an example is a program: it has the clock that the machine is given"
+)]
+
 use std::io::{BufRead, Read, Write};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;

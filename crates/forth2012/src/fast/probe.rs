@@ -269,6 +269,7 @@ mod tests {
     }
 
     /// Runs every program on a small thread; the most native stack that fast code used.
+    #[expect(clippy::disallowed_types, reason = "a test needs a native stack of a known size")]
     fn run_all(nests: Option<bool>) -> usize {
         let run = move || {
             let mut peak = 0;
