@@ -28,13 +28,14 @@ diff <(grep -oE '[0-9a-f]{64}' "$work/core" | tail -n 206) <(tail -n 206 "$work/
 echo "$(wc -l <"$work/ours" | tr -d ' ') hashes are equal"
 
 say "verdicts, tips and reject reasons of random chains, ours and Core's engine's"
-FORTHCOIN_KERNEL_CASES="$work/cases" cargo test --quiet --locked --package chain --lib -- --test-threads 1
+# As scripts/test built them: another choice of packages would make everything anew.
+tests=$(cargo test --locked --workspace --all-features --lib --no-run --message-format=json 2>/dev/null \
+    | sed -n 's|.*"src_path":"[^"]*/crates/chain/src/lib.rs".*"executable":"\([^"]*\)".*|\1|p' | tail -n 1)
+FORTHCOIN_KERNEL_CASES="$work/cases" "$tests" --quiet --test-threads 1
 "$python" tests/peers/kernel_chain.py compare "$work/cases"
 # The random ones in as many processes as there are processors: Core's engine works on one.
 trees=${FORTHCOIN_TREES:-2000}
 shards=$(nproc)
-tests=$(cargo test --locked --package chain --lib --no-run --message-format=json 2>/dev/null \
-    | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
 each=$(((trees + shards - 1) / shards))
 compare_trees() {
     FORTHCOIN_KERNEL_CASES="$work/cases$1" FORTHCOIN_FIRST_TREE=$((1000 + each * $1)) \
@@ -54,7 +55,7 @@ say "descriptors and PSBTs, ours and embit's"
 
 say "a treasury with a key in softhsm2"
 # The program of the tests; a plain build would make all of it anew without their dependencies.
-cargo test --quiet --locked --all-features --no-run --test it
+cargo test --quiet --locked --workspace --all-features --no-run --test it
 tests/peers/wallet_hsm.sh "$target/debug/forthcoin"
 say "rows of metrics in PostgreSQL, which goes away and comes back"
 tests/peers/postgres.sh "$target/debug/forthcoin"
