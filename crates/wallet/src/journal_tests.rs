@@ -179,7 +179,7 @@ fn a_payment_outlives_the_nodes_pool() {
     assert!(journal.reserved().contains(&outpoint(1)));
     assert!(journal.record(payment(&[outpoint(1)], 2, FEE)).is_err(), "not a second time");
     journal.follow(&mut world).expect("there");
-    assert_eq!(world.pool, [paid.tx.clone()], "it is sent again");
+    assert_eq!(world.pool, std::slice::from_ref(&paid.tx), "it is sent again");
     // While the node refuses, it is kept with the reason; a refused new payment is taken back.
     world.pool.clear();
     let thief = payment(&[outpoint(1)], 9, FEE);

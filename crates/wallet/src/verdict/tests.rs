@@ -253,7 +253,8 @@ fn what_changes_after_a_signature_is_refused() {
     let members = treasury();
     let (psbt, _) = payment(&members[0], 2, &[3 * COIN], COIN);
     let one = signed(&members[0], &psbt).expect("signed");
-    let changes: [(&str, fn(&mut Transaction)); 5] = [
+    type Change = (&'static str, fn(&mut Transaction));
+    let changes: [Change; 5] = [
         ("amount", |tx| tx.outputs[0].value.0 += 1),
         ("payee", |tx| tx.outputs[0].script_pubkey.0[5] ^= 1),
         ("lock time", |tx| tx.lock_time += 1),
