@@ -1,8 +1,9 @@
 //! Network, data folder and what the process may do, from flags and environment.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use mempool::policy::Policy;
 use primitives::network::NetworkParams;
 
 /// The control socket's file name in a network's data folder.
@@ -19,6 +20,9 @@ pub const SERVICE_ADDRESS: &str = "127.0.0.1:8765";
 
 /// Where Stratum is served when nobody says.
 pub const STRATUM_ADDRESS: &str = "127.0.0.1:3333";
+
+/// `Config::listen` where peers may connect nowhere.
+pub const LISTEN_NOWHERE: &str = "none";
 
 /// Text that is not shown: a URL with a password in it.
 #[derive(Clone, PartialEq, Eq)]
@@ -57,7 +61,7 @@ impl Default for Postgres {
 /// The WebSocket and HTTP port, the logs, metrics as rows, and the way to another node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
-    /// `HOST:PORT`, `HOST` or `:PORT`, when the port shall be open from the start.
+    /// `HOST:PORT`, when the port shall be open from the start.
     pub websocket: Option<String>,
     /// `ws://HOST:PORT` of a node elsewhere, in place of one here.
     pub attach: Option<String>,
@@ -147,11 +151,33 @@ pub struct Config {
     pub listen: Option<String>,
     /// Follow, and change nothing of our own.
     pub readonly: bool,
+    /// What the memory pool takes and keeps.
+    pub policy: Policy,
     pub service: Service,
     pub mining: Mining,
 }
 
 impl Config {
+    /// What holds when no option is given.
+    pub fn new(params: &'static NetworkParams, data_root: PathBuf) -> Config {
+        Config {
+            params,
+            data_root,
+            json: false,
+            offline: false,
+            no_address_index: false,
+            one_by_one: false,
+            filters: false,
+            passphrase_file: None,
+            peers: Vec::new(),
+            listen: None,
+            readonly: false,
+            policy: Policy::default(),
+            service: Service::default(),
+            mining: Mining::default(),
+        }
+    }
+
     /// The network's own folder: the root for main, a folder of the network's name below it
     /// otherwise.
     pub fn data_folder(&self) -> PathBuf {
@@ -171,42 +197,17 @@ impl Config {
     }
 }
 
-/// Where data goes when nobody says: `$XDG_DATA_HOME/forthcoin`, else `~/.forthcoin`, else here.
-pub fn default_data_root(env: impl Fn(&str) -> Option<String>) -> PathBuf {
-    let named = |name: &str| env(name).filter(|value| !value.is_empty());
-    match (named("XDG_DATA_HOME"), named("HOME")) {
-        (Some(data), _) => Path::new(&data).join("forthcoin"),
-        (None, Some(home)) => Path::new(&home).join(".forthcoin"),
-        (None, None) => PathBuf::from(".forthcoin"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use primitives::network::{MAIN, REGTEST};
 
     #[test]
     fn folders() {
-        let config = |params| Config {
-            params,
-            data_root: PathBuf::from("/d"),
-            json: false,
-            offline: false,
-            no_address_index: false,
-            one_by_one: false,
-            filters: false,
-            passphrase_file: None,
-            peers: Vec::new(),
-            listen: None,
-            readonly: false,
-            service: Service::default(),
-            mining: Mining::default(),
-        };
+        let config = |params| Config::new(params, PathBuf::from("/d"));
         assert_eq!(config(&MAIN).data_folder(), Path::new("/d"));
         assert_eq!(config(&REGTEST).control_socket(), Path::new("/d/regtest/control.sock"));
-        let env = |name: &str| (name == "HOME").then(|| "/home/op".to_owned());
-        assert_eq!(default_data_root(env), Path::new("/home/op/.forthcoin"));
-        assert_eq!(default_data_root(|_| None), Path::new(".forthcoin"));
     }
 }

@@ -1,21 +1,23 @@
 //! Arguments to one door to an exit code.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use forthcoin::console::args::{self, Arguments, Refusal};
 use forthcoin::console::eval::{EXIT_FINE, EXIT_USAGE, Next, Session};
 use forthcoin::console::repl;
-use forthcoin::daemon::daemon::Daemon;
+use forthcoin::daemon::client;
 use forthcoin::daemon::damage;
-use forthcoin::daemon::open;
+use forthcoin::daemon::supervisor::Daemon;
+use forthcoin::options::arguments::{Arguments, Refusal};
+use forthcoin::options::reader;
 
 fn main() -> ExitCode {
-    let arguments = match args::read(std::env::args_os(), |name| std::env::var(name).ok()) {
+    let arguments = match reader::read(std::env::args_os(), std::env::vars_os()) {
         Ok(arguments) => arguments,
         Err(Refusal::Show(text)) => {
-            print!("{text}");
+            // Whoever closed our output wants no more of it.
+            let _ = std::io::stdout().write_all(text.as_bytes());
             return ExitCode::from(EXIT_FINE);
         }
         Err(Refusal::Usage(text)) => {
@@ -50,7 +52,7 @@ fn run(arguments: Arguments) -> u8 {
         }
     };
     let config = arguments.config.clone();
-    let opener = Box::new(move || open::open(&config, terminal));
+    let opener = Box::new(move || client::open(&config, terminal));
     let session = Session::new(arguments, opener);
     if daemon.is_none() {
         // Ctrl-C stops the running word; a console without it still works.

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::args::{Arguments, Source};
 use super::host::ConsoleHost;
 use super::library::{self, PRELUDE, SOURCES};
 use super::render::report::render;
@@ -15,6 +14,7 @@ use super::session_state::SessionState;
 use super::sources::{read_source, source_name};
 use super::stdio;
 use super::words::host_words;
+use crate::options::arguments::{Arguments, Source};
 use forth2012::error::{Failure, Report};
 use forth2012::host::Host;
 use forth2012::limits::Limits;

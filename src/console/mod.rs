@@ -1,6 +1,5 @@
 //! The Forth console: its words, evaluation of `-e` and files, and the REPL.
 
-pub mod args;
 mod calendar;
 mod complete;
 pub mod eval;
@@ -20,6 +19,7 @@ mod session_state;
 mod sources;
 mod stack_values;
 mod stdio;
+mod typed;
 pub mod wallet;
 mod watch;
 mod words;

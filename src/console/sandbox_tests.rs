@@ -7,13 +7,13 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 
-use super::args;
 use super::eval::console_machine;
 use super::host::ConsoleHost;
 use super::library::{SOURCES, library_words};
 use super::sandbox::Capability;
 use super::session_state::SessionState;
 use super::words;
+use crate::options::reader;
 use forth2012::error::Failure;
 use forth2012::host::{Host, HostContext, HostFiles, HostWord, Throw};
 use forth2012::machine::Machine;
@@ -93,7 +93,9 @@ impl Host for WatchedHost {
 fn console(folder: &Path, sandbox: bool) -> (Machine, Reached) {
     let line = ["forthcoin", "regtest", "--datadir"].map(std::ffi::OsString::from);
     let line = line.into_iter().chain([folder.as_os_str().to_owned()]);
-    let Ok(arguments) = args::read(line, |_| None) else { panic!("a plain command line") };
+    let Ok(arguments) = reader::read(line, std::iter::empty()) else {
+        panic!("a plain command line")
+    };
     let reached = Reached::default();
     let opened = Rc::clone(&reached);
     let opener = Box::new(move || {

@@ -11,11 +11,11 @@ use primitives::hex;
 use primitives::script::Script;
 use primitives::tx::{Transaction, TxOut, Witness};
 use script::asm::disassemble;
-use script::engine::{Phase, Step};
 use script::error::ScriptError;
 use script::flags::ScriptFlags;
 use script::opcode::{Kind, TABLE};
 use script::step::{Sight, Spend};
+use script::vm::{Phase, Step};
 
 /// Steps that a trace shows, and bytes of stacks in it.
 const MOST_STEPS: usize = 1000;

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::sync::{broadcast, watch};
 
+use super::atomic_file;
 use super::clock::{now_ms, now_s};
 use super::grinder::{Grinder, Taken};
-use super::keep;
 use super::logs;
 use super::net::Reactor;
 use chain::event::ChainEvent;
@@ -23,7 +23,7 @@ use mempool::pool::PoolEvent;
 use mining::work::{Found, Meter, Work};
 use node::io::{Act, Done, Input, NodeError, Output};
 use node::net::io::{NetEvent, NetOutput};
-use node::state::Node;
+use node::node::Node;
 use node::view::View;
 use rpc::call::Runner;
 use rpc::error::{CallError, ErrorKind};
@@ -32,23 +32,26 @@ use rpc::value::Reply;
 use rpc::wire::Request;
 use store::error::StoreError;
 
-/// Acts that may wait for the node; who comes later waits for a place.
+/// Messages that wait for the node thread; a sender blocks while there are as many.
 const INBOX_LIMIT: usize = 128;
 
-/// How often the node hears that time has passed.
+/// How often the node gets a tick.
 const TICK: Duration = Duration::from_secs(1);
 
 /// How often, once there is a network.
 const NET_TICK: Duration = Duration::from_millis(100);
 
-/// What the network keeps between runs, in the data folder.
+/// Unconfirmed transactions, kept over a restart in the data folder.
+pub const POOL_FILE: &str = "mempool.dat";
+
+/// Peers' addresses and bans, kept over a restart in the data folder.
 const PEERS_FILE: &str = "peers.txt";
 
-/// Events that wait for whoever listens; a listener that is slower misses the oldest. Each may
-/// hold a block, so there are few.
+/// Chain events that are queued for listeners; a slower one misses the oldest. Each may hold a block,
+/// so there are few.
 pub const EVENT_LIMIT: usize = 64;
 
-/// The same for events of the pool, which are small.
+/// The same for events of the mempool, which are small.
 pub const POOL_EVENT_LIMIT: usize = 4096;
 
 enum Message {
@@ -59,7 +62,7 @@ enum Message {
     Stop,
 }
 
-/// A way to the node thread, for as many callers as like.
+/// A handle to the node thread, cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
     inbox: SyncSender<Message>,
@@ -99,7 +102,7 @@ impl Actor {
         Ok(Actor { handle, thread })
     }
 
-    /// Stops in order: what was changed is on the disk when this returns.
+    /// Shuts down cleanly: every change is on disk when this returns.
     pub fn stop(self) -> Result<(), CallError> {
         // A node that has already stopped has closed its inbox.
         let _ = self.handle.inbox.send(Message::Stop);
@@ -109,12 +112,12 @@ impl Actor {
     }
 }
 
-/// What the node thread tells everybody.
+/// What the node thread publishes.
 struct Out {
     view: Arc<ArcSwap<View>>,
     events: broadcast::Sender<Arc<ChainEvent>>,
     pool_events: broadcast::Sender<PoolEvent>,
-    /// When the node's loop last came round.
+    /// When the node's loop last made progress.
     beat: Arc<AtomicU32>,
     works: watch::Sender<Option<Arc<Work>>>,
 }
@@ -130,17 +133,17 @@ impl Handle {
         }
     }
 
-    /// What happens from now on, oldest first.
+    /// Events of the chain from now on, oldest first.
     pub fn events(&self) -> broadcast::Receiver<Arc<ChainEvent>> {
         self.events.subscribe()
     }
 
-    /// What happens to the pool from now on. The events of a step come after the chain's.
+    /// Events of the mempool from now on. Those of a step come after the chain's.
     pub fn pool_events(&self) -> broadcast::Receiver<PoolEvent> {
         self.pool_events.subscribe()
     }
 
-    /// The work that is out, and what comes after it.
+    /// The current mining work, and each that replaces it.
     pub fn works(&self) -> watch::Receiver<Option<Arc<Work>>> {
         self.works.subscribe()
     }
@@ -155,7 +158,7 @@ impl Handle {
         taken(self.inbox.try_send(Message::Mined(found)))
     }
 
-    /// When the node's loop last came round, in seconds since 1970.
+    /// When the node's loop last made progress, in seconds since 1970.
     pub fn last_beat_s(&self) -> u32 {
         self.beat.load(Ordering::Relaxed)
     }
@@ -198,7 +201,7 @@ fn taken(sent: Result<(), TrySendError<Message>>) -> Taken {
     }
 }
 
-/// Who waits for the answer to which act.
+/// Who waits for the answer to which act, by ticket.
 type Waiting = HashMap<u64, Sender<Result<Done, NodeError>>>;
 
 fn run(
@@ -219,7 +222,7 @@ fn run(
     let mut last_tick = Instant::now();
     let peers_file = pool_file.with_file_name(PEERS_FILE);
     let mut next_ticket = 0;
-    let mut input = match keep::read(pool_file) {
+    let mut input = match atomic_file::read(pool_file) {
         Ok(saved) => saved.map_or(Input::Tick, Input::LoadPool),
         Err(e) => {
             let path = pool_file.display();
@@ -241,10 +244,10 @@ fn run(
             return;
         }
         if std::mem::take(&mut sockets.opened) {
-            let saved = keep::read(&peers_file).ok().flatten().unwrap_or_default();
+            let saved = atomic_file::read(&peers_file).ok().flatten().unwrap_or_default();
             let saved = String::from_utf8_lossy(&saved).into_owned();
             let mut seed = [0; 8];
-            // Without entropy peers could tell where we connect, which is no reason to stop.
+            // Without entropy peers could predict our connections, which is no reason to stop.
             let _ = getrandom::fill(&mut seed);
             let event = NetEvent::Opened { seed: u64::from_le_bytes(seed), saved };
             input = Input::Net { ms: now_ms(), event };
@@ -268,7 +271,7 @@ fn run(
             }
             Ok(Message::Mined(found)) => Input::Mined(found),
             Err(RecvTimeoutError::Timeout) => Input::Tick,
-            // All handles gone is a stop, too.
+            // When all handles have been dropped, the node stops, too.
             Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => Input::Stop,
         };
     }
@@ -283,7 +286,7 @@ struct Sockets {
 }
 
 impl Sockets {
-    /// Does what is for the network; the rest goes back.
+    /// Carries out what concerns the network; returns the rest.
     fn carry_out(&mut self, outputs: Vec<Output>, peers_file: &Path) -> Vec<Output> {
         let mut rest = Vec::new();
         for output in outputs {
@@ -297,7 +300,7 @@ impl Sockets {
                     }
                 }
                 Output::Net(NetOutput::Save(text)) => {
-                    if let Err(e) = keep::replace(peers_file, text.as_bytes()) {
+                    if let Err(e) = atomic_file::replace(peers_file, text.as_bytes()) {
                         let path = peers_file.display();
                         logs::note("net", &format!("{path} can't be saved: {e}"));
                     }
@@ -314,7 +317,7 @@ impl Sockets {
     }
 }
 
-/// Does what the node wants done; the error is its own end.
+/// Carries out the outputs of a step; an error stops the node.
 fn carry_out(
     outputs: Vec<Output>,
     waiting: &mut Waiting,
@@ -353,7 +356,7 @@ fn carry_out(
             }
             Output::Net(_) | Output::Stopped => {}
             Output::SavePool(bytes) => {
-                if let Err(e) = keep::replace(pool_file, &bytes) {
+                if let Err(e) = atomic_file::replace(pool_file, &bytes) {
                     let reason = format!("{}: {e}", pool_file.display());
                     logs::note("pool", &format!("the pool can't be saved: {reason}"));
                     unsaved = Some(reason);

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt::socket_peercred;
 use serde_json::Value;
 
-use super::desk::Desk;
-use super::upkeep::audit::Who;
+use super::dispatcher::Dispatcher;
+use super::requester::Requester;
 use rpc::door::Door;
 use rpc::error::{CallError, ErrorKind};
 use rpc::wire::{self, MAX_LINE, Request};
@@ -24,22 +24,22 @@ const MAX_CONNECTIONS: usize = 64;
 /// Threads that wait for consoles while few are served.
 const SPARE_THREADS: usize = 2;
 
-/// How long a thread waits that could let nobody in: there are too many open files.
+/// The pause after a connection could not be accepted: there are too many open files.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
-/// How long a console asks a node that says it is starting, and how often.
+/// How long a console retries a node that says it is starting, and how often.
 const WARM_FOR: Duration = Duration::from_secs(5);
 const WARM_EVERY: Duration = Duration::from_millis(50);
 
-/// The serving end; its socket file goes when it is dropped.
+/// The serving end; its socket file is removed when it is dropped.
 pub struct ControlServer {
     path: PathBuf,
 }
 
 impl ControlServer {
-    /// Serves `desk` at `path`. The caller holds the data folder, so a socket file that is
+    /// Serves `dispatcher` at `path`. The caller holds the data folder, so a socket file that is
     /// already there is one that a dead process left.
-    pub fn start(path: &Path, desk: Arc<Desk>) -> io::Result<ControlServer> {
+    pub fn start(path: &Path, dispatcher: Arc<Dispatcher>) -> io::Result<ControlServer> {
         match fs::remove_file(path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
@@ -51,9 +51,9 @@ impl ControlServer {
         fs::set_permissions(&early, fs::Permissions::from_mode(0o600))?;
         fs::rename(&early, path)?;
         let (waiting, open) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let hall = Arc::new(Hall { listener, desk, waiting, open });
+        let pool = Arc::new(AcceptPool { listener, dispatcher, waiting, open });
         for _ in 0..SPARE_THREADS {
-            hall.add_thread()?;
+            pool.add_thread()?;
         }
         Ok(ControlServer { path: path.to_owned() })
     }
@@ -66,24 +66,25 @@ impl Drop for ControlServer {
     }
 }
 
-/// What the threads share that let consoles in.
-struct Hall {
+/// The threads that accept consoles, and their shared state.
+struct AcceptPool {
     listener: UnixListener,
-    desk: Arc<Desk>,
-    /// Threads that wait for a console.
+    dispatcher: Arc<Dispatcher>,
+    /// Threads that wait for a connection.
     waiting: AtomicUsize,
-    /// Consoles that are served.
+    /// Consoles that are being served.
     open: AtomicUsize,
 }
 
-impl Hall {
-    /// One more thread that waits. They are there before consoles come: to start one first would
-    /// be half of what a one-liner's answer takes.
-    fn add_thread(self: &Arc<Hall>) -> io::Result<()> {
+impl AcceptPool {
+    /// Adds a waiting thread. They are started ahead of connections: starting one would be half of
+    /// the time that a one-liner's answer takes.
+    fn add_thread(self: &Arc<AcceptPool>) -> io::Result<()> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        let hall = Arc::clone(self);
-        let spawned =
-            std::thread::Builder::new().name("control".to_owned()).spawn(move || hall.receive());
+        let pool = Arc::clone(self);
+        let spawned = std::thread::Builder::new()
+            .name("control".to_owned())
+            .spawn(move || pool.serve_consoles());
         if spawned.is_err() {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
         }
@@ -91,7 +92,7 @@ impl Hall {
     }
 
     /// Serves one console after the other, as long as this thread is needed.
-    fn receive(self: &Arc<Hall>) {
+    fn serve_consoles(self: &Arc<AcceptPool>) {
         loop {
             let Ok((stream, _)) = self.listener.accept() else {
                 std::thread::sleep(ACCEPT_AGAIN);
@@ -102,8 +103,8 @@ impl Hall {
                 let _ = self.add_thread();
             }
             if self.open.fetch_add(1, Ordering::Relaxed) < MAX_CONNECTIONS {
-                // A console that hangs up in the middle has no more to be told.
-                let _ = serve(&stream, &self.desk);
+                // A console that has hung up needs no reply.
+                let _ = serve(&stream, &self.dispatcher);
             } else {
                 let busy = CallError::new(ErrorKind::WarmingUp, "too many consoles hold this node");
                 let _ = write_line(&stream, &wire::write_reply(&Value::Null, &Err(busy)));
@@ -117,13 +118,13 @@ impl Hall {
     }
 }
 
-fn serve(stream: &UnixStream, desk: &Desk) -> io::Result<()> {
+fn serve(stream: &UnixStream, dispatcher: &Dispatcher) -> io::Result<()> {
     let user = socket_peercred(stream).map(|peer| format!("uid {}", peer.uid.as_raw())).ok();
-    let who = Who { door: "control", user, address: None };
+    let requester = Requester { transport: "control", user, address: None };
     let mut reader = BufReader::new(stream);
     while let Some(line) = read_line(&mut reader)? {
         let (id, reply) = match wire::read_request(&line) {
-            Ok(asked) => (asked.id, desk.answer(&who, asked.request)),
+            Ok(asked) => (asked.id, dispatcher.answer(&requester, asked.request)),
             Err((id, error)) => (Some(id), Err(error)),
         };
         if let Some(id) = id {
@@ -159,17 +160,17 @@ fn write_line(mut stream: &UnixStream, text: &str) -> io::Result<()> {
 }
 
 /// The asking end.
-pub struct ControlDoor {
+pub struct ControlClient {
     reader: BufReader<UnixStream>,
     path: PathBuf,
     next_id: u64,
 }
 
-impl ControlDoor {
+impl ControlClient {
     /// Connects to the node that serves `path`; `None` when nobody does.
-    pub fn connect(path: &Path) -> io::Result<Option<ControlDoor>> {
+    pub fn connect(path: &Path) -> io::Result<Option<ControlClient>> {
         match UnixStream::connect(path) {
-            Ok(stream) => Ok(Some(ControlDoor {
+            Ok(stream) => Ok(Some(ControlClient {
                 reader: BufReader::new(stream),
                 path: path.to_owned(),
                 next_id: 1,
@@ -181,7 +182,7 @@ impl ControlDoor {
     }
 
     fn ask_once(&mut self, text: &str) -> Result<Value, CallError> {
-        // A node that has no place for us says so at once and hangs up: its reply comes first.
+        // A node with too many consoles says so at once and hangs up: its reply comes first.
         let sent = write_line(self.reader.get_ref(), text);
         match read_line(&mut self.reader) {
             Ok(Some(line)) => wire::read_reply(&line),
@@ -201,7 +202,7 @@ impl ControlDoor {
     }
 }
 
-impl Door for ControlDoor {
+impl Door for ControlClient {
     fn ask(&mut self, request: Request) -> Result<Value, CallError> {
         let id = self.next_id;
         self.next_id += 1;
@@ -209,11 +210,11 @@ impl Door for ControlDoor {
         let deadline = Instant::now() + WARM_FOR;
         loop {
             match self.ask_once(&text) {
-                // It has said no more than that it can't answer yet, so asking again does no harm.
+                // The node has only said that it can't answer yet, so it is safe to ask again.
                 Err(e) if e.kind == ErrorKind::WarmingUp && Instant::now() < deadline => {
                     std::thread::sleep(WARM_EVERY);
-                    if let Ok(Some(door)) = ControlDoor::connect(&self.path) {
-                        self.reader = door.reader;
+                    if let Ok(Some(client)) = ControlClient::connect(&self.path) {
+                        self.reader = client.reader;
                     }
                 }
                 answer => return answer,

@@ -1,9 +1,9 @@
-//! Damage that the database engine panics about, told as damage.
+//! Reports a corrupt database that makes the engine panic as what it is.
 //!
-//! redb returns an error for most of what it finds wrong in its file and asserts the rest. What was
-//! committed is on the disk by then, so nothing is lost that was not lost already: the process says
-//! which file is damaged and ends as on any other fault of the data folder. A hook costs a start
-//! nothing, unwinding out of the engine would leave it in a state that nobody has thought through.
+//! redb returns an error for most corruption of its file and asserts the rest. Whatever was committed
+//! is on disk by then, so a panic loses nothing more: the process names the corrupt file and exits as
+//! on any other fault of the data folder. A panic hook costs nothing at start-up; unwinding out of the
+//! engine would leave it in an undefined state.
 
 use std::panic::{self, PanicHookInfo};
 use std::path::{Component, Path};
@@ -14,8 +14,8 @@ use rpc::error::{ErrorKind, exit_code_of_throw};
 use store::error::StoreError;
 use store::tables::FILE_NAME;
 
-/// From now on a panic of the engine ends the process with a message and the exit code of the data
-/// folder's faults; any other panic is told as ever.
+/// From now on a panic of the engine exits the process with a message and the exit code of a data
+/// folder's fault; any other panic is reported as usual.
 pub fn watch(config: &Config) {
     let path = config.data_folder().join(FILE_NAME);
     let usual = panic::take_hook();

@@ -1,8 +1,7 @@
-//! Mining threads: look for the block of the work that they were given last, at the lowest priority
-//! that the system has, so that the node itself never waits for them.
+//! Mining threads: search nonces for the newest work, at the lowest priority of the system, so that
+//! the node itself never waits for them.
 //!
-//! Work is looked at again after each `CHUNK` of nonces, a few milliseconds: other work, or none,
-//! is heard of as soon as that.
+//! A thread checks for new work after each `CHUNK` of nonces, that is after a few milliseconds.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -15,7 +14,7 @@ use crypto::lanes::Lanes;
 use mining::grind::{NONCES, grind};
 use mining::work::{Found, MAX_THREADS, Meter, Work};
 
-/// Nonces between two looks at the work.
+/// Nonces between two checks for new work.
 const CHUNK: u64 = 1 << 17;
 /// How far the header's time may lag behind the clock, in seconds.
 const ROLL_S: u32 = 10;
@@ -29,7 +28,7 @@ const BUSY_WAIT: Duration = Duration::from_millis(2);
 /// How much the newest chunk counts in a thread's rate.
 const NEWEST: f64 = 0.1;
 
-/// What became of something that was found.
+/// Whether the node has taken a find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
     Yes,
@@ -39,7 +38,7 @@ pub enum Taken {
     Gone,
 }
 
-/// Takes what was found to the node, without waiting.
+/// Hands a find to the node, without waiting.
 pub type Sink = Arc<dyn Fn(Found) -> Taken + Send + Sync>;
 
 #[derive(Default)]
@@ -75,7 +74,7 @@ impl Grinder {
         Grinder { shared: Arc::new(shared), threads: Vec::new() }
     }
 
-    /// Gives the threads other work, or none. As many as the work asks for look for it.
+    /// Gives the threads other work, or none. As many threads search as the work asks for.
     pub fn set(&mut self, work: Option<Arc<Work>>) {
         let wanted = work.as_ref().map_or(0, |work| work.threads.min(MAX_THREADS));
         while self.threads.len() < wanted {
@@ -104,13 +103,13 @@ impl Drop for Grinder {
     fn drop(&mut self) {
         self.change(|slot| *slot = Slot { work: None, ended: true });
         for thread in self.threads.drain(..) {
-            // One that broke down has nothing left to end.
+            // A thread that panicked has ended already.
             let _ = thread.join();
         }
     }
 }
 
-/// The work for a thread, and the version that it is of; waits for some. `None`: it is over.
+/// The work for a thread and its version; waits until there is some. `None` when mining ends.
 fn next_work(index: usize, shared: &Shared) -> Option<(Arc<Work>, u64)> {
     let mut slot = shared.slot.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
@@ -126,7 +125,7 @@ fn next_work(index: usize, shared: &Shared) -> Option<(Arc<Work>, u64)> {
     }
 }
 
-/// Hands over what was found and waits for the node's answer; false when the node is gone.
+/// Submits a solution and waits for the node's answer; false if the node has stopped.
 fn hand_over(shared: &Shared, found: Found, version: u64) -> bool {
     loop {
         match (shared.sink)(found) {
@@ -135,15 +134,15 @@ fn hand_over(shared: &Shared, found: Found, version: u64) -> bool {
                 return true;
             }
             Taken::Gone => return false,
-            // Other work makes this worthless.
+            // New work makes this find stale.
             Taken::Busy if shared.version.load(Ordering::Acquire) != version => return true,
             Taken::Busy => std::thread::sleep(BUSY_WAIT),
         }
     }
 }
 
-/// Waits for the node's answer to a find, which is other work or none; not for ever, should what was
-/// found have been lost on its way.
+/// Waits for the node's answer to a find, which is other work or none; with a limit, should the find
+/// have been lost.
 fn wait_for_other(shared: &Shared, version: u64) {
     let slot = shared.slot.lock().unwrap_or_else(PoisonError::into_inner);
     let is_same = |_: &mut Slot| shared.version.load(Ordering::Acquire) == version;
@@ -231,8 +230,8 @@ impl Pace {
     }
 }
 
-/// Gives this thread the lowest priority where the system keeps one for each thread; elsewhere it
-/// would be the whole node's.
+/// Gives this thread the lowest priority where priorities belong to threads; elsewhere it would be the
+/// whole node's.
 fn yield_to_others() {
     #[cfg(target_os = "linux")]
     if let Err(e) = rustix::process::setpriority_process(None, LOWEST_PRIORITY) {
@@ -243,8 +242,8 @@ fn yield_to_others() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mining::block_template::Template;
     use mining::select::Limits;
-    use mining::template::Template;
     use primitives::network::REGTEST;
     use primitives::script::Script;
     use primitives::target::{U256, meets};

@@ -1,5 +1,5 @@
-//! Logs of a running node: text or JSON, a level a floor, changed while it runs; a file is opened
-//! again when asked, so that it can be moved away.
+//! Logs of a running node: text or JSON, a level for each part, changed at run time; the file is
+//! reopened on SIGHUP, so that it can be rotated.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ use rpc::error::{CallError, ErrorKind};
 
 type Filter = reload::Handle<Targets, Registry>;
 
-/// The process's logs, once they are kept.
+/// The process's logs, once they are started.
 static LOGS: OnceLock<Logs> = OnceLock::new();
 
 struct Logs {
@@ -26,8 +26,7 @@ struct Logs {
     file: Option<LogFile>,
 }
 
-/// Starts to keep logs as the options say. A process keeps one log: a second start changes
-/// nothing.
+/// Starts logging as the options say. A process has one log: a second start changes nothing.
 pub fn start(service: &Service) -> Result<(), CallError> {
     if LOGS.get().is_some() {
         return Ok(());
@@ -48,8 +47,7 @@ pub fn start(service: &Service) -> Result<(), CallError> {
     Ok(())
 }
 
-/// Something that the operator should know: a line of the log, or of standard error in a process
-/// that keeps none.
+/// Warns the operator: in the log, or on standard error in a process that has none.
 pub fn note(target: &'static str, text: &str) {
     match LOGS.get() {
         Some(_) => tracing::warn!(target: "node", room = target, "{text}"),
@@ -67,7 +65,7 @@ fn read_filter(text: &str) -> Result<Targets, CallError> {
     })
 }
 
-/// Changes what is logged from now on; the filter in force.
+/// Changes what is logged from now on; returns the filter in force.
 pub fn set_level(text: &str) -> Result<String, CallError> {
     let targets = read_filter(text)?;
     let shown = targets.to_string();
@@ -83,7 +81,7 @@ pub fn set_level(text: &str) -> Result<String, CallError> {
     Ok(shown)
 }
 
-/// Opens the file again under its name, after it was moved away.
+/// Reopens the file under its name, after it was moved away.
 pub fn reopen() {
     let Some(file) = LOGS.get().and_then(|logs| logs.file.as_ref()) else { return };
     match LogFile::open(&file.path) {

@@ -1,25 +1,26 @@
-//! The only room with sockets, threads and clocks.
+//! The daemon: the node thread, its sockets and clocks, and every server of a process.
 
 pub mod actor;
-pub mod attach;
+pub mod atomic_file;
+pub mod chain_position;
+pub mod client;
 pub mod clock;
 pub mod control;
-pub mod daemon;
 pub mod damage;
-pub mod desk;
-pub mod embedded;
-pub mod folder;
+pub mod data_folder;
+pub mod dispatcher;
+pub mod embedded_client;
 pub mod grinder;
 pub mod http;
-pub mod keep;
 pub mod logs;
+pub mod metrics_export;
 pub mod net;
-pub mod online;
-pub mod open;
-#[cfg(feature = "postgres")]
-pub mod postgres;
-#[cfg(not(feature = "postgres"))]
-#[path = "no_postgres.rs"]
-pub mod postgres;
+pub mod network_setup;
+pub mod remote_client;
+pub mod requester;
+pub mod row_counts;
+pub mod running_node;
 pub mod stratum;
+pub mod supervisor;
 pub mod upkeep;
+pub mod view_query;

@@ -31,7 +31,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const WRITE_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_millis(500);
 
-/// Takes an event to the node; false when the node is gone.
+/// Passes an event to the node; false if the node has stopped.
 pub type Sink = Arc<dyn Fn(NetEvent, OwnedSemaphorePermit) -> bool + Send + Sync>;
 
 enum Command {
@@ -69,7 +69,7 @@ impl Reactor {
     }
 
     pub fn carry_out(&self, output: NetOutput) {
-        // A hub that is gone has nothing left to do.
+        // A hub that has stopped has nothing left to do.
         let _ = self.commands.send(Command::Do(output));
     }
 }
@@ -94,7 +94,7 @@ struct Hub {
 }
 
 /// Hands an event over once there is room for it.
-async fn tell(sink: &Sink, permits: &Arc<Semaphore>, event: NetEvent) -> bool {
+async fn send_event(sink: &Sink, permits: &Arc<Semaphore>, event: NetEvent) -> bool {
     match Arc::clone(permits).acquire_owned().await {
         Ok(permit) => sink(event, permit),
         Err(_) => false,
@@ -154,7 +154,7 @@ impl Hub {
                 Err(_) => "it does not answer".to_owned(),
             };
             let reason = format!("{host}:{port} can't be reached: {failed}");
-            tell(&sink, &permits, NetEvent::Failed { id, reason }).await;
+            send_event(&sink, &permits, NetEvent::Failed { id, reason }).await;
             let _ = commands.send(Command::Ended { id });
         });
         self.dialling.insert(id, task.abort_handle());
@@ -173,14 +173,14 @@ impl Hub {
             Ok(address)
         });
         let result = result.map_err(|e| format!("{host}:{port} can't be listened on: {e}"));
-        tell(&self.sink, &self.permits, NetEvent::Listening(result)).await;
+        send_event(&self.sink, &self.permits, NetEvent::Listening(result)).await;
     }
 
     async fn adopt(&mut self, id: u64, stream: TcpStream, address: SocketAddr, inbound: bool) {
         let Ok(place) = Arc::clone(&self.sockets).try_acquire_owned() else {
             if !inbound {
                 let reason = format!("{MAX_SOCKETS} connections are open: {address} has to wait");
-                tell(&self.sink, &self.permits, NetEvent::Failed { id, reason }).await;
+                send_event(&self.sink, &self.permits, NetEvent::Failed { id, reason }).await;
             }
             return;
         };
@@ -188,14 +188,14 @@ impl Hub {
         let (to, bytes) = unbounded_channel();
         self.open.insert(id, to);
         let (sink, permits) = (Arc::clone(&self.sink), Arc::clone(&self.permits));
-        if !tell(&sink, &permits, NetEvent::Connected { id, address, inbound }).await {
+        if !send_event(&sink, &permits, NetEvent::Connected { id, address, inbound }).await {
             return;
         }
         let commands = self.commands.clone();
         tokio::spawn(async move {
             let reason = carry(id, stream, bytes, &sink, &permits).await;
             let _ = commands.send(Command::Ended { id });
-            tell(&sink, &permits, NetEvent::Gone { id, reason }).await;
+            send_event(&sink, &permits, NetEvent::Gone { id, reason }).await;
             drop(place);
         });
     }
@@ -239,7 +239,7 @@ async fn carry(
                 Ok(0) => return "it has closed the connection".to_owned(),
                 Ok(count) => {
                     let bytes = buffer[..count].to_vec();
-                    if !tell(sink, permits, NetEvent::Bytes { id, bytes }).await {
+                    if !send_event(sink, permits, NetEvent::Bytes { id, bytes }).await {
                         return "the node stops".to_owned();
                     }
                 }
@@ -258,7 +258,7 @@ async fn carry(
             match timeout(WRITE_LIMIT, writer.write_all(&batch)).await {
                 Ok(Ok(())) => {
                     let bytes = batch.len() as u64;
-                    tell(sink, permits, NetEvent::Written { id, bytes }).await;
+                    send_event(sink, permits, NetEvent::Written { id, bytes }).await;
                 }
                 Ok(Err(e)) => return e.to_string(),
                 Err(_) => return "it does not read".to_owned(),

@@ -1,5 +1,5 @@
-//! The Stratum port: carries lines between miners and their sessions (`miner/stratum`), on a runtime
-//! of its own that lives as long as the port is open.
+//! The Stratum server: carries lines between miners and their sessions (`mining::stratum`), on a
+//! runtime of its own that lives as long as the server.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -21,17 +21,17 @@ use mining::stratum::{Effect, MAX_LINE, Session, Share};
 use mining::work::Found;
 use rpc::error::{CallError, ErrorKind};
 
-/// Miners at once; who comes when it is full is closed at once.
+/// Miners at once; a connection beyond is closed at once.
 const MAX_MINERS: usize = 1_024;
-/// How long a miner may take to read what it is sent.
+/// How long a miner may leave sent data unread.
 const WRITE_LIMIT: Duration = Duration::from_secs(20);
 const TICK: Duration = Duration::from_secs(1);
 /// How long a block that was found waits for room in the node's inbox before it is tried again.
 const BUSY_WAIT: Duration = Duration::from_millis(2);
-/// The usual port when an address names none.
+/// The default port of an address without one.
 const PORT: u16 = 3333;
 
-/// The open port; it closes when this is dropped.
+/// The running server; it stops when this is dropped.
 pub struct StratumServer {
     pub address: SocketAddr,
     runtime: Option<Runtime>,
@@ -45,7 +45,7 @@ struct Nonces {
 }
 
 impl Nonces {
-    /// One that nobody has; never 0, which is our own threads'.
+    /// One that is not in use; never 0, which is our own threads'.
     fn take(&mut self) -> u32 {
         loop {
             self.next = self.next.wrapping_add(1);
@@ -56,7 +56,7 @@ impl Nonces {
     }
 }
 
-struct Hub {
+struct Shared {
     handle: Handle,
     nonces: Mutex<Nonces>,
 }
@@ -71,7 +71,7 @@ fn full_address(given: &str) -> String {
 }
 
 impl StratumServer {
-    /// Opens the port; the node must have an address to mine to.
+    /// Starts the server; the node must have an address to mine to.
     pub fn start(address: &str, handle: Handle) -> Result<StratumServer, CallError> {
         let failed = |e: std::io::Error| {
             let why = format!("Stratum can't be served on {address}: {e}");
@@ -87,8 +87,8 @@ impl StratumServer {
         let listener =
             runtime.block_on(TcpListener::bind(full_address(address))).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let hub = Arc::new(Hub { handle, nonces: Mutex::default() });
-        runtime.spawn(accept(listener, hub));
+        let shared = Arc::new(Shared { handle, nonces: Mutex::default() });
+        runtime.spawn(accept(listener, shared));
         logs::note("stratum", &format!("miners are served on {address}"));
         Ok(StratumServer { address, runtime: Some(runtime) })
     }
@@ -102,24 +102,24 @@ impl Drop for StratumServer {
     }
 }
 
-async fn accept(listener: TcpListener, hub: Arc<Hub>) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let places = Arc::new(Semaphore::new(MAX_MINERS));
     loop {
         let Ok((stream, address)) = listener.accept().await else {
-            // Out of descriptors, most likely: others must end first.
+            // Most likely out of descriptors: other connections must end first.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-        let hub = Arc::clone(&hub);
+        let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            let nonce = hub.nonces.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let meter = hub.handle.meter();
+            let nonce = shared.nonces.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let meter = shared.handle.meter();
             meter.workers.fetch_add(1, Ordering::Relaxed);
             let mut session = Session::new(nonce, now_ms());
-            let why = serve(&hub, stream, &mut session).await;
+            let why = serve(&shared, stream, &mut session).await;
             meter.workers.fetch_sub(1, Ordering::Relaxed);
-            hub.nonces.lock().unwrap_or_else(PoisonError::into_inner).used.remove(&nonce);
+            shared.nonces.lock().unwrap_or_else(PoisonError::into_inner).used.remove(&nonce);
             let name = session.name.as_deref().unwrap_or("");
             tracing::debug!(target: "stratum", %address, name, why, "a miner has left");
             drop(place);
@@ -127,12 +127,12 @@ async fn accept(listener: TcpListener, hub: Arc<Hub>) {
     }
 }
 
-/// Serves one miner until it leaves or is let go; says why.
-async fn serve(hub: &Hub, stream: TcpStream, session: &mut Session) -> &'static str {
-    // Work should not wait for more to be sent with it.
+/// Serves one miner until it leaves or is disconnected; returns why.
+async fn serve(shared: &Shared, stream: TcpStream, session: &mut Session) -> &'static str {
+    // New work must not wait to be sent with more data (Nagle).
     let _ = stream.set_nodelay(true);
     let (mut reader, mut writer) = stream.into_split();
-    let mut works = hub.handle.works();
+    let mut works = shared.handle.works();
     let mut ticks = interval(TICK);
     let mut buffer: Vec<u8> = Vec::new();
     let mut chunk = [0u8; 4096];
@@ -177,8 +177,8 @@ async fn serve(hub: &Hub, stream: TcpStream, session: &mut Session) -> &'static 
                     lines.push_str(&line);
                     lines.push('\n');
                 }
-                Effect::Found(found) => hand_over(hub, found).await,
-                Effect::Counted(share) => count(hub, share),
+                Effect::Found(found) => hand_over(shared, found).await,
+                Effect::Counted(share) => count(shared, share),
                 Effect::Close(why) => ended = Some(why),
             }
         }
@@ -195,14 +195,14 @@ async fn serve(hub: &Hub, stream: TcpStream, session: &mut Session) -> &'static 
     }
 }
 
-async fn hand_over(hub: &Hub, found: Found) {
-    while hub.handle.mined(found) == Taken::Busy {
+async fn hand_over(shared: &Shared, found: Found) {
+    while shared.handle.mined(found) == Taken::Busy {
         tokio::time::sleep(BUSY_WAIT).await;
     }
 }
 
-fn count(hub: &Hub, share: Share) {
-    let meter = hub.handle.meter();
+fn count(shared: &Shared, share: Share) {
+    let meter = shared.handle.meter();
     let counter = match share {
         Share::Accepted(hashes) => {
             meter.share_hashes.fetch_add(hashes, Ordering::Relaxed);

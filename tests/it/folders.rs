@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use forthcoin::config::{Config, HOLDER_FILE, Mining, Service};
-use forthcoin::daemon::folder::{Holding, hold};
+use forthcoin::config::{Config, HOLDER_FILE};
+use forthcoin::daemon::data_folder::{Stage, lock};
 use primitives::network::REGTEST;
 
 use super::run::{NodeProcess, Ran, forthcoin, regtest, vector, wait_until};
@@ -173,23 +173,9 @@ fn a_folder_kept_by_permissions_is_told() {
 #[test]
 fn a_node_that_is_still_starting_is_worth_another_try() {
     let folder = tempfile::tempdir().expect("a folder");
-    let config = Config {
-        params: &REGTEST,
-        data_root: folder.path().to_owned(),
-        json: false,
-        offline: false,
-        no_address_index: false,
-        one_by_one: false,
-        passphrase_file: None,
-        peers: Vec::new(),
-        listen: None,
-        readonly: false,
-        filters: false,
-        mining: Mining::default(),
-        service: Service::default(),
-    };
+    let config = Config::new(&REGTEST, folder.path().to_owned());
     // As a node does before it opens its socket.
-    let held = hold(&config, Holding::Starting).expect("a folder").expect("free");
+    let held = lock(&config, Stage::Starting).expect("a folder").expect("free");
     let ran = regtest(folder.path(), &["-e", LOOK]);
     assert_eq!(ran.code, Some(4), "{}", ran.err);
     let us = format!("process {}", std::process::id());

@@ -1,14 +1,15 @@
 //! The one integration-test binary.
 
+mod answers;
 mod cli;
 mod crash;
 mod errors;
 mod examples;
 mod folders;
 mod generated;
-mod licences;
 mod mining;
 mod network;
+mod options;
 mod repl;
 mod run;
 mod sandbox;
@@ -16,6 +17,7 @@ mod service;
 mod service_events;
 mod sim;
 mod transcripts;
+mod tutorial;
 mod upkeep;
 mod wallet;
 mod wallet_payments;

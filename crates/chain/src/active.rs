@@ -1,7 +1,7 @@
-//! The machine inside `Chain`: moves the tip along the tree, block by block, and keeps what has
-//! not been written yet.
+//! The engine inside `Chain`: moves the tip along the tree, block by block, and holds what has not
+//! been written yet.
 //!
-//! At every block boundary coins, active chain and tip agree, so that a flush may come at any.
+//! At every block boundary coins, active chain and tip agree, so a flush can happen at any of them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -217,7 +217,7 @@ impl Active {
             let fork = self.tree.fork(self.tip, self.best);
             let (forked, pruned) = (self.tree.entry(fork).height(), self.store.pruned_below());
             if forked.next() < pruned {
-                // What would have to be taken back, or connected, is gone.
+                // A block that would have to be disconnected or connected has been pruned.
                 let id = self.best;
                 let (hash, height) = (self.tree.entry(id).row.hash, self.tree.entry(id).height());
                 let error = RuleError::BelowPruned { fork: forked, pruned };
@@ -425,7 +425,7 @@ impl Active {
         Ok(())
     }
 
-    /// A block that is here, written or not.
+    /// An available block, written or not.
     fn read_block(&self, id: u32) -> Result<CheckedBlock, StoreError> {
         let bytes = match self.batch.blocks.get(&id) {
             Some(bytes) => Some(bytes.clone()),
@@ -503,7 +503,7 @@ impl Active {
     }
 
     /// Writes everything that is not written yet, in one commit. An error leaves the machine
-    /// useless: what was to be written is gone.
+    /// unusable: what was to be written is lost.
     pub(super) fn flush(&mut self) -> Result<(), StoreError> {
         if self.dirty_headers.is_empty() && self.batch.is_empty() && !self.moved {
             return Ok(());

@@ -1,7 +1,7 @@
 //! The coins at the tip: a bounded write-back cache over the store.
 //!
-//! A coin that was made and spent between two flushes never reaches the disk: it is `fresh`, the
-//! store knows nothing of it.
+//! A coin that is created and spent between two flushes never reaches the disk: it is `fresh`,
+//! unknown to the store.
 
 use consensus::connect::{CoinDelta, CoinView};
 use primitives::block::Block;

@@ -1,4 +1,4 @@
-//! How a block was taken, and why one was not.
+//! The outcome of accepting a block, and the reasons for rejecting one.
 
 use consensus::rule::RuleError;
 use primitives::codec::DecodeError;

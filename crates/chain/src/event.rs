@@ -1,4 +1,4 @@
-//! What happened to the chain, as values, oldest first.
+//! Chain events as values, oldest first.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub enum ChainEvent {
     BlockDisconnected { hash: BlockHash, height: Height, block: Arc<Block> },
     /// The block broke a rule when it was to be connected.
     BlockInvalid { hash: BlockHash, height: Height, error: RuleError },
-    /// The chain now ends elsewhere; `disconnected` blocks were taken back on the way (a
+    /// The chain now ends elsewhere; `disconnected` blocks were disconnected on the way (a
     /// reorganisation if any were).
     TipChanged { hash: BlockHash, height: Height, disconnected: u32, connected: u32 },
 }

@@ -1,6 +1,6 @@
-//! What a block does to output scripts: the rows of the script index.
+//! The effect of a block on output scripts: the rows of the script index.
 //!
-//! Outputs that nothing can ever spend are left out, as they are of the coins.
+//! Provably unspendable outputs are left out, as they are from the coins.
 
 use consensus::block::CheckedBlock;
 use primitives::amount::Amount;

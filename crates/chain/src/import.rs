@@ -1,17 +1,18 @@
-//! Block files in and out: one hex block a line, or Bitcoin's `blk*.dat` framing (magic, length,
-//! block), told apart by their first bytes.
+//! Reads and writes block files: one hex block per line, or Bitcoin's `blk*.dat` framing (magic,
+//! length, block), distinguished by their first bytes.
 //!
 //! Reading takes no more memory than one block and a buffer, whatever the file says.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::ops::ControlFlow;
 
+use super::core_folder::{CoreFolder, FolderError, Record, RecordPlace, Rubbish};
 use super::error::{BlockError, Standing};
 use super::event::ChainEvent;
 use super::state::Chain;
 use consensus::block::CheckedBlock;
-use consensus::rule::RuleError;
+use consensus::rule::{Blame, RuleError};
 use consensus::tx::MAX_BLOCK_WEIGHT;
 use primitives::block::{HEADER_SIZE, Height};
 use primitives::hex::{self, HexError};
@@ -30,6 +31,9 @@ const BATCH_BYTES: usize = 4 << 20;
 /// Bytes of blocks that may wait for their parents; files of Bitcoin Core are out of order by
 /// some hundred blocks.
 const MAX_WAITING_BYTES: usize = 64 << 20;
+
+/// Blocks that an import passed over and remembers, so that their children are passed over too.
+const MAX_PASSED: usize = 1 << 20;
 
 /// How a file holds blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,6 +245,48 @@ pub enum ImportError {
     NoParent { at: Place, parent: BlockHash },
 }
 
+/// What an import of a folder passes over.
+#[derive(Debug, thiserror::Error)]
+pub enum Passed {
+    #[error("{0}")]
+    Rubbish(#[from] Rubbish),
+    #[error("{at}: block {hash} is refused: {reason}")]
+    Block { at: RecordPlace, hash: BlockHash, reason: String },
+    #[error("{blocks} blocks name parents that are neither known nor in the folder")]
+    NoParents { blocks: usize },
+}
+
+/// Why an import of a folder ended before the end of its last file.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderImportError {
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The first thing that would have been passed over, where nothing may be.
+    #[error(transparent)]
+    Passed(Passed),
+    #[error("more than {MAX_PASSED} blocks are refused")]
+    TooManyPassed,
+}
+
+/// Reads the `blocks` folder of Bitcoin Core into the chain in bulk and makes it durable at the end.
+/// What is no block, or is refused, is passed over and told to `tell`, which can end the import;
+/// blocks that build on a refused one are refused with it, all others go on. `watch` is called after
+/// each batch and can end the import, which is no error.
+pub fn import_folder(
+    chain: &mut Chain,
+    folder: &mut CoreFolder,
+    now: u32,
+    tell: &mut dyn FnMut(Passed) -> Result<(), Passed>,
+    watch: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+) -> Result<(Progress, Vec<ChainEvent>), FolderImportError> {
+    let mut work = Importer::default();
+    let result = work.run_folder(chain, folder, now, tell, watch);
+    chain.flush()?;
+    result.map(|()| (work.progress, work.events))
+}
+
 /// A block that was read, where it was, and its header's link.
 type Read1 = (Place, Result<CheckedBlock, BlockError>);
 
@@ -271,6 +317,8 @@ pub struct Importer {
     /// Blocks by the parent they wait for.
     waiting: BlockMap<Vec<(Place, CheckedBlock)>>,
     waiting_bytes: usize,
+    /// Blocks of a folder that were refused.
+    passed: HashSet<BlockHash>,
 }
 
 impl Importer {
@@ -342,6 +390,134 @@ impl Importer {
         self.progress.place = file.place();
         let _ = watch(&self.progress);
         self.finish()
+    }
+
+    fn run_folder(
+        &mut self,
+        chain: &mut Chain,
+        folder: &mut CoreFolder,
+        now: u32,
+        tell: &mut dyn FnMut(Passed) -> Result<(), Passed>,
+        watch: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+    ) -> Result<(), FolderImportError> {
+        let params = chain.params();
+        let mut more = true;
+        // Where the blocks were that are not taken yet.
+        let mut places: BlockMap<RecordPlace> = BlockMap::default();
+        while more {
+            let (mut batch, mut bytes) = (Vec::with_capacity(BATCH_BLOCKS), 0);
+            let mut at = Vec::with_capacity(BATCH_BLOCKS);
+            while batch.len() < BATCH_BLOCKS && bytes < BATCH_BYTES {
+                match folder.next_record()? {
+                    None => {
+                        more = false;
+                        break;
+                    }
+                    Some(Record::Rubbish(rubbish)) => {
+                        tell(Passed::Rubbish(rubbish)).map_err(FolderImportError::Passed)?;
+                    }
+                    Some(Record::Block(place, block)) => {
+                        bytes += block.len();
+                        batch.push((Place::default(), block));
+                        at.push(place);
+                    }
+                }
+            }
+            for ((_, checked), at) in check_batch(batch, params).into_iter().zip(at) {
+                let checked = match checked {
+                    Ok(checked) => checked,
+                    Err(BlockError::Store(error)) => return Err(error.into()),
+                    // The folder has decoded it before.
+                    Err(error) => {
+                        let (hash, reason) = (BlockHash::ZERO, error.to_string());
+                        tell(Passed::Block { at, hash, reason })
+                            .map_err(FolderImportError::Passed)?;
+                        continue;
+                    }
+                };
+                places.insert(checked.hash, at);
+                for (hash, reason) in self.take_or_pass(chain, checked, now)? {
+                    let at = places.get(&hash).cloned();
+                    let at = at.unwrap_or(RecordPlace { file: String::new(), byte: 0 });
+                    tell(Passed::Block { at, hash, reason }).map_err(FolderImportError::Passed)?;
+                }
+                if self.waiting.is_empty() {
+                    places.clear();
+                }
+            }
+            self.progress.height = chain.tip().height;
+            if watch(&self.progress).is_break() {
+                return Ok(());
+            }
+        }
+        match self.progress.waiting {
+            0 => Ok(()),
+            blocks => tell(Passed::NoParents { blocks }).map_err(FolderImportError::Passed),
+        }
+    }
+
+    /// Takes a block, then those that waited for it; which of them are refused, and why.
+    fn take_or_pass(
+        &mut self,
+        chain: &mut Chain,
+        checked: CheckedBlock,
+        now: u32,
+    ) -> Result<Vec<(BlockHash, String)>, FolderImportError> {
+        let mut refused = vec![];
+        let mut todo = VecDeque::from([checked]);
+        while let Some(checked) = todo.pop_front() {
+            let (hash, parent) = (checked.hash, checked.block.header.prev);
+            let known = chain.has_header(&parent)? || hash == chain.params().genesis.hash;
+            let mut is_spoilt = true;
+            if self.passed.contains(&parent) {
+                refused.push((hash, format!("its parent {parent} is refused")));
+            } else if !known && checked.verdict.is_ok() {
+                if self.waiting_bytes + checked.bytes.len() > MAX_WAITING_BYTES {
+                    let why = "its parent has not come, and too many blocks wait for theirs";
+                    refused.push((hash, why.to_owned()));
+                } else {
+                    self.waiting_bytes += checked.bytes.len();
+                    self.waiting.entry(parent).or_default().push((Place::default(), checked));
+                }
+                continue;
+            } else {
+                match chain.accept_in_bulk(checked, now, &mut self.events) {
+                    Ok(Standing::Known) => {
+                        self.progress.known += 1;
+                        is_spoilt = false;
+                    }
+                    Ok(_) => {
+                        self.progress.accepted += 1;
+                        is_spoilt = false;
+                    }
+                    Err(BlockError::Store(error)) => return Err(error.into()),
+                    Err(error) => {
+                        // Another block may have the same header, or be good later.
+                        is_spoilt = match &error {
+                            BlockError::Rule(rule) => {
+                                !matches!(rule.blame(), Blame::Mutated | Blame::Future)
+                            }
+                            _ => false,
+                        };
+                        refused.push((hash, error.to_string()));
+                        if !is_spoilt {
+                            continue;
+                        }
+                    }
+                }
+            }
+            if is_spoilt {
+                self.passed.insert(hash);
+                if self.passed.len() > MAX_PASSED {
+                    return Err(FolderImportError::TooManyPassed);
+                }
+            }
+            let freed = self.waiting.remove(&hash).unwrap_or_default();
+            self.waiting_bytes -= freed.iter().map(|(_, b)| b.bytes.len()).sum::<usize>();
+            todo.extend(freed.into_iter().map(|(_, block)| block));
+        }
+        self.progress.waiting = self.waiting.values().map(Vec::len).sum();
+        Ok(refused)
     }
 
     fn take(&mut self, chain: &mut Chain, batch: Vec<Read1>, now: u32) -> Result<(), ImportError> {

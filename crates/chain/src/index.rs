@@ -1,9 +1,9 @@
-//! The header tree: every header known, its work, its branch and its standing.
+//! The header tree: every known header, its work, its branch and its status.
 //!
-//! An entry is named by its id, the order in which headers came; a parent's id is always smaller.
-//! Ancestors are found in O(log height) over skip pointers. An entry takes about 250 bytes; nothing
-//! here bounds their number but the work that each header costs, so who takes headers from
-//! strangers must ask for enough of it first.
+//! An entry is identified by its id, its position in the order in which headers arrived; a parent's
+//! id is always smaller. Ancestors are found in O(log height) over skip pointers. An entry takes
+//! about 250 bytes; their number is bounded only by the work that each header costs, so a caller
+//! that accepts headers from peers must require enough of it first.
 
 use consensus::header::{Branch, median};
 use primitives::block::{Header, Height};
@@ -166,7 +166,7 @@ impl HeaderTree {
         })
     }
 
-    /// Notes that a block's bytes are here.
+    /// Records that a block's bytes are available.
     pub fn set_data(&mut self, id: u32, tx_count: u32) {
         self.last_sequence += 1;
         let row = &mut self.entries[id as usize].row;
@@ -176,7 +176,7 @@ impl HeaderTree {
         self.count_txs(id);
     }
 
-    /// Counts transactions from a block on upwards, as far as blocks are here without a gap.
+    /// Counts transactions from a block upwards, as far as blocks are available without a gap.
     fn count_txs(&mut self, id: u32) {
         let mut todo = vec![id];
         while let Some(id) = todo.pop() {
@@ -256,7 +256,7 @@ impl HeaderTree {
         a.work > b.work || (a.work == b.work && a.row.sequence < b.row.sequence)
     }
 
-    /// Whether a block can be the tip: it and all below it are here and none has failed.
+    /// Whether a block can be the tip: it and its ancestors are available and none has failed.
     pub fn is_candidate(&self, id: u32) -> bool {
         let entry = self.entry(id);
         entry.tx_total != 0 && !entry.failed

@@ -1,5 +1,4 @@
-//! Hints that peers gave for blocks which are still to be connected: bounded, the oldest forgotten
-//! first.
+//! Hints from peers for blocks that are not connected yet: bounded, the oldest dropped first.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -50,7 +49,7 @@ impl Offers {
         self.misled.insert(giver);
     }
 
-    /// Those who were wrong since the last question.
+    /// Peers whose hints were wrong since the last query.
     pub fn take_misled(&mut self) -> BTreeSet<Giver> {
         std::mem::take(&mut self.misled)
     }

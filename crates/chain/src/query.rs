@@ -1,4 +1,4 @@
-//! Reads over a snapshot: any thread, no header tree, never waiting for the writer.
+//! Reads over a snapshot: from any thread, without the header tree, never waiting for the writer.
 
 use sha2::{Digest, Sha256};
 

@@ -1,9 +1,9 @@
-//! The indexes built again, step by step, beside the chain's other work: a step is one commit, and
-//! a crash goes on at the last one.
+//! Rebuilds the indexes step by step, alongside the chain's other work: each step is one commit,
+//! and after a crash the rebuild continues at the last one.
 //!
-//! Rows of blocks come first, then the coins by script. What is connected or taken back meanwhile
-//! writes its own rows; writing one twice changes nothing. A replay puts the tip back to genesis
-//! and connects every block again, which makes coins, undo data and indexes anew.
+//! Rows of blocks come first, then the coins by script. Blocks connected or disconnected meanwhile
+//! write their own rows; writing a row twice changes nothing. A replay resets the tip to genesis
+//! and connects every block again, which recreates coins, undo data and indexes.
 
 use super::active::Active;
 use super::error::BlockError;

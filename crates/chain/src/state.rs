@@ -1,4 +1,5 @@
-//! `Chain`: the one writer of a store. Takes headers and blocks, moves the tip, says what happened.
+//! `Chain`: the only writer of a store. Accepts headers and blocks, moves the tip, and reports what
+//! happened.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,10 +25,10 @@ use store::db::Store;
 use store::error::StoreError;
 use store::rows::Tip;
 
-/// Memory that bulk mode fills before it writes, in bytes, unless told otherwise.
+/// Memory that bulk mode fills before it writes, in bytes, by default.
 pub const BULK_BYTES: usize = 32 << 20;
 
-/// Newest blocks that are never thrown away, as Core's `MIN_BLOCKS_TO_KEEP`: peers ask for them,
+/// Newest blocks that are never pruned, as Core's `MIN_BLOCKS_TO_KEEP`: peers ask for them,
 /// and a reorganisation needs them.
 pub const KEPT_BLOCKS: u32 = 288;
 
@@ -88,12 +89,13 @@ impl Chain {
         self.active.as_ref().map_or(self.opened_at, Active::tip)
     }
 
-    /// The header tree, for who asks about branches; read at the first act.
+    /// The header tree, for queries about branches; read at the first change.
     pub fn tree(&mut self) -> Result<&HeaderTree, StoreError> {
         Ok(&self.active()?.tree)
     }
 
-    /// The coins at the tip and the branch that ends there, for who judges what no block has yet.
+    /// The coins at the tip and the branch that ends there, for validating unconfirmed
+    /// transactions.
     pub fn around_tip(&mut self) -> Result<(&mut CoinCache, TreeBranch<'_>), StoreError> {
         self.active()?.around_tip()
     }
@@ -151,7 +153,7 @@ impl Chain {
         Ok(self.active.as_mut().expect("it was just made"))
     }
 
-    /// Forgets what is known of the store, which has changed behind the chain's back.
+    /// Drops cached knowledge of the store, which was changed from outside the chain.
     pub(super) fn reload(&mut self) -> Result<(), StoreError> {
         self.active = None;
         self.opened_at = self.store.tip()?;
@@ -324,7 +326,7 @@ impl Chain {
         })
     }
 
-    /// Throws blocks and undo data below a height away. `Err` says why it can't be.
+    /// Deletes blocks and undo data below a height. `Err` says why that is not possible.
     pub fn prune(&mut self, below: Height) -> Result<Result<(), String>, StoreError> {
         if below.0 == 0 {
             return Ok(Ok(()));
@@ -345,7 +347,7 @@ impl Chain {
         self.store_act(|active, _| active.store().prune(below)).map(|_| Ok(()))
     }
 
-    /// Whether a block is on the active chain and what is below it was thrown away, so that it
+    /// Whether a block is on the active chain and what is below it was pruned, so that it
     /// can't be left.
     pub fn is_pinned(&mut self, hash: &BlockHash) -> Result<bool, StoreError> {
         let pruned = self.store.pruned_below();

@@ -1,5 +1,5 @@
-//! Questions about branches, answered from a snapshot: a block's work, the best header, the ends
-//! of all branches. No header tree is kept for them.
+//! Queries about branches, answered from a snapshot: a block's work, the best header, the tips of
+//! all branches. They need no header tree.
 
 use std::collections::HashSet;
 
@@ -17,9 +17,9 @@ pub enum TipStatus {
     Active,
     /// It or a block below it is invalid.
     Invalid,
-    /// Not all of its blocks are here.
+    /// Some of its blocks have not been downloaded.
     HeadersOnly,
-    /// Its blocks are here and were never connected.
+    /// Its blocks are available but were never connected.
     ValidHeaders,
     /// It was the tip once.
     ValidFork,

@@ -1,8 +1,8 @@
-//! `verify-chain`: looks whether what the store says of the last blocks is so.
+//! `verify-chain`: checks that what the store says about the last blocks is true.
 //!
-//! The levels are those of Core's `verifychain`, each with the ones below it: 0 blocks can be read,
-//! 1 they are valid by themselves, 2 their undo data can be read, 3 taking them back fits the
-//! coins, 4 connecting them again gives the coins that are there.
+//! The levels are those of Core's `verifychain`, each including the ones below it: 0 blocks can be
+//! read, 1 they are valid by themselves, 2 their undo data can be read, 3 disconnecting them is
+//! consistent with the coins, 4 reconnecting them yields the stored coins.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ pub enum VerifyError {
     Store(#[from] StoreError),
 }
 
-/// Checks the last `depth` blocks (0: all) at a level from 0 to 4. `watch` is told how many blocks
+/// Checks the last `depth` blocks (0: all) at a level from 0 to 4. `watch` receives how many blocks
 /// are done and can end the check early.
 pub fn verify(
     store: &Store,
@@ -71,7 +71,7 @@ pub fn verify(
         let entry = tree.entry(at);
         let height = entry.height();
         if height < store.pruned_below() {
-            // As Core: what is left of a pruned chain is checked.
+            // As in Core: the remaining blocks of a pruned chain are checked.
             break;
         }
         let bytes = snapshot.block_bytes(at)?.ok_or(VerifyError::NoBlock { height })?;

@@ -1,11 +1,12 @@
-//! What a block must be by itself (Core's `CheckBlock`) and in its place (`ContextualCheckBlock`):
-//! merkle root, sizes, coinbase, finality, height in the coinbase, witness commitment.
+//! The checks of a block by itself (Core's `CheckBlock`) and in its context
+//! (`ContextualCheckBlock`): merkle root, sizes, coinbase, finality, height in the coinbase,
+//! witness commitment.
 
 use std::sync::Arc;
 
 use super::header::{Branch, check_work};
 use super::rule::RuleError;
-use super::tx::{MAX_BLOCK_WEIGHT, check_transaction, is_final};
+use super::tx::{MAX_BLOCK_WEIGHT, SEQUENCE_FINAL, check_transaction, is_final};
 use crypto::hash::sha256d;
 use crypto::lanes::Lanes;
 use primitives::block::{Block, Header, Height};
@@ -18,6 +19,9 @@ use script::sigops;
 
 /// Most signature operations of a block, in cost units (BIP141).
 pub const MAX_BLOCK_SIGOPS_COST: u64 = 80_000;
+
+/// Bytes of two merkle nodes side by side; a transaction may not have as many (BIP54).
+const MERKLE_PAIR_SIZE: usize = 64;
 
 /// What a witness commitment output starts with: OP_RETURN, a push of 36 bytes, the marker.
 pub const COMMITMENT_START: [u8; 6] = [0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed];
@@ -187,12 +191,43 @@ pub fn check_block_in_place(
             return Err(RuleError::CoinbaseHeight { height });
         }
     }
+    if params.cleanup_at(height).is_some() {
+        check_cleanup(checked, height, params)?;
+    }
     check_witness(checked, height.0 >= params.forks.segwit)?;
     let weight = checked.base_size() * (WITNESS_SCALE - 1) + checked.bytes.len();
     if weight > MAX_BLOCK_WEIGHT {
         return Err(RuleError::BlockWeight { weight, limit: MAX_BLOCK_WEIGHT });
     }
     Ok(())
+}
+
+/// Lock time and sequence that a coinbase is made with: those that BIP54 asks for where it holds.
+pub fn coinbase_lock(height: Height, params: &NetworkParams) -> (u32, u32) {
+    match params.cleanup_at(height) {
+        Some(_) => (height.0.saturating_sub(1), SEQUENCE_FINAL - 1),
+        None => (0, SEQUENCE_FINAL),
+    }
+}
+
+/// What BIP54 asks of a block beyond its header and the coins that it spends.
+fn check_cleanup(
+    checked: &CheckedBlock,
+    height: Height,
+    params: &NetworkParams,
+) -> Result<(), RuleError> {
+    let txs = &checked.block.txs;
+    let (wanted, _) = coinbase_lock(height, params);
+    if txs[0].lock_time != wanted {
+        return Err(RuleError::CoinbaseLockTime { found: txs[0].lock_time, wanted });
+    }
+    if txs[0].inputs[0].sequence == SEQUENCE_FINAL {
+        return Err(RuleError::CoinbaseFinal);
+    }
+    match txs.iter().position(|tx| tx.base_size() == MERKLE_PAIR_SIZE) {
+        Some(index) => Err(RuleError::SizeOfMerkleNode { index }),
+        None => Ok(()),
+    }
 }
 
 /// The push of a height that a coinbase starts with (BIP34), as Core's `CScript() << height`.

@@ -1,5 +1,5 @@
-//! A block over the coins it spends (Core's `ConnectBlock`): what changes, what it takes to undo
-//! it, and whether the amounts, the locks and the scripts are right.
+//! Connects a block to the coins it spends (Core's `ConnectBlock`): the changes, their undo data,
+//! and whether amounts, lock times and scripts are valid.
 
 use super::block::{CheckedBlock, MAX_BLOCK_SIGOPS_COST};
 use super::header::Branch;
@@ -17,7 +17,11 @@ use primitives::tx::{OutPoint, Transaction, TxOut};
 use script::check::TxScripts;
 use script::flags::ScriptFlags;
 use script::hints::Hints;
+use script::sigops;
 use script::template::is_unspendable;
+
+/// Most signature operations that a transaction can run outside of witnesses (BIP54).
+pub const MAX_TX_LEGACY_SIGOPS: usize = 2500;
 
 /// Bits of a sequence number (BIP68).
 const SEQUENCE_DISABLE: u32 = 1 << 31;
@@ -34,7 +38,7 @@ pub trait CoinView {
     fn coin(&mut self, outpoint: &OutPoint) -> Result<Option<Coin>, Self::Error>;
 }
 
-/// Why a block could not be connected: its fault, or that of whoever keeps the coins.
+/// Why a block could not be connected: the block is invalid, or the coin view failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ConnectError<E: std::error::Error> {
     #[error(transparent)]
@@ -195,7 +199,7 @@ fn check_overwrites<E: std::error::Error>(
     Ok(())
 }
 
-/// Hands the block's inputs with what they spend to the script engine, as one list.
+/// Passes the block's inputs with the outputs they spend to the script engine, as one list.
 fn check_scripts(
     block: &Block,
     spent: &SpentCoins,
@@ -252,6 +256,13 @@ impl<E: std::error::Error> Connecting<'_, E> {
             if self.is_sequence_locked(tx, first) {
                 return Err(RuleError::SequenceLocked { index }.into());
             }
+            check_legacy_sigops(
+                index,
+                tx,
+                &self.spent.outputs[first..],
+                self.height,
+                self.context.params,
+            )?;
         }
         let verifier = self.context.verifier;
         self.sigop_cost += verifier.sigop_cost(tx, &self.spent.outputs[first..], self.flags);
@@ -303,6 +314,24 @@ impl<E: std::error::Error> Connecting<'_, E> {
     }
 }
 
+/// The limit of signature operations outside of witnesses, where BIP54 holds.
+pub fn check_legacy_sigops(
+    index: usize,
+    tx: &Transaction,
+    spent: &[TxOut],
+    height: Height,
+    params: &NetworkParams,
+) -> Result<(), RuleError> {
+    if params.cleanup_at(height).is_none() {
+        return Ok(());
+    }
+    let (count, limit) = (sigops::legacy_run(tx, spent), MAX_TX_LEGACY_SIGOPS);
+    if count > limit {
+        return Err(RuleError::TooManyLegacySigops { index, count, limit });
+    }
+    Ok(())
+}
+
 /// Maturity and amounts (Core's `CheckTxInputs`) of a transaction that stands at `index` of a block
 /// of that height; `coins` are what it spends, with height and whether a coinbase made them. The
 /// result is the fee.
@@ -329,8 +358,8 @@ pub fn check_amounts<'a>(
     Ok(Amount(spent.0 - paid.0))
 }
 
-/// Whether what is spent is too young for the sequence numbers (BIP68) in a block on `branch`;
-/// `made` are the heights of what is spent.
+/// Whether the spent outputs are too young for the sequence numbers (BIP68) in a block on `branch`;
+/// `made` are their heights.
 pub fn is_sequence_locked(
     tx: &Transaction,
     made: impl Iterator<Item = Height>,

@@ -1,4 +1,4 @@
-//! What a header must be: proof of work, the difficulty that is due, its time and its version.
+//! The checks of a header: proof of work, required difficulty, time and version.
 
 use super::rule::RuleError;
 use primitives::block::{Header, Height};
@@ -80,6 +80,34 @@ pub fn retarget(
     CompactTarget::from_target(target.min(params.pow_limit))
 }
 
+/// The least time that a child of the branch may have: after the median of eleven blocks (BIP113);
+/// under BIP54 a retarget interval may not begin before the end of the one before it, but for a
+/// grace, nor end before its beginning.
+pub fn least_time(branch: &dyn Branch, params: &NetworkParams) -> u32 {
+    let after_median = branch.median_time_at(branch.height()).saturating_add(1);
+    [after_interval(branch, params), first_of_interval(branch, params)]
+        .into_iter()
+        .flatten()
+        .fold(after_median, u32::max)
+}
+
+/// For the first block of a retarget interval: the least time against time warps.
+fn after_interval(branch: &dyn Branch, params: &NetworkParams) -> Option<u32> {
+    let height = branch.height().next();
+    let cleanup = params.cleanup_at(height)?;
+    let is_first = height.0.is_multiple_of(params.retarget_interval);
+    is_first.then(|| branch.time_at(branch.height()).saturating_sub(cleanup.grace_s))
+}
+
+/// For the last block of a retarget interval: the time of its first (the attack of Murch and Zawy).
+fn first_of_interval(branch: &dyn Branch, params: &NetworkParams) -> Option<u32> {
+    let height = branch.height().next();
+    params.cleanup_at(height)?;
+    let after_first = params.retarget_interval - 1;
+    let is_last = height.0 % params.retarget_interval == after_first;
+    (is_last && after_first > 0).then(|| branch.time_at(Height(height.0 - after_first)))
+}
+
 /// The rules that need the branch and the clock, in Core's order (`ContextualCheckBlockHeader`).
 /// `now` is in seconds since 1970.
 pub fn check_header_in_place(
@@ -96,6 +124,13 @@ pub fn check_header_in_place(
     let median = branch.median_time_at(branch.height());
     if header.time <= median {
         return Err(RuleError::TimeTooOld { time: header.time, median });
+    }
+    let time = header.time;
+    if let Some(least) = after_interval(branch, params).filter(|least| time < *least) {
+        return Err(RuleError::TimeWarp { time, least });
+    }
+    if let Some(first) = first_of_interval(branch, params).filter(|first| time < *first) {
+        return Err(RuleError::BackwardsInterval { time, first });
     }
     if u64::from(header.time) > u64::from(now) + u64::from(MAX_FUTURE_S) {
         return Err(RuleError::TimeTooNew { time: header.time, now });

@@ -1,4 +1,5 @@
-//! The rules by name: one variant a rule, with the facts, Core's reject reason and who is to blame.
+//! The rules by name: one variant per rule, with the facts, Core's reject reason and who is to
+//! blame.
 
 use primitives::amount::Amount;
 use primitives::block::Height;
@@ -68,6 +69,12 @@ pub enum RuleError {
         "version {version:#010x} is no longer allowed at height {height} (BIP34, BIP65, BIP66)"
     )]
     OldVersion { version: i32, height: Height },
+    #[error(
+        "time {time} begins a retarget interval before {least}, too far behind the block before (BIP54)"
+    )]
+    TimeWarp { time: u32, least: u32 },
+    #[error("time {time} ends a retarget interval before its first block's {first} (BIP54)")]
+    BackwardsInterval { time: u32, first: u32 },
     #[error("the parent {parent} is not known")]
     UnknownParent { parent: BlockHash },
     #[error("the parent {parent} is invalid")]
@@ -98,6 +105,12 @@ pub enum RuleError {
     NotFinal { index: usize, height: Height, time: u32 },
     #[error("the coinbase does not start with the height {height} (BIP34)")]
     CoinbaseHeight { height: Height },
+    #[error("transaction {index} has 64 bytes without witness, as a merkle node has (BIP54)")]
+    SizeOfMerkleNode { index: usize },
+    #[error("the coinbase's lock time is {found}, {wanted} is due (BIP54)")]
+    CoinbaseLockTime { found: u32, wanted: u32 },
+    #[error("the coinbase's sequence switches its lock time off (BIP54)")]
+    CoinbaseFinal,
     #[error("the coinbase witness is not one item of 32 bytes (BIP141)")]
     WitnessNonce,
     #[error("the witness commitment does not match (BIP141)")]
@@ -122,6 +135,10 @@ pub enum RuleError {
     FeeSumTooLarge { index: usize },
     #[error("transaction {index} is locked by the age of what it spends (BIP68)")]
     SequenceLocked { index: usize },
+    #[error(
+        "transaction {index} can run {count} signature operations outside of witnesses, {limit} is the limit (BIP54)"
+    )]
+    TooManyLegacySigops { index: usize, count: usize, limit: usize },
     #[error("the coinbase pays {paid}, {allowed} is allowed")]
     CoinbaseAmount { paid: Amount, allowed: Amount },
     #[error("input {input_index} of transaction {tx_index}: {reason}")]
@@ -129,7 +146,7 @@ pub enum RuleError {
 }
 
 impl RuleError {
-    /// Core's reject reason, byte for byte.
+    /// Core's reject reason, byte for byte; ours for rules that Core has not got (BIP54).
     pub fn reason(&self) -> String {
         use RuleError::*;
         let fixed = match self {
@@ -147,6 +164,8 @@ impl RuleError {
             TimeTooOld { .. } => "time-too-old",
             TimeTooNew { .. } => "time-too-new",
             OldVersion { version, .. } => return format!("bad-version(0x{version:08x})"),
+            TimeWarp { .. } => "time-timewarp-attack",
+            BackwardsInterval { .. } => "time-murch-zawy-attack",
             UnknownParent { .. } => "prev-blk-not-found",
             InvalidParent { .. } => "bad-prevblk",
             KnownInvalid { .. } => "duplicate-invalid",
@@ -159,6 +178,10 @@ impl RuleError {
             TooManySigops { .. } => "bad-blk-sigops",
             NotFinal { .. } | SequenceLocked { .. } => "bad-txns-nonfinal",
             CoinbaseHeight { .. } => "bad-cb-height",
+            SizeOfMerkleNode { .. } => "bad-txns-64-bytes",
+            CoinbaseLockTime { .. } => "bad-cb-locktime",
+            CoinbaseFinal => "bad-cb-sequence",
+            TooManyLegacySigops { .. } => "bad-txns-legacy-sigops",
             WitnessNonce => "bad-witness-nonce-size",
             WitnessCommitment => "bad-witness-merkle-match",
             UnexpectedWitness => "unexpected-witness",
@@ -180,9 +203,12 @@ impl RuleError {
     pub fn blame(&self) -> Blame {
         use RuleError::*;
         match self {
-            HighHash { .. } | WrongBits { .. } | TimeTooOld { .. } | OldVersion { .. } => {
-                Blame::Header
-            }
+            HighHash { .. }
+            | WrongBits { .. }
+            | TimeTooOld { .. }
+            | OldVersion { .. }
+            | TimeWarp { .. }
+            | BackwardsInterval { .. } => Blame::Header,
             TimeTooNew { .. } => Blame::Future,
             UnknownParent { .. } => Blame::MissingParent,
             InvalidParent { .. } => Blame::InvalidParent,

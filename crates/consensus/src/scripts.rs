@@ -1,4 +1,4 @@
-//! The seam to the script engine: which script rules hold for a block, and who checks them.
+//! The interface to the script engine: which script rules apply to a block, and who verifies them.
 
 use std::fmt::Debug;
 use std::sync::Arc;

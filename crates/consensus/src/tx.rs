@@ -1,4 +1,4 @@
-//! What a transaction must be by itself (Core's `CheckTransaction`), and finality.
+//! The checks of a transaction by itself (Core's `CheckTransaction`), and finality.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Randomness as an argument: the console hands in the system's, tests a seeded stream.
+//! Randomness as an argument: the console passes in the system's, tests a seeded stream.
 
 use sha2::{Digest, Sha256};
 

@@ -1,10 +1,11 @@
-//! Hashing in bulk on the best path that the processor has, chosen at run time: several messages
-//! side by side on its SHA instructions, else `sha2` one after the other. Every path gives the same
-//! bits.
+//! Bulk hashing on the fastest path that the processor supports, chosen at run time: several
+//! messages in parallel on its SHA instructions, otherwise `sha2` one after the other. All paths
+//! give identical results.
 
 use std::sync::OnceLock;
 
 use super::hash::sha256d;
+use super::midstate::Absorb;
 #[cfg(target_arch = "x86_64")]
 use super::sha_ni::{self, ShaNi};
 use super::sha256::{self, HeaderMidstate};
@@ -76,6 +77,34 @@ impl Lanes {
                 out.extend(sets.iter().flat_map(|set| ni.double_many(set)));
                 out.extend(rest.iter().map(|message| sha256d(message)));
                 out
+            }
+        }
+    }
+
+    /// Takes each message into its midstate, which is then the one after it.
+    pub fn absorb_many(self, messages: &mut [Absorb<'_>]) {
+        match self {
+            Lanes::Portable => messages.iter_mut().for_each(Absorb::rest),
+            #[cfg(target_arch = "x86_64")]
+            Lanes::ShaNi(ni) => {
+                let (sets, rest) = messages.as_chunks_mut::<{ sha_ni::MANY }>();
+                for set in sets {
+                    loop {
+                        set.iter_mut().for_each(Absorb::align);
+                        let count = set.iter().map(|one| one.blocks().len()).min().unwrap_or(0);
+                        if count == 0 {
+                            break;
+                        }
+                        let mut states = set.each_ref().map(Absorb::state);
+                        let blocks = set.each_ref().map(|one| &one.blocks()[..count]);
+                        ni.compress_many(&mut states, blocks);
+                        for (one, state) in set.iter_mut().zip(states) {
+                            one.advance(state, count);
+                        }
+                    }
+                    set.iter_mut().for_each(Absorb::rest);
+                }
+                rest.iter_mut().for_each(Absorb::rest);
             }
         }
     }

@@ -1,7 +1,8 @@
-//! SHA-256 below its padding (FIPS 180-4): constants, states and message blocks, and double hashes
-//! of what comes in bulk, over `sha2`'s block function.
+//! SHA-256 below its padding (FIPS 180-4): constants, states and message blocks, and bulk double
+//! hashes over `sha2`'s block function.
 //!
-//! The portable twin of `sha_ni`: every function here has one there that gives the same bits.
+//! The portable twin of `sha_ni`: every function here has a counterpart there with identical
+//! results.
 
 use sha2::block_api::compress256;
 
@@ -127,7 +128,7 @@ pub fn to_bytes(state: &[u32; 8]) -> [u8; 32] {
 }
 
 /// The block that hashes a 32-byte hash again.
-fn second_block(hash: &[u8; 32]) -> [u8; 64] {
+pub fn second_block(hash: &[u8; 32]) -> [u8; 64] {
     let mut block = [0u8; 64];
     block[..32].copy_from_slice(hash);
     block[32] = 0x80;

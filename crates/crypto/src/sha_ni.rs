@@ -31,7 +31,7 @@ struct States<const L: usize> {
 type Words<const L: usize> = [__m128i; L];
 
 impl ShaNi {
-    /// Looks whether the processor has what is needed.
+    /// Checks whether the processor has the instructions.
     pub fn detect() -> Option<ShaNi> {
         let found = is_x86_feature_detected!("sha")
             && is_x86_feature_detected!("ssse3")
@@ -57,10 +57,33 @@ impl ShaNi {
         unsafe { double_64_all(messages, out) }
     }
 
+    /// Takes the first blocks of each message into its state, as many as all messages have.
+    pub fn compress_many(self, states: &mut [[u32; 8]; LANES], blocks: [&[[u8; 64]]; LANES]) {
+        // SAFETY: as above.
+        unsafe { compress_many(states, blocks) }
+    }
+
     /// Double SHA-256 of messages of any length, which should be about the same.
     pub fn double_many(self, messages: &[&[u8]; LANES]) -> [[u8; 32]; LANES] {
-        // SAFETY: as above.
-        unsafe { double_many(messages) }
+        let counts = messages.map(|message| sha256::padded_blocks(message.len()));
+        let whole = messages.map(|message| message.as_chunks::<64>().0);
+        let together = whole.map(<[_]>::len).into_iter().min().unwrap_or(0);
+        let mut states = [INITIAL; LANES];
+        self.compress_many(&mut states, whole.map(|blocks| &blocks[..together]));
+        let padded = counts.into_iter().min().unwrap_or(0);
+        for index in together..padded {
+            let blocks = messages.map(|message| [sha256::padded_block(message, index)]);
+            self.compress_many(&mut states, blocks.each_ref().map(|block| &block[..]));
+        }
+        for l in 0..LANES {
+            for index in padded..counts[l] {
+                sha256::compress(&mut states[l], &[sha256::padded_block(messages[l], index)]);
+            }
+        }
+        let blocks = states.map(|state| [sha256::second_block(&sha256::to_bytes(&state))]);
+        states = [INITIAL; LANES];
+        self.compress_many(&mut states, blocks.each_ref().map(|block| &block[..]));
+        states.map(|state| sha256::to_bytes(&state))
     }
 }
 
@@ -275,44 +298,22 @@ fn double_64_all(messages: &[[u8; 64]], out: &mut [[u8; 32]]) {
 }
 
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn double_many(messages: &[&[u8]; LANES]) -> [[u8; 32]; LANES] {
-    let counts = messages.map(|message| sha256::padded_blocks(message.len()));
-    let together = counts.into_iter().min().unwrap_or(0);
-    let initial = load(&[INITIAL; LANES]);
-    let mut states = initial;
-    for index in 0..together {
-        let blocks = messages.map(|message| match message.get(64 * index..64 * index + 64) {
-            Some(whole) => {
-                let mut block = [0u8; 64];
-                block.copy_from_slice(whole);
-                block
-            }
-            None => sha256::padded_block(message, index),
-        });
-        let mut w = [states.abef; 4];
+fn compress_many(states: &mut [[u32; 8]; LANES], blocks: [&[[u8; 64]]; LANES]) {
+    let count = blocks.map(<[_]>::len).into_iter().min().unwrap_or(0);
+    let blocks = blocks.map(|blocks| &blocks[..count]);
+    let mut now = load(states);
+    for index in 0..count {
+        let mut w = [now.abef; 4];
         for (at, words) in w.iter_mut().enumerate() {
-            for (words, block) in words.iter_mut().zip(&blocks) {
-                *words = block_words(block, at);
+            for (words, blocks) in words.iter_mut().zip(blocks) {
+                *words = block_words(&blocks[index], at);
             }
         }
-        compress(&mut states, w);
+        compress(&mut now, w);
     }
-    for l in 0..LANES {
-        let mut one = States { abef: [states.abef[l]], cdgh: [states.cdgh[l]] };
-        for index in together..counts[l] {
-            let block = sha256::padded_block(messages[l], index);
-            let mut w = [one.abef; 4];
-            for (at, words) in w.iter_mut().enumerate() {
-                words[0] = block_words(&block, at);
-            }
-            compress(&mut one, w);
-        }
-        (states.abef[l], states.cdgh[l]) = (one.abef[0], one.cdgh[0]);
+    for (state, bytes) in states.iter_mut().zip(store(&now)) {
+        *state = std::array::from_fn(|at| sha256::word(&bytes, 4 * at));
     }
-    let words = second_words(&states);
-    states = initial;
-    compress(&mut states, words);
-    store(&states)
 }
 
 /// What all nonces of a header share, beyond its midstate.

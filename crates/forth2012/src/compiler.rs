@@ -1,53 +1,12 @@
 //! Building definitions: tokens, control flow, locals.
 
-use super::dict::{BOUND, HIDDEN, Kind, NONE, NOWHERE};
+use super::definition::Flow;
+use super::dict::{BOUND, FORTH_LIST, HIDDEN, Kind, NONE, NOWHERE, Name};
 use super::error::{Res, throw, throw_with};
 use super::limits::{CODE_TOKENS, LOCALS_COUNT, WORDS};
 use super::machine::Machine;
 use super::memory;
 use super::op::{Op, Tok};
-
-/// An item of the control-flow stack.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Flow {
-    /// A branch that is not resolved yet.
-    Orig(usize),
-    /// A place to branch back to.
-    Dest(usize),
-    /// A counted loop: its start, and the branches that leave it.
-    Do { start: usize, leaves: Vec<usize> },
-    /// CASE with the ENDOFs so far.
-    Case(Vec<usize>),
-    /// OF.
-    Of(usize),
-}
-
-/// A definition being built.
-#[derive(Debug, Default)]
-pub struct Compiler {
-    /// True while there is one.
-    pub active: bool,
-    /// Its word, or [`NONE`] for a quotation.
-    pub word: u32,
-    /// Its tokens; targets count from its start.
-    pub toks: Vec<Tok>,
-    /// Control-flow stack.
-    pub flow: Vec<Flow>,
-    /// Names of its locals.
-    pub locals: Vec<Vec<u8>>,
-    /// Token of the Enter that the locals belong to.
-    pub enter: usize,
-    /// A host word that parses when it runs was compiled last.
-    pub parsing_host: Option<u32>,
-}
-
-impl Compiler {
-    /// Index of a local; the newest of a name wins.
-    #[must_use]
-    pub fn local(&self, name: &[u8]) -> Option<usize> {
-        self.locals.iter().rposition(|local| local.eq_ignore_ascii_case(name))
-    }
-}
 
 /// Control-flow items that one definition may have open.
 const FLOW_DEPTH: usize = 4096;
@@ -71,7 +30,7 @@ impl Machine {
     pub(super) fn compile_word(&mut self, index: u32) -> Res {
         let Some(word) = self.dict.get(index) else { return Err(throw(-9)) };
         match word.kind {
-            Kind::Op(op) => self.emit(op, 0),
+            Kind::Primitive(_) => self.emit(Op::Primitive, i64::from(index)),
             Kind::Constant(value) => self.emit(Op::Lit, value),
             Kind::FConstant(value) => self.emit(Op::FLit, value.to_bits() as i64),
             Kind::Defer(at) => self.emit(Op::Deferred, i64::from(at)),
@@ -85,6 +44,19 @@ impl Machine {
             }
             _ => self.emit(Op::Word, i64::from(index)),
         }
+    }
+
+    /// Compiles a call of a word of the machine by name.
+    pub(super) fn compile_named(&mut self, name: &str) -> Res {
+        let own = |word: u32| self.dict.get(word).is_some_and(|word| word.entry.is_some());
+        let found = self.dict.find_in(&Name::new(name.as_bytes()), FORTH_LIST);
+        // A user may have redefined the name: the machine's own word is the one with a table row.
+        let word = found.filter(|&word| own(word)).or_else(|| {
+            (0..self.dict.len() as u32).find(|&word| {
+                own(word) && self.dict.name(word).eq_ignore_ascii_case(name.as_bytes())
+            })
+        });
+        word.map_or(Err(throw(-13)), |word| self.compile_word(word))
     }
 
     /// Adds a word to the compilation wordlist.
@@ -341,7 +313,7 @@ impl Machine {
         if !self.comp.flow.iter().any(|item| matches!(item, Flow::Do { .. })) {
             return Err(throw(-26));
         }
-        self.emit(Op::Unloop, 0)?;
+        self.compile_named("unloop")?;
         let at = self.branch_ahead(Op::Branch)?;
         for item in self.comp.flow.iter_mut().rev() {
             if let Flow::Do { leaves, .. } = item {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::error::Fault;
-use super::host::{Host, HostFiles, HostWord, Throw};
+use super::error::{Fault, Throw};
+use super::host::Host;
 use super::lex;
 use super::machine::Machine;
 
@@ -138,42 +138,13 @@ impl<'a> HostContext<'a> {
     }
 }
 
-/// A world with nothing in it: stands in for the host while one of its words runs.
-pub struct Away;
+/// A host with nothing in it: no output, no input, no files, no words. It is enough to calculate,
+/// and it stands in for a host while one of its words runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NoHost;
 
-impl Host for Away {
+impl Host for NoHost {
     fn type_out(&mut self, _: &[u8]) -> Result<(), Throw> {
         Ok(())
-    }
-    fn flush(&mut self) -> Result<(), Throw> {
-        Ok(())
-    }
-    fn key(&mut self) -> Result<Option<u8>, Throw> {
-        Ok(None)
-    }
-    fn key_ready(&mut self) -> bool {
-        false
-    }
-    fn accept(&mut self, _: usize) -> Result<Option<Vec<u8>>, Throw> {
-        Ok(None)
-    }
-    fn time_and_date(&mut self) -> [i64; 6] {
-        [0; 6]
-    }
-    fn utime_us(&mut self) -> i64 {
-        0
-    }
-    fn ms(&mut self, _: u64, _: &AtomicBool) {}
-    fn open_include(&mut self, _: &[u8], _: Option<&str>) -> Result<(String, Vec<u8>), Throw> {
-        Err(Throw::code(-38))
-    }
-    fn file(&mut self) -> Option<&mut dyn HostFiles> {
-        None
-    }
-    fn words(&self) -> &'static [HostWord] {
-        &[]
-    }
-    fn call(&mut self, _: usize, _: &mut HostContext<'_>) -> Result<(), Throw> {
-        Err(Throw::code(-21))
     }
 }

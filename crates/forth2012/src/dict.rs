@@ -4,9 +4,9 @@
 //! hides an older one because it stands earlier in its chain. An execution token is
 //! [`XT_BASE`] plus the index of the word, so that it can never be taken for an address.
 
-use super::error::Res;
-use super::machine::Machine;
-use super::op::Op;
+use super::op::{Op, Tok};
+pub use super::primitive::Prim;
+use super::primitive::{Form, Primitive};
 
 /// Execution token of word 0.
 pub const XT_BASE: i64 = 0x0100_0000_0000;
@@ -30,15 +30,12 @@ pub const BOUND: u8 = 8;
 /// Found only when written exactly like this: `.S` beside `.s`.
 pub const EXACT: u8 = 16;
 
-/// A primitive in Rust.
-pub type Prim = fn(&mut Machine) -> Res;
-
 /// What a word does when executed.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
-    /// A word that the translator knows.
-    Op(Op),
-    /// A primitive.
+    /// A word that the fast engine knows.
+    Primitive(&'static Primitive),
+    /// A word in Rust.
     Prim(Prim),
     /// One action when interpreted, another when compiled.
     Dual(Prim, Prim),
@@ -77,8 +74,8 @@ pub enum Kind {
 /// How a table entry becomes a word.
 #[derive(Debug, Clone, Copy)]
 pub enum Code {
-    /// See [`Kind::Op`].
-    Op(Op),
+    /// See [`Kind::Primitive`].
+    Primitive(Primitive),
     /// See [`Kind::Prim`].
     Prim(Prim),
     /// See [`Kind::Dual`].
@@ -111,22 +108,41 @@ pub struct WordSet {
     pub words: &'static [Entry],
 }
 
-/// Shorthand for a row with an op.
-pub const fn op(name: &'static str, effect: &'static str, help: &'static str, op: Op) -> Entry {
-    Entry { name, effect, help, flags: 0, code: Code::Op(op) }
-}
-
-/// Shorthand for a row with an op that needs a definition around it.
-pub const fn op_only(
+/// Shorthand for a row with a primitive whose form tells the stepper what to do.
+pub const fn primitive(
     name: &'static str,
     effect: &'static str,
     help: &'static str,
-    op: Op,
+    form: Form,
 ) -> Entry {
-    Entry { name, effect, help, flags: COMPILE_ONLY, code: Code::Op(op) }
+    let code = Code::Primitive(Primitive::of_form(effect, form));
+    Entry { name, effect, help, flags: 0, code }
 }
 
-/// Shorthand for a row with a primitive.
+/// Shorthand for a row with a primitive: code for the stepper, a form for the fast engine.
+pub const fn stepped(
+    name: &'static str,
+    effect: &'static str,
+    help: &'static str,
+    run: Prim,
+    form: Form,
+) -> Entry {
+    let code = Code::Primitive(Primitive::with_code(effect, run, form));
+    Entry { name, effect, help, flags: 0, code }
+}
+
+/// As [`stepped`], for a word that needs a definition around it.
+pub const fn stepped_only(
+    name: &'static str,
+    effect: &'static str,
+    help: &'static str,
+    run: Prim,
+    form: Form,
+) -> Entry {
+    Entry { flags: COMPILE_ONLY, ..stepped(name, effect, help, run, form) }
+}
+
+/// Shorthand for a row with code in Rust.
 pub const fn prim(
     name: &'static str,
     effect: &'static str,
@@ -136,7 +152,7 @@ pub const fn prim(
     Entry { name, effect, help, flags: 0, code: Code::Prim(prim) }
 }
 
-/// Shorthand for a row with an immediate primitive.
+/// Shorthand for a row with immediate code in Rust.
 pub const fn immediate(
     name: &'static str,
     effect: &'static str,
@@ -146,7 +162,7 @@ pub const fn immediate(
     Entry { name, effect, help, flags: IMMEDIATE, code: Code::Prim(prim) }
 }
 
-/// Shorthand for a row with an immediate primitive that needs a definition around it.
+/// Shorthand for a row with immediate code in Rust that needs a definition around it.
 pub const fn control(
     name: &'static str,
     effect: &'static str,
@@ -250,6 +266,22 @@ impl Dict {
             order: vec![FORTH_LIST],
             current: FORTH_LIST,
         }
+    }
+
+    /// The primitive of a token, if it is one.
+    #[inline]
+    #[must_use]
+    pub fn primitive(&self, tok: Tok) -> Option<&'static Primitive> {
+        match self.words.get(tok.arg as usize)?.kind {
+            Kind::Primitive(primitive) if tok.op == Op::Primitive => Some(primitive),
+            _ => None,
+        }
+    }
+
+    /// What the fast engine does for a token that is a primitive.
+    #[must_use]
+    pub fn form(&self, tok: Tok) -> Option<Form> {
+        self.primitive(tok).map(|primitive| primitive.form)
     }
 
     /// Number of words, also hidden and forgotten-to-be ones.

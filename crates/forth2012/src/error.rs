@@ -2,7 +2,30 @@
 
 use std::fmt;
 
-use super::host::Throw;
+/// A THROW on its way: the code, and a sentence where the code alone does not say enough.
+///
+/// Codes -1 to -255 are the standard's, -256 to -4095 the host's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Throw {
+    /// The number that CATCH returns.
+    pub code: i64,
+    /// What happened, in one sentence, where known.
+    pub message: Option<String>,
+}
+
+impl Throw {
+    /// A standard throw whose code says all.
+    #[must_use]
+    pub const fn code(code: i64) -> Self {
+        Self { code, message: None }
+    }
+
+    /// A throw with a sentence of its own.
+    #[must_use]
+    pub fn new(code: i64, message: impl Into<String>) -> Self {
+        Self { code, message: Some(message.into()) }
+    }
+}
 
 /// What ends the running of a word before its end.
 #[derive(Debug, Clone, PartialEq, Eq)]

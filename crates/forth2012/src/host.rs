@@ -5,7 +5,8 @@
 
 use std::sync::atomic::AtomicBool;
 
-pub use super::context::{Away, HostContext};
+pub use super::context::{HostContext, NoHost};
+pub use super::error::Throw;
 
 /// One word that the host brings: its header data and its place in [`Host::call`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,31 +25,6 @@ pub struct HostWord {
     pub twin: Option<&'static str>,
 }
 
-/// A THROW on its way: the code, and a sentence where the code alone does not say enough.
-///
-/// Codes -1 to -255 are the standard's, -256 to -4095 the host's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Throw {
-    /// The number that CATCH returns.
-    pub code: i64,
-    /// What happened, in one sentence, where known.
-    pub message: Option<String>,
-}
-
-impl Throw {
-    /// A standard throw whose code says all.
-    #[must_use]
-    pub const fn code(code: i64) -> Self {
-        Self { code, message: None }
-    }
-
-    /// A throw with a sentence of its own.
-    #[must_use]
-    pub fn new(code: i64, message: impl Into<String>) -> Self {
-        Self { code, message: Some(message.into()) }
-    }
-}
-
 /// The answer of the host to ENVIRONMENT?.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EnvironmentValue {
@@ -62,38 +38,67 @@ pub enum EnvironmentValue {
     Text(Vec<u8>),
 }
 
-/// Effects that the machine needs from outside.
+/// Effects that the machine needs from outside. A host that only prints has one method; all others
+/// have a default without effect. An error is a THROW at the word that needed the effect.
 pub trait Host {
     /// Prints bytes on the terminal (TYPE, EMIT, `.`).
     fn type_out(&mut self, text: &[u8]) -> Result<(), Throw>;
     /// Makes sure that what was printed is seen.
-    fn flush(&mut self) -> Result<(), Throw>;
-    /// One character from the keyboard; `None` at the end of input.
-    fn key(&mut self) -> Result<Option<u8>, Throw>;
-    /// True when `key` would not wait.
-    fn key_ready(&mut self) -> bool;
+    fn flush(&mut self) -> Result<(), Throw> {
+        Ok(())
+    }
+    /// One character from the keyboard (KEY); `None` at the end of input.
+    fn key(&mut self) -> Result<Option<u8>, Throw> {
+        Ok(None)
+    }
+    /// True when `key` would not wait (KEY?).
+    fn key_ready(&mut self) -> bool {
+        false
+    }
     /// True when somebody sits at the keyboard and sees what is printed.
     fn is_watched(&self) -> bool {
         false
     }
-    /// One edited line of at most `max` bytes; `None` at the end of input.
-    fn accept(&mut self, max: usize) -> Result<Option<Vec<u8>>, Throw>;
-    /// Seconds, minutes, hours, day, month, year of the local time.
-    fn time_and_date(&mut self) -> [i64; 6];
+    /// One edited line of at most `max` bytes (ACCEPT, REFILL); `None` at the end of input.
+    fn accept(&mut self, max: usize) -> Result<Option<Vec<u8>>, Throw> {
+        let _ = max;
+        Ok(None)
+    }
+    /// Seconds, minutes, hours, day, month, year of the local time (TIME&DATE).
+    fn time_and_date(&mut self) -> [i64; 6] {
+        [0; 6]
+    }
     /// A clock in microseconds, for timing.
-    fn utime_us(&mut self) -> i64;
-    /// Waits; returns early when `interrupt` is set.
-    fn ms(&mut self, ms: u64, interrupt: &AtomicBool);
+    fn utime_us(&mut self) -> i64 {
+        0
+    }
+    /// Waits (MS); returns early when `interrupt` is set.
+    fn ms(&mut self, ms: u64, interrupt: &AtomicBool) {
+        let _ = (ms, interrupt);
+    }
     /// Reads a source file for INCLUDED: the resolved path and the text. `from` is the path of the
-    /// including file.
-    fn open_include(&mut self, name: &[u8], from: Option<&str>)
-    -> Result<(String, Vec<u8>), Throw>;
-    /// Files for the FILE word set; `None` where there are none (`--sandbox`).
-    fn file(&mut self) -> Option<&mut dyn HostFiles>;
-    /// Words from outside.
-    fn words(&self) -> &'static [HostWord];
+    /// including file. -38 when there is no such file.
+    fn open_include(
+        &mut self,
+        name: &[u8],
+        from: Option<&str>,
+    ) -> Result<(String, Vec<u8>), Throw> {
+        let _ = (name, from);
+        Err(Throw::code(-38))
+    }
+    /// Files for the FILE and BLOCK word sets; `None` where there are none: their words THROW -21.
+    fn file(&mut self) -> Option<&mut dyn HostFiles> {
+        None
+    }
+    /// Words from outside. They are asked for once, when the machine is made.
+    fn words(&self) -> &'static [HostWord] {
+        &[]
+    }
     /// Runs the word at `index` of [`Host::words`].
-    fn call(&mut self, index: usize, context: &mut HostContext<'_>) -> Result<(), Throw>;
+    fn call(&mut self, index: usize, context: &mut HostContext<'_>) -> Result<(), Throw> {
+        let _ = (index, context);
+        Err(Throw::code(-21))
+    }
     /// Answers ENVIRONMENT? for names that the machine does not know.
     fn environment(&self, name: &str) -> Option<EnvironmentValue> {
         let _ = name;

@@ -53,7 +53,7 @@ pub const CALLBACK_NESTING: usize = 32;
 pub struct Limits {
     /// Bytes of dictionary data space (HERE, ALLOT); at most half of [`SPACE_BYTES`].
     pub dictionary_bytes: usize,
-    /// Bytes that ALLOCATE may hand out in total.
+    /// Bytes that ALLOCATE may hand out in total; source texts and long strings are kept there, too.
     pub heap_bytes: usize,
     /// Cells of the data stack.
     pub stack_cells: usize,

@@ -5,58 +5,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::compiler::Compiler;
-use super::dict::{Dict, Entry, IMMEDIATE, Kind, XT_BASE};
+use super::definition::Compiler;
+use super::dict::{Dict, NONE, XT_BASE};
 use super::error::{Failure, Fault, Place, Res, throw};
+use super::fast::code::Fast;
+use super::frame::{CatchFrame, T_HALT, T_INTERPRET, is_return};
 use super::host::{Host, HostWord, Throw};
 use super::limits::Limits;
 use super::memory::{self, Memory};
 use super::op::{Op, Tok};
 use super::source::{Input, Refill, SourceMap};
 use super::stack::Stack;
-use super::words;
-
-/// Upper 16 bits of a return address on the return stack. Below is the index of the fast code to
-/// return to or, with [`TO_TOKEN`], the index of the token.
-pub(super) const RETURN_TAG: i64 = 0x5e7e_0000_0000_0000;
-/// Marks a return address that is a token.
-pub(super) const TO_TOKEN: i64 = 1 << 47;
-
-/// True for a return address.
-#[inline(always)]
-pub(super) const fn is_return(value: i64) -> bool {
-    value >> 48 == RETURN_TAG >> 48
-}
-
-/// Token of a return address, given the tokens of fast code.
-#[inline(always)]
-pub(super) fn return_token(value: i64, token_of: &[u32]) -> u32 {
-    if value & TO_TOKEN == 0 {
-        token_of.get(value as u32 as usize).copied().unwrap_or(T_HALT)
-    } else {
-        value as u32
-    }
-}
-/// Token that returns to Rust.
-pub(super) const T_HALT: u32 = 0;
-/// Token after a definition that CATCH ran.
-pub(super) const T_CATCH_DONE: u32 = 1;
-/// Token of the text interpreter.
-pub(super) const T_INTERPRET: u32 = 2;
-
-/// What CATCH puts back.
-#[derive(Debug, Clone, Copy)]
-pub struct CatchFrame {
-    pub rs: usize,
-    pub ds: usize,
-    pub fs: usize,
-    pub ls: usize,
-    pub ns: usize,
-    pub loop_index: i64,
-    pub loop_limit: i64,
-    pub inputs: usize,
-    pub to_in: i64,
-}
+use super::words::state::{Extra, MarkerState};
 
 /// A library that is compiled when one of its names is first used: word, effect, help, source.
 pub type AutoloadTable = &'static [(&'static str, &'static str, &'static str, usize)];
@@ -107,7 +67,7 @@ pub struct Machine {
     pub(super) code: Vec<Tok>,
     /// Start token and word of every definition, in order.
     pub(super) code_words: Vec<(u32, u32)>,
-    pub(super) fast: super::fast::Fast,
+    pub(super) fast: Fast,
     /// Everything goes through the stepper.
     pub(super) stepping: bool,
     pub(super) ip: u32,
@@ -122,7 +82,7 @@ pub struct Machine {
     pub(super) latest: u32,
     /// The word that DOES> changes.
     pub(super) latest_created: u32,
-    pub(super) markers: Vec<words::core_ext::MarkerState>,
+    pub(super) markers: Vec<MarkerState>,
     pub(super) transient_at: usize,
     pub(super) transient_heap: std::collections::VecDeque<usize>,
     pub(super) out: Vec<u8>,
@@ -136,17 +96,17 @@ pub struct Machine {
     pub(super) nesting: usize,
     pub(super) host_words: &'static [HostWord],
     pub(super) host: Box<dyn Host>,
-    pub(super) extra: words::Extra,
+    pub(super) extra: Extra,
     pub(super) limits: Limits,
 }
 
 impl Machine {
-    /// A machine with all word sets and the words of the host.
+    /// A machine whose dictionary is empty.
     #[must_use]
-    pub fn new(limits: Limits, host: Box<dyn Host>) -> Self {
+    pub(super) fn without_words(limits: Limits, host: Box<dyn Host>) -> Self {
         let host_words = host.words();
         let cells = |limit: usize| Stack::new(vec![0i64; Stack::<i64>::room(limit)], limit);
-        let mut machine = Self {
+        Self {
             memory: Memory::new(&limits),
             ds: cells(limits.stack_cells),
             rs: cells(limits.return_cells),
@@ -163,7 +123,7 @@ impl Machine {
                 Tok::new(Op::Interpret, 0, 0),
             ],
             code_words: Vec::new(),
-            fast: super::fast::Fast::default(),
+            fast: Fast::default(),
             stepping: false,
             ip: T_HALT,
             ticks: 0,
@@ -173,8 +133,8 @@ impl Machine {
             inputs: Vec::new(),
             comp: Compiler::default(),
             comp_outer: Vec::new(),
-            latest: super::dict::NONE,
-            latest_created: super::dict::NONE,
+            latest: NONE,
+            latest_created: NONE,
             markers: Vec::new(),
             transient_at: 0,
             transient_heap: std::collections::VecDeque::new(),
@@ -187,15 +147,9 @@ impl Machine {
             nesting: 0,
             host_words,
             host,
-            extra: words::Extra::default(),
+            extra: Extra::default(),
             limits,
-        };
-        words::install(&mut machine.dict);
-        for (index, word) in host_words.iter().enumerate() {
-            let kind = Kind::Host(index as u32);
-            machine.dict.add(word.name.as_bytes(), super::dict::FORTH_LIST, kind, 0, 0);
         }
-        machine
     }
 
     /// Interprets a whole source of any number of lines; `name` stands in places of errors.
@@ -327,21 +281,6 @@ impl Machine {
         &mut *self.host
     }
 
-    /// Hands words of the machine itself over to the host: however one of them is reached, it runs
-    /// as [`Host::call`] with the index that `index_of` gives for its name and word set. Code that
-    /// was compiled before keeps what it has, so this is for a new machine.
-    pub fn delegate(&mut self, index_of: impl Fn(&str, &str) -> Option<u32>) {
-        let mut index = 0;
-        while let Some(word) = self.dict.get_mut(index) {
-            if let Some(entry) = word.entry
-                && let Some(at) = index_of(entry.name, words::set_of(entry))
-            {
-                word.kind = Kind::Host(at);
-            }
-            index += 1;
-        }
-    }
-
     /// Registers a library that is compiled when one of its names is first used.
     pub fn autoload(&mut self, table: AutoloadTable, sources: AutoloadSources) {
         let index = table
@@ -364,96 +303,6 @@ impl Machine {
         let known = known.map(|word| String::from_utf8_lossy(self.dict.name(word)).into_owned());
         let library = self.autoload.table.iter().filter(|row| !self.autoload.loaded[row.3]);
         known.chain(library.map(|row| row.0.to_owned()))
-    }
-
-    /// All tables of the machine's own words.
-    #[must_use]
-    pub fn word_table() -> &'static [super::dict::WordSet] {
-        words::SETS
-    }
-
-    /// Everything known about a name.
-    #[must_use]
-    pub fn describe(&self, name: &str) -> Option<WordInfo> {
-        let found = self.dict.find(&super::dict::Name::new(name.as_bytes()));
-        let Some(index) = found else {
-            let row = self.autoload.index.get(name.to_ascii_lowercase().as_bytes())?;
-            let (word, effect, help, source) = self.autoload.table[*row];
-            return Some(WordInfo {
-                name: word.into(),
-                effect: effect.into(),
-                help: help.into(),
-                example: String::new(),
-                group: self.autoload.sources.get(source).map_or("library", |s| s.0).into(),
-                immediate: false,
-                place: None,
-            });
-        };
-        Some(self.describe_word(index))
-    }
-
-    pub(super) fn describe_word(&self, index: u32) -> WordInfo {
-        let mut info = WordInfo {
-            name: String::from_utf8_lossy(self.dict.name(index)).into_owned(),
-            effect: String::new(),
-            help: String::new(),
-            example: String::new(),
-            group: "user".into(),
-            immediate: false,
-            place: None,
-        };
-        let Some(word) = self.dict.get(index) else { return info };
-        info.immediate = word.flags & IMMEDIATE != 0;
-        info.place = self.sources.place(word.pos);
-        if let Some(entry) = word.entry {
-            info.effect = entry.effect.into();
-            info.help = entry.help.into();
-            info.group = words::set_of(entry).into();
-        } else if let Kind::Host(at) = word.kind
-            && let Some(host) = self.host_words.get(at as usize)
-        {
-            info.effect = host.effect.into();
-            info.help = host.help.into();
-            info.example = host.example.into();
-            info.group = host.group.into();
-        } else if let Some((effect, help)) = self.comments_of(word.pos, word.end) {
-            info.effect = effect;
-            info.help = help;
-        }
-        if let Some(row) = self.autoload.index.get(info.name.to_ascii_lowercase().as_bytes())
-            && word.entry.is_none()
-        {
-            let (_, effect, help, source) = self.autoload.table[*row];
-            if info.effect.is_empty() {
-                info.effect = effect.into();
-            }
-            if info.help.is_empty() {
-                info.help = help.into();
-            }
-            if let Some(source) = self.autoload.sources.get(source) {
-                info.group = source.0.into();
-            }
-        }
-        info
-    }
-
-    /// Stack effect and help of a definition from the comments in its source.
-    fn comments_of(&self, pos: u32, end: u32) -> Option<(String, String)> {
-        let (_, text) = self.sources.text_at(pos)?;
-        let start = (pos - text.base) as usize;
-        let stop = ((end.max(pos) - text.base) as usize).clamp(start, text.text.len());
-        let line_start = text.text[..start].iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
-        let before = String::from_utf8_lossy(&text.text[..line_start]).into_owned();
-        let help = before.lines().next_back().and_then(|line| line.trim().strip_prefix("\\ "));
-        let line_end = text.text[start..].iter().position(|&b| b == b'\n');
-        let line_end = line_end.map_or(text.text.len(), |i| start + i);
-        let body = String::from_utf8_lossy(&text.text[start..stop.max(line_end)]).into_owned();
-        let effect = body.find("( ").and_then(|at| {
-            let close = body[at..].find(')')?;
-            let effect = &body[at..=at + close];
-            effect.contains("--").then(|| effect.to_owned())
-        });
-        Some((effect.unwrap_or_default(), help.unwrap_or_default().to_owned()))
     }
 
     // ------------------------------------------------------------------ stacks, for primitives
@@ -623,7 +472,7 @@ impl Machine {
         &mut self,
         f: impl FnOnce(&mut dyn Host, &mut Self) -> Result<T, Throw>,
     ) -> Res<T> {
-        let mut host = std::mem::replace(&mut self.host, Box::new(super::context::Away));
+        let mut host = std::mem::replace(&mut self.host, Box::new(super::context::NoHost));
         let result = f(&mut *host, self);
         self.host = host;
         Ok(result?)
@@ -632,11 +481,6 @@ impl Machine {
     /// Execution token of a word.
     pub(super) const fn xt(index: u32) -> i64 {
         XT_BASE + index as i64
-    }
-
-    /// Rows of the machine's own words with their word set.
-    pub fn entries() -> impl Iterator<Item = (&'static str, &'static Entry)> {
-        words::SETS.iter().flat_map(|set| set.words.iter().map(move |word| (set.name, word)))
     }
 
     /// Opens the keyboard line as an input.

@@ -4,9 +4,10 @@ use std::rc::Rc;
 
 use super::dict::{COMPILE_ONLY, HIDDEN, IMMEDIATE, Kind, Name};
 use super::error::{Fault, Res, throw, throw_with};
+use super::frame::{T_HALT, T_INTERPRET};
 use super::lex::{self, Number};
 use super::limits::{NAME_BYTES, SOURCE_BYTES, SOURCE_NESTING};
-use super::machine::{Machine, T_HALT, T_INTERPRET};
+use super::machine::Machine;
 use super::memory::{self, TO_IN};
 use super::op::Op;
 use super::source::{Input, Refill};

@@ -1,9 +1,10 @@
 //! From a THROW that nobody caught to what a person reads.
 
 use super::error::{Frame, Place, Report, standard_message};
+use super::frame::{T_INTERPRET, is_return, return_token};
 use super::host::Throw;
 use super::limits::TRACE_FRAMES;
-use super::machine::{Machine, T_INTERPRET, is_return, return_token};
+use super::machine::Machine;
 use super::source::{Input, place_in};
 
 impl Machine {

@@ -2,11 +2,14 @@
 
 use super::dict::{CT_BASE, Kind};
 use super::error::{Fault, Res, throw};
-use super::machine::{
-    CatchFrame, Machine, RETURN_TAG, T_CATCH_DONE, T_INTERPRET, TO_TOKEN, is_return, return_token,
+use super::frame::{
+    CatchFrame, RETURN_TAG, T_CATCH_DONE, T_INTERPRET, TO_TOKEN, is_return, return_token,
 };
+use super::machine::Machine;
+use super::memory::CELL;
 use super::op::Op;
-use super::words::{core, double, exception, float};
+use super::primitive::{Float, Form, Primitive, Shape};
+use super::words::float;
 
 /// Tokens between two looks at the interrupt flag.
 const QUANTUM: u32 = 256;
@@ -109,7 +112,7 @@ impl Machine {
         loop {
             let Some(word) = self.dict.get(index) else { return Err(throw(-9)) };
             return match word.kind {
-                Kind::Op(op) => self.step(op, 0),
+                Kind::Primitive(primitive) => self.run_primitive(primitive),
                 Kind::Prim(prim) | Kind::Dual(prim, _) => prim(self),
                 Kind::Colon(token) => self.enter(token),
                 Kind::Create(body, does) => {
@@ -210,7 +213,6 @@ impl Machine {
     }
 
     /// One token. `self.ip` already stands behind it.
-    #[allow(clippy::too_many_lines)] // one arm a word: splitting would hide the table
     pub(super) fn step(&mut self, op: Op, arg: i64) -> Res {
         match op {
             Op::Halt => {
@@ -306,71 +308,12 @@ impl Machine {
                 let xt = self.memory.cell(arg)?;
                 self.execute_xt(xt)
             }
-            Op::Unloop => self.end_loop(),
-            Op::LoopI => self.push(self.loop_index),
-            Op::LoopJ => {
-                let outer = self.rs.peek(0).ok_or(throw(-26))?;
-                self.push(outer)
-            }
-            Op::ToR => {
-                let value = self.pop()?;
-                self.rpush(value)
-            }
-            Op::RFrom => {
-                let value = self.rpop()?;
-                self.push(value)
-            }
-            Op::RFetch => {
-                let value = self.rpop()?;
-                self.rpush(value)?;
-                self.push(value)
-            }
-            Op::TwoToR => {
-                let [a, b] = self.pop_n()?;
-                self.rpush(a)?;
-                self.rpush(b)
-            }
-            Op::TwoRFrom => {
-                let b = self.rpop()?;
-                let a = self.rpop()?;
-                self.push_n([a, b])
-            }
-            Op::TwoRFetch => {
-                let b = self.rpop()?;
-                let a = self.rpop()?;
-                self.rpush(a)?;
-                self.rpush(b)?;
-                self.push_n([a, b])
-            }
-            Op::Execute => {
-                let xt = self.pop()?;
-                self.execute_xt(xt)
-            }
-            Op::Catch => {
-                let xt = self.pop()?;
-                self.catch(xt)
-            }
-            Op::Throw => exception::throw_word(self),
-            Op::FAdd
-            | Op::FSub
-            | Op::FMul
-            | Op::FDiv
-            | Op::FDup
-            | Op::FOver
-            | Op::FDrop
-            | Op::FSwap
-            | Op::FRot
-            | Op::FNegate
-            | Op::FAbs
-            | Op::FFetch
-            | Op::FStore
-            | Op::FLt
-            | Op::FZLt
-            | Op::FZEq
-            | Op::DToF
-            | Op::SToF => float::step(self, op),
-            Op::Noop | Op::Frame | Op::Unframe => Ok(()),
-            op => self.step_data(op),
+            Op::Primitive => match self.dict.get(arg as u32).map(|word| word.kind) {
+                Some(Kind::Primitive(primitive)) => self.run_primitive(primitive),
+                _ => Err(throw(-21)),
+            },
+            // The translator's own; no definition holds them.
+            Op::Nothing | Op::Frame | Op::Unframe => Ok(()),
         }
     }
 
@@ -381,192 +324,58 @@ impl Machine {
         Ok(())
     }
 
-    fn end_loop(&mut self) -> Res {
+    pub(super) fn end_loop(&mut self) -> Res {
         self.loop_index = self.rpop()?;
         self.loop_limit = self.rpop()?;
         Ok(())
     }
 
-    /// Words that work on the data stack and memory alone.
-    #[allow(clippy::too_many_lines)] // one arm a word
-    fn step_data(&mut self, op: Op) -> Res {
-        match op {
-            Op::Dup => {
-                let [a] = self.pop_n()?;
-                self.push_n([a, a])
-            }
-            Op::Drop => self.pop().map(drop),
-            Op::Swap => {
-                let [a, b] = self.pop_n()?;
-                self.push_n([b, a])
-            }
-            Op::Over => {
-                let [a, b] = self.pop_n()?;
-                self.push_n([a, b, a])
-            }
-            Op::Rot => {
-                let [a, b, c] = self.pop_n()?;
-                self.push_n([b, c, a])
-            }
-            Op::MRot => {
-                let [a, b, c] = self.pop_n()?;
-                self.push_n([c, a, b])
-            }
-            Op::Nip => {
-                let [_, b] = self.pop_n()?;
-                self.push(b)
-            }
-            Op::Tuck => {
-                let [a, b] = self.pop_n()?;
-                self.push_n([b, a, b])
-            }
-            Op::TwoDup => {
-                let [a, b] = self.pop_n()?;
-                self.push_n([a, b, a, b])
-            }
-            Op::TwoDrop => self.pop_n::<2>().map(drop),
-            Op::TwoSwap => {
-                let [a, b, c, d] = self.pop_n()?;
-                self.push_n([c, d, a, b])
-            }
-            Op::TwoOver => {
-                let [a, b, c, d] = self.pop_n()?;
-                self.push_n([a, b, c, d, a, b])
-            }
-            Op::QDup => {
-                let [a] = self.pop_n()?;
-                if a == 0 { self.push(a) } else { self.push_n([a, a]) }
-            }
-            Op::Pick => {
-                let n = self.pop()?;
-                let value = usize::try_from(n).ok().and_then(|n| self.ds.peek(n));
-                self.push(value.ok_or(throw(-4))?)
-            }
-            Op::Div => self.binary_checked(core::div),
-            Op::Mod => self.binary_checked(core::modulo),
-            Op::SlashMod => {
-                let [a, b] = self.pop_n()?;
-                let (quotient, remainder) = (core::div(a, b)?, core::modulo(a, b)?);
-                self.push_n([remainder, quotient])
-            }
-            Op::Within => {
-                let [x, low, high] = self.pop_n()?;
-                let inside = (x.wrapping_sub(low) as u64) < high.wrapping_sub(low) as u64;
-                self.push(core::flag(inside))
-            }
-            Op::Fetch => {
-                let at = self.pop()?;
-                let value = self.memory.cell(at)?;
-                self.push(value)
-            }
-            Op::Store => {
-                let [value, at] = self.pop_n()?;
-                self.memory.set_cell(at, value)
-            }
-            Op::CFetch => {
-                let at = self.pop()?;
-                let value = self.memory.byte(at)?;
-                self.push(i64::from(value))
-            }
-            Op::CStore => {
-                let [value, at] = self.pop_n()?;
-                self.memory.set_byte(at, value as u8)
-            }
-            Op::PlusStore => {
-                let [value, at] = self.pop_n()?;
-                let old = self.memory.cell(at)?;
-                self.memory.set_cell(at, old.wrapping_add(value))
-            }
-            Op::TwoFetch => {
-                let at = self.pop()?;
-                let value = self.fetch_two(at)?;
-                self.push_pair(value)
-            }
-            Op::TwoStore => double::two_store(self),
-            Op::StoD => {
-                let [a] = self.pop_n()?;
-                self.push_n([a, a >> 63])
-            }
-            Op::Invert
-            | Op::Negate
-            | Op::Abs
-            | Op::OnePlus
-            | Op::OneMinus
-            | Op::TwoStar
-            | Op::TwoSlash
-            | Op::ZEq
-            | Op::ZNe
-            | Op::ZLt
-            | Op::ZGt
-            | Op::Cells
-            | Op::CellPlus
-            | Op::Chars
-            | Op::CharPlus => {
-                let a = self.pop()?;
-                self.push(unary(op, a))
-            }
-            op => {
-                let [a, b] = self.pop_n()?;
-                match binary(op, a, b) {
-                    Some(value) => self.push(value),
-                    None => Err(throw(-21)),
-                }
-            }
+    /// A primitive: its own code, or what its form says.
+    #[inline]
+    fn run_primitive(&mut self, primitive: &'static Primitive) -> Res {
+        match primitive.run {
+            Some(run) => run(self),
+            None => self.run_form(primitive),
         }
     }
 
-    fn binary_checked(&mut self, f: fn(i64, i64) -> Res<i64>) -> Res {
-        let [a, b] = self.pop_n()?;
-        let value = f(a, b)?;
-        self.push(value)
+    fn run_form(&mut self, primitive: &'static Primitive) -> Res {
+        match primitive.form {
+            Form::Shuffle => self.shuffle(&primitive.shape),
+            Form::Add(n) => self.map_top(|x| x.wrapping_add(n)),
+            Form::Cells => self.map_top(|x| x.wrapping_mul(CELL as i64)),
+            Form::Unary(operation) => self.map_top(|x| operation.eval(x)),
+            Form::CompareZero(operation) => self.map_top(|x| operation.eval(x, 0)),
+            Form::Binary(operation) => {
+                let [a, b] = self.pop_n()?;
+                self.push(operation.eval(a, b))
+            }
+            Form::Float(Float::Binary(operation)) => {
+                let [a, b] = float::pop_two(self)?;
+                self.fpush(operation.eval(a, b))
+            }
+            Form::Nothing if self.ds.depth < usize::from(primitive.shape.takes) => Err(throw(-4)),
+            Form::Nothing => Ok(()),
+            // `Primitive::of_form` refuses every other form.
+            _ => Err(throw(-21)),
+        }
     }
-}
 
-/// The value of a word of one argument.
-#[inline]
-#[must_use]
-pub fn unary(op: Op, a: i64) -> i64 {
-    match op {
-        Op::Invert => !a,
-        Op::Negate => a.wrapping_neg(),
-        Op::Abs => a.wrapping_abs(),
-        Op::OnePlus | Op::CharPlus => a.wrapping_add(1),
-        Op::OneMinus => a.wrapping_sub(1),
-        Op::TwoStar => a.wrapping_mul(2),
-        Op::TwoSlash => a >> 1,
-        Op::ZEq => core::flag(a == 0),
-        Op::ZNe => core::flag(a != 0),
-        Op::ZLt => core::flag(a < 0),
-        Op::ZGt => core::flag(a > 0),
-        Op::Cells => a.wrapping_mul(8),
-        Op::CellPlus => a.wrapping_add(8),
-        _ => a,
+    /// Replaces the top item.
+    pub(super) fn map_top(&mut self, f: impl FnOnce(i64) -> i64) -> Res {
+        let x = self.pop()?;
+        self.push(f(x))
     }
-}
 
-/// The value of a word of two arguments that cannot fail.
-#[inline]
-#[must_use]
-pub fn binary(op: Op, a: i64, b: i64) -> Option<i64> {
-    Some(match op {
-        Op::Add => a.wrapping_add(b),
-        Op::Sub => a.wrapping_sub(b),
-        Op::Mul => a.wrapping_mul(b),
-        Op::And => a & b,
-        Op::Or => a | b,
-        Op::Xor => a ^ b,
-        Op::Min => a.min(b),
-        Op::Max => a.max(b),
-        Op::LShift => (a as u64).checked_shl(u32::try_from(b).unwrap_or(64)).unwrap_or(0) as i64,
-        Op::RShift => (a as u64).checked_shr(u32::try_from(b).unwrap_or(64)).unwrap_or(0) as i64,
-        Op::Eq => core::flag(a == b),
-        Op::Ne => core::flag(a != b),
-        Op::Lt => core::flag(a < b),
-        Op::Gt => core::flag(a > b),
-        Op::Le => core::flag(a <= b),
-        Op::Ge => core::flag(a >= b),
-        Op::ULt => core::flag((a as u64) < b as u64),
-        Op::UGt => core::flag(a as u64 > b as u64),
-        _ => return None,
-    })
+    /// Rearranges items as a stack effect says.
+    fn shuffle(&mut self, shape: &Shape) -> Res {
+        let takes = usize::from(shape.takes);
+        let Some(base) = self.ds.depth.checked_sub(takes) else { return Err(throw(-4)) };
+        let mut items = [0; 8];
+        for (item, cell) in items.iter_mut().zip(&self.ds.items()[base..]) {
+            *item = *cell;
+        }
+        self.ds.depth = base;
+        shape.pattern().iter().try_for_each(|&from| self.push(items[usize::from(from) & 7]))
+    }
 }

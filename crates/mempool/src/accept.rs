@@ -1,8 +1,9 @@
 //! Decides on a new transaction: Core's `MemPoolAccept`, one transaction at a time.
 //!
-//! Order: the transaction by itself; standardness; lock times; whether it is here; what it spends;
-//! amounts; standard spends; fee; its place among unconfirmed transactions; what it replaces; its
-//! scripts last, since they cost most. The reason given for a refusal is fixed by this order.
+//! Order: the transaction by itself; standardness; lock times; whether it is already known; its
+//! inputs; amounts; standardness of the spends; fee; ancestor and descendant limits; what it
+//! replaces; its scripts last, since they cost most. This order determines the reason given for a
+//! rejection.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use super::policy::{
 };
 use super::pool::{Entry, Pool, PoolEvent, Removal, Sums};
 use super::reject::{PoolError, Reject};
-use consensus::connect::{CoinView, check_amounts, is_sequence_locked};
+use consensus::connect::{CoinView, check_amounts, check_legacy_sigops, is_sequence_locked};
 use consensus::header::Branch;
 use consensus::scripts::block_flags;
 use consensus::tx::{check_transaction, is_final};
@@ -143,13 +144,14 @@ impl Pool {
                 return Err(Reject::NonStandard { reason: "bad-witness-nonstandard" }.into());
             }
         }
+        check_legacy_sigops(0, &tx, &spends.outputs, height.next(), around.params)?;
         let sigop_cost = sigops::cost(&tx, &spends.outputs, ScriptFlags::STANDARD);
         if sigop_cost > MAX_STANDARD_SIGOPS_COST {
             let limit = MAX_STANDARD_SIGOPS_COST;
             return Err(Reject::TooManySigops { cost: sigop_cost, limit }.into());
         }
         let weight = tx.weight();
-        let vsize = policy_vsize(weight, sigop_cost);
+        let vsize = policy_vsize(weight, sigop_cost, self.policy.bytes_per_sigop);
         let delta = self.delta(&txid);
         if !terms.returning {
             self.check_fee(Amount(fee.0.saturating_add(delta.0)), vsize, now)?;
@@ -244,7 +246,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Its place among the unconfirmed: limits of chains, version 3, and what it replaces.
+    /// Its position among unconfirmed transactions: chain limits, version 3, and replacement.
     fn check_place(
         &self,
         mut entry: Entry,

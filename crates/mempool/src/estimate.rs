@@ -1,9 +1,10 @@
-//! What fee rate gets a transaction confirmed in time, learned from those that were.
+//! Fee estimation: which fee rate gets a transaction confirmed in time, learned from transactions
+//! that were.
 //!
-//! As Core's `CBlockPolicyEstimator` in one horizon: rates fall into buckets; each bucket counts,
-//! with a weight that decays block by block, how many transactions came and how many of them were
-//! confirmed within each number of blocks. The answer is the lowest run of buckets, from the top
-//! down, of which enough were confirmed in time.
+//! Core's `CBlockPolicyEstimator` with one horizon: fee rates fall into buckets; each bucket
+//! counts, with a weight that decays block by block, how many transactions arrived and how many of
+//! them were confirmed within each number of blocks. The estimate is the lowest run of buckets,
+//! from the top down, of which enough were confirmed in time.
 
 use std::collections::HashMap;
 

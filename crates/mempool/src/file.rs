@@ -1,5 +1,6 @@
-//! The pool as bytes, to survive a restart: a version, then each transaction with the time it came,
-//! parents before children. What is read back is accepted anew: the chain may have moved on.
+//! The mempool as bytes, to survive a restart: a version, then each transaction with its arrival
+//! time, parents before children. Transactions are accepted again when read: the chain may have
+//! moved on.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Keeps step with the chain: what a block confirms leaves, what conflicts with it leaves, what a
-//! reorganisation takes back returns, and what it made invalid leaves.
+//! Follows the chain: removes what a block confirms and what conflicts with it, returns what a
+//! reorganisation disconnects, and removes what it made invalid.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ impl Pool {
         self.returning.drain(..dropped);
     }
 
-    /// After a reorganisation: what was taken back returns if it is still valid, and whatever no
+    /// After a reorganisation: disconnected transactions return if still valid, and whatever no
     /// longer could stand in the next block leaves.
     fn settle(&mut self, around: &mut Around<'_>, now: u64) -> Result<Vec<PoolEvent>, StoreError> {
         let mut events = Vec::new();
@@ -132,7 +132,7 @@ impl Pool {
         Ok(events)
     }
 
-    /// The entry could stand in the next block: locks, maturity, and its coins are there.
+    /// Whether the entry could be in the next block: lock times, maturity, and existing coins.
     fn still_fits(&self, txid: &Txid, around: &mut Around<'_>) -> Result<bool, StoreError> {
         let Some(entry) = self.get(txid) else { return Ok(true) };
         let height = around.branch.height();

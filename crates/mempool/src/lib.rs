@@ -1,9 +1,9 @@
-//! Unconfirmed transactions: policy and pool.
+//! Unconfirmed transactions: policy and mempool.
 //!
-//! Pure: time comes in as an argument, what happened goes out as values. `pool` holds the
-//! transactions and what they build on, `accept` decides on new ones, `policy` what is standard,
-//! `follow` keeps step with the chain, `orphans` keeps what came before its parents, `estimate`
-//! learns fees, `file` survives restarts.
+//! Pure: time is an argument, events are returned as values. `pool` holds the transactions and
+//! their dependencies, `accept` decides on new ones, `policy` defines what is standard, `follow`
+//! follows the chain, `orphans` keeps transactions that arrived before their parents, `estimate`
+//! estimates fees, `file` saves the pool across restarts.
 
 pub mod accept;
 pub mod estimate;

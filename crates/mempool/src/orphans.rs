@@ -1,4 +1,5 @@
-//! Transactions that came before what they spend: kept a while, bounded in number, size and time.
+//! Orphans: transactions that arrived before their parents, kept for a while, bounded in number,
+//! size and time.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ pub const ORPHAN_EXPIRY_S: u64 = 20 * 60;
 #[derive(Debug)]
 struct Orphan {
     tx: Arc<Transaction>,
-    /// Who sent it, in the numbers of who keeps the peers.
+    /// The peer that sent it, as the caller numbers peers.
     from: u64,
     until: u64,
 }
@@ -43,8 +44,8 @@ impl Orphans {
         self.by_wtxid.contains_key(wtxid)
     }
 
-    /// Keeps an orphan sent by peer `from`; false if it is here or too heavy. The oldest makes
-    /// room.
+    /// Keeps an orphan sent by peer `from`; false if it is already kept or too heavy. The
+    /// oldest makes room.
     pub fn add(&mut self, tx: Arc<Transaction>, from: u64, now: u64) -> bool {
         let wtxid = tx.wtxid();
         if self.contains(&wtxid) || tx.weight().0 > MAX_ORPHAN_WEIGHT {
@@ -92,7 +93,7 @@ impl Orphans {
         }
     }
 
-    /// Drops what a peer has sent: it is gone.
+    /// Drops what a disconnected peer has sent.
     pub fn drop_from(&mut self, from: u64) {
         let numbers: Vec<u64> =
             self.kept.iter().filter(|(_, o)| o.from == from).map(|(number, _)| *number).collect();

@@ -1,5 +1,4 @@
-//! What a node relays: standard transactions, standard spends, dust, and the fees that Core's
-//! defaults ask for.
+//! Relay policy: standard transactions, standard spends, dust, and fees, with Core's defaults.
 
 use primitives::codec::Encode;
 use primitives::fee::{
@@ -29,20 +28,22 @@ pub const MAX_STANDARD_SIGOPS_COST: usize = 16_000;
 const MAX_V0_SCRIPT_SIZE: usize = 3600;
 const MAX_V0_STACK_ITEMS: usize = 100;
 const MAX_STACK_ITEM_SIZE: usize = 80;
-/// Virtual bytes that a unit of sigop cost counts for at least.
-const BYTES_PER_SIGOP: usize = 20;
 
 /// The pool's limits; `default` is Core's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Refuse what is not standard (off on test networks that want it so).
+    /// Reject non-standard transactions (can be turned off on test networks).
     pub require_standard: bool,
     pub min_relay: FeeRate,
     /// What a replacement, and the floor after an eviction, pay on top.
     pub incremental: FeeRate,
     pub dust: FeeRate,
+    /// Relay outputs of bare multisig.
+    pub permit_bare_multisig: bool,
     /// Bytes of all data-carrying outputs of a transaction.
     pub max_data_bytes: usize,
+    /// Virtual bytes that a unit of signature-operation cost counts for at least.
+    pub bytes_per_sigop: usize,
     /// Bytes of memory for the pool.
     pub max_bytes: usize,
     /// Seconds until a transaction is given up.
@@ -64,7 +65,9 @@ impl Default for Policy {
             min_relay: MIN_RELAY_RATE,
             incremental: INCREMENTAL_RELAY_RATE,
             dust: DUST_RELAY_RATE,
+            permit_bare_multisig: true,
             max_data_bytes: 100_000,
+            bytes_per_sigop: 20,
             max_bytes: 300_000_000,
             expiry_s: 336 * 60 * 60,
             max_ancestors: 25,
@@ -77,8 +80,8 @@ impl Default for Policy {
 }
 
 /// Virtual bytes as policy counts them: dense signature checks weigh more.
-pub fn policy_vsize(weight: Weight, sigop_cost: usize) -> usize {
-    weight.max(Weight(sigop_cost * BYTES_PER_SIGOP)).vsize()
+pub fn policy_vsize(weight: Weight, sigop_cost: usize, bytes_per_sigop: usize) -> usize {
+    weight.max(Weight(sigop_cost.saturating_mul(bytes_per_sigop))).vsize()
 }
 
 /// The transaction's own form is standard (Core's `IsStandardTx`); the error is Core's reason.
@@ -103,6 +106,9 @@ pub fn check_standard(tx: &Transaction, policy: &Policy) -> Result<(), &'static 
             Template::NonStandard => return Err("scriptpubkey"),
             Template::Multisig { keys, .. } if keys.len() > MAX_BARE_MULTISIG_KEYS => {
                 return Err("scriptpubkey");
+            }
+            Template::Multisig { .. } if !policy.permit_bare_multisig => {
+                return Err("bare-multisig");
             }
             Template::NullData { .. } => data_bytes += output.script_pubkey.len(),
             _ => {}

@@ -1,7 +1,8 @@
-//! The pool: entries, the graph of what builds on what, and the orders in which they are evicted.
+//! The mempool: entries, their dependency graph, and the order of eviction.
 //!
-//! Invariant: no two entries spend the same output, and every input that names an entry is linked
-//! to it. Counts and sums over ancestors and descendants are kept, each entry counting itself.
+//! Invariant: no two entries spend the same output, and every input that spends an entry's output
+//! is linked to that entry. Counts and sums over ancestors and descendants are maintained; each
+//! entry counts itself.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -164,12 +165,12 @@ pub struct Pool {
     untold: HashSet<Txid>,
     next_sequence: u64,
     updates: u64,
-    /// Transactions of blocks taken back, oldest block first, until the tip settles.
+    /// Transactions of disconnected blocks, oldest block first, until the tip settles.
     pub(super) returning: Vec<(Txid, Arc<Transaction>)>,
 }
 
 impl Pool {
-    /// `cache` is shared with who connects blocks, so that no script runs twice.
+    /// `cache` is shared with block connection, so that no script runs twice.
     pub fn new(policy: Policy, cache: Arc<ScriptCache>) -> Pool {
         Pool {
             policy,
@@ -493,7 +494,7 @@ impl Pool {
         }
     }
 
-    /// As `min_fee_rate` was when the pool last changed: at least what is asked now.
+    /// `min_fee_rate` as of the last change of the pool: at least the present one.
     pub fn floor(&self) -> FeeRate {
         self.min_fee_rate(self.floor.changed_at)
     }

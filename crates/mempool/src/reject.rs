@@ -1,4 +1,4 @@
-//! Why the pool refuses a transaction, in Core's words.
+//! The reasons for which the mempool rejects a transaction, in Core's words.
 
 use consensus::rule::RuleError;
 use primitives::amount::Amount;
@@ -29,7 +29,7 @@ pub enum Reject {
     OtherWitness,
     #[error("it is confirmed")]
     Confirmed,
-    /// An orphan: some of what it spends is not known (or spent).
+    /// An orphan: some of the outputs it spends are unknown (or spent).
     #[error("{} of the outputs it spends are not known, {first} among them", .missing.len(),
         first = .missing[0])]
     MissingInputs { missing: Vec<OutPoint> },

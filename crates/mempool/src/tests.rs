@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::accept::{Around, Terms};
-use super::policy::Policy;
+use super::policy::{Policy, check_standard, policy_vsize};
 use super::pool::{Pool, PoolEvent, Removal};
 use super::reject::{PoolError, Reject};
 use chain::event::ChainEvent;
@@ -12,6 +12,7 @@ use consensus::scripts::ScriptEngine;
 use crypto::hash::hash160;
 use primitives::block::Block;
 use primitives::codec::Encode;
+use primitives::fee::Weight;
 use primitives::network::REGTEST;
 use primitives::script::Script;
 use primitives::tx::{OutPoint, Transaction};
@@ -175,6 +176,26 @@ fn reasons_are_cores() {
     lab.mine(vec![good.clone()]);
     assert_eq!(lab.removed(&good), Some(Removal::Confirmed));
     assert_eq!(lab.refused(&good), "txn-already-known");
+}
+
+#[test]
+fn operators_may_refuse_bare_multisig_and_data() {
+    let key = [&[0x21, 2][..], &[7; 32]].concat();
+    let multisig = [&[0x51][..], &key, &[0x51, 0xae]].concat();
+    let paying_to = |script: &[u8]| {
+        let mut tx = pay(OutPoint { txid: primitives::id::Txid::ZERO, vout: 0 }, SUBSIDY, 10_000);
+        tx.outputs[0].script_pubkey = Script::new(script);
+        tx
+    };
+    let (multisig, data) = (paying_to(&multisig), paying_to(&[0x6a, 1, 7]));
+    let usual = Policy::default();
+    assert_eq!(check_standard(&multisig, &usual), Ok(()));
+    assert_eq!(check_standard(&data, &usual), Ok(()));
+    let strict = Policy { permit_bare_multisig: false, max_data_bytes: 0, ..usual };
+    assert_eq!(check_standard(&multisig, &strict), Err("bare-multisig"));
+    assert_eq!(check_standard(&data, &strict), Err("datacarrier"));
+    assert_eq!(policy_vsize(Weight(400), 80, usual.bytes_per_sigop), 400);
+    assert_eq!(policy_vsize(Weight(400), 80, 1), 100);
 }
 
 #[test]

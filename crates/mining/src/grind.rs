@@ -1,7 +1,7 @@
-//! The search for a nonce: double SHA-256 of a header over a range of nonces.
+//! The nonce search: double SHA-256 of a header over a range of nonces.
 //!
-//! Only the highest 32 bits of each hash are looked at; the rare header that passes there is hashed
-//! in full. A hash counts once, whichever path made it.
+//! Only the highest 32 bits of each hash are compared; the rare header that passes is hashed in
+//! full. A hash is counted once, whichever path computed it.
 
 use std::ops::Range;
 

@@ -1,12 +1,12 @@
-//! Mining: what a block may be made of, and the search for its nonce.
+//! Mining: block templates, and the search for a nonce.
 //!
-//! Pure: no thread, no clock. `grind` searches nonces, `template` makes a block of the tip and the
-//! pool, `work` is what miners are given, `stratum` is how miners elsewhere are talked to.
+//! Pure: no thread, no clock. `grind` searches nonces, `block_template` builds a block from the tip
+//! and the mempool, `work` is what miners receive, `stratum` is the protocol for external miners.
 
+pub mod block_template;
 pub mod grind;
 pub mod select;
 pub mod stratum;
-pub mod template;
 pub mod work;
 
 #[cfg(test)]

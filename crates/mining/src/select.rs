@@ -1,8 +1,8 @@
-//! Which transactions of the pool a block should hold: the best fee for each virtual byte first, a
-//! transaction together with what it builds on (Core's ancestor score).
+//! Selects transactions for a block: the highest fee rate first, a transaction together with its
+//! ancestors (Core's ancestor score).
 //!
-//! Invariant: a transaction is chosen only with or after all that it builds on, and the sums of
-//! what is chosen never exceed the limits.
+//! Invariant: a transaction is selected only with or after all its ancestors, and the sums of what
+//! is selected never exceed the limits.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
@@ -19,7 +19,7 @@ use primitives::tx::Transaction;
 /// Weight kept for header, count and coinbase, and sigop cost kept for the coinbase (Core's).
 pub const RESERVED_WEIGHT: usize = 8_000;
 pub const RESERVED_SIGOPS: usize = 400;
-/// Least modified fee for 1,000 virtual bytes of what is chosen (Core's `blockmintxfee`).
+/// Minimum modified fee per 1,000 virtual bytes of a selected package (Core's `blockmintxfee`).
 const MIN_RATE_PER_KVB: i128 = 1;
 /// Failures in a row after which an almost full block is taken as it is.
 const MAX_FAILURES: usize = 1_000;
@@ -63,7 +63,7 @@ pub struct Chosen {
     pub depends: Vec<usize>,
 }
 
-/// Fee and size of a transaction with what it builds on and is not chosen yet.
+/// Fee and size of a transaction with those of its ancestors that are not selected yet.
 #[derive(Debug, Clone, Copy)]
 struct Package {
     fee: i64,
@@ -181,7 +181,7 @@ impl Selecting<'_> {
         }
     }
 
-    /// The transaction and what it builds on, without what is chosen already, parents first.
+    /// The transaction and its ancestors, except those already selected, parents first.
     fn members(&self, txid: &Txid) -> Vec<Txid> {
         let ancestors = self.pool.ancestors(txid).into_iter();
         let mut members: Vec<(usize, u64, Txid)> = ancestors

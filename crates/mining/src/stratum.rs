@@ -1,8 +1,8 @@
-//! Stratum v1 with one miner: what its lines mean and what it is told, without a socket (the
-//! protocol's own page at Braiins, the mining.* methods of BIP310 for version rolling).
+//! A Stratum v1 session with one miner: the meaning of its lines and the replies to them, without a
+//! socket (Braiins' description of the protocol, and BIP310 for version rolling).
 //!
-//! Shares are judged by the job and difficulty that they were made for. The difficulty is a power of
-//! two, never above the network's, so that whatever is a block is also a share.
+//! Shares are judged by the job and difficulty for which they were made. The difficulty is a power
+//! of two, never above the network's, so that every block is also a share.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -87,7 +87,7 @@ pub struct Session {
     pub name: Option<String>,
     rolls_version: bool,
     exponent: i32,
-    /// What the miner was last told.
+    /// What was last sent to the miner.
     told_exponent: Option<i32>,
     jobs: VecDeque<Job>,
     next_job: u64,

@@ -1,4 +1,4 @@
-//! A miner written from the protocol, against a session.
+//! Test: a miner written from the protocol's specification, against a session.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::stratum::{Effect, Session, most_exponent, share_target};
 use super::work::{Found, Work};
+use crate::block_template::Template;
 use crate::select::Limits;
-use crate::template::Template;
 use crypto::hash::{sha256d, sha256d_pair};
 use primitives::address::Address;
 use primitives::hex;

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::block_template::{MAX_TAG, Template, TemplateError};
 use super::grind::grind;
 use super::select::Limits;
-use super::template::{MAX_TAG, Template, TemplateError};
 use chain::state::Chain;
 use consensus::block::CheckedBlock;
 use consensus::connect::subsidy;
@@ -17,7 +17,7 @@ use mempool::pool::Pool;
 use primitives::amount::Amount;
 use primitives::block::{Block, Height};
 use primitives::codec::Encode;
-use primitives::network::REGTEST;
+use primitives::network::{NetworkParams, REGTEST};
 use primitives::script::Script;
 use primitives::tx::{OutPoint, Transaction, TxOut};
 use script::check::ScriptCache;
@@ -220,4 +220,37 @@ fn absurd_times_and_tags_are_refused() {
     assert!(matches!(make(NOW, &[b'x'; MAX_TAG + 1]), Err(TemplateError::TagTooLong { .. })));
     assert_eq!(make(NOW, &[b'x'; MAX_TAG]), Ok(NOW));
     assert_eq!(make(u32::MAX, b""), Ok(u32::MAX));
+}
+
+/// On a network under BIP54 blocks made from templates are good at every place of an interval, with
+/// clocks that jump ahead and back, at the least time that a template allows and at its own.
+#[test]
+fn templates_keep_bip54() {
+    let params: &'static NetworkParams = Box::leak(Box::new(testkit::rules::clean_regtest(60)));
+    let store = Arc::new(Store::memory(params).expect("memory"));
+    let mut chain = Chain::open(store, Arc::new(ScriptEngine::default())).expect("opens");
+    let pool = Pool::new(Policy::default(), Arc::new(ScriptCache::new([3; 32], 10)));
+    let mut random = Random(54);
+    for height in 1..=100u32 {
+        let now = NOW + 600 * height + random.below(7200) as u32;
+        let (_, branch) = chain.around_tip().expect("a tip");
+        let template = Template::new(&pool, &branch, params, now, b"/54/", Limits::default())
+            .expect("a template");
+        let make = |time: u32| {
+            let coinbase = template.coinbase(&payout(), 7);
+            let lock = (coinbase.lock_time, coinbase.inputs[0].sequence);
+            assert_eq!(lock, (height - 1, u32::MAX - 1));
+            let (before, after) = template.coinbase_parts(&payout());
+            let whole = [&before[..], &7u64.to_be_bytes(), &after].concat();
+            assert_eq!(crypto::hash::sha256d(&whole), coinbase.txid().0);
+            template.block(template.header(&coinbase, time), coinbase)
+        };
+        let mut block = make(template.time);
+        for block in [&make(template.min_time), &block] {
+            chain.test_block(block, now).expect("a good block");
+        }
+        maker::grind(&mut block);
+        chain.accept_block(block.to_bytes(), now).expect("a good block");
+    }
+    assert_eq!(chain.tip().height, Height(100));
 }

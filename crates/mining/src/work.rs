@@ -1,12 +1,12 @@
-//! What miners are given, what they bring back, and what is counted of them.
+//! Work handed to miners, their solutions, and statistics about both.
 //!
-//! Work has an epoch that is never given twice. All work on an old tip dies with it: whoever brings
-//! something back for an epoch that is gone has mined in vain.
+//! Work has an epoch, which is never reused. All work on an old tip expires with it: a solution for
+//! an expired epoch is stale.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::template::Template;
+use super::block_template::Template;
 use primitives::block::{Block, Header};
 use primitives::script::Script;
 

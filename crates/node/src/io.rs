@@ -25,22 +25,22 @@ pub enum Act {
     ImportBlocks { blocks: Vec<Vec<u8>> },
     /// One block in its wire form.
     SubmitBlock { block: Vec<u8> },
-    /// Put what is only cached on the disk.
+    /// Flush cached state to disk.
     Flush,
     /// Begin to build indexes or coins again if told so, then take one step of what is not finished.
     Reindex { begin: Option<Reindex> },
-    /// Throw blocks below a height away.
+    /// Prune blocks below a height.
     Prune { below: Height },
-    /// Hold a block for invalid and leave it.
+    /// Permanently mark a block as invalid and leave it.
     Invalidate { hash: BlockHash },
-    /// Take back that a block, what it builds on and what builds on it are invalid.
+    /// Remove the invalid mark of a block, its ancestors and its descendants.
     Reconsider { hash: BlockHash },
     /// Take a transaction into the pool; refused if it pays over `most_rate`.
     SubmitTransaction { tx: Arc<Transaction>, most_rate: Option<FeeRate> },
     /// Say of each transaction whether the pool would take it, each after those before it in the
     /// list; take none.
     TestTransactions { txs: Vec<Arc<Transaction>>, most_rate: Option<FeeRate> },
-    /// Put the pool on the disk.
+    /// Save the pool to disk.
     SavePool,
     /// Make blocks that pay an address, with at most so many hashes in all.
     Generate { blocks: u32, address: String, tries: u64 },
@@ -170,7 +170,7 @@ pub enum NodeError {
         "the transaction pays {fee}, over the limit of {most}: raise maxfeerate if that is meant"
     )]
     FeeTooHigh { fee: Amount, most: Amount },
-    /// It would need blocks that were thrown away, or must not be.
+    /// It would need blocks that were pruned, or must not be pruned.
     #[error("{reason}")]
     Pruning { reason: String },
     #[error(transparent)]

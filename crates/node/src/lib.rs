@@ -1,10 +1,11 @@
 //! The whole node as one sans-IO state machine, and the published view that reads run on.
 
+mod chain_manager;
 pub mod io;
 pub mod mine;
 pub mod net;
+pub mod node;
 pub mod pool;
-pub mod state;
 pub mod view;
 
 #[cfg(test)]

@@ -39,8 +39,8 @@ impl SharedPool {
     }
 
     /// Marks one of our own that no peer has asked for yet, or takes the mark off.
-    pub(super) fn set_untold(&self, txid: Txid, untold: bool) {
-        self.write().set_untold(txid, untold);
+    pub(super) fn set_unbroadcast(&self, txid: Txid, unbroadcast: bool) {
+        self.write().set_untold(txid, unbroadcast);
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Pool> {

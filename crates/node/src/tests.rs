@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::io::{Act, Done, Input, NodeError, Output};
-use super::state::Node;
+use super::node::Node;
 use chain::query::coin_totals;
 use consensus::scripts::{ScriptEngine, ScriptVerifier};
 use mempool::policy::Policy;

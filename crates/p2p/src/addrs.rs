@@ -2,7 +2,7 @@
 //! `AddrMan`.
 //!
 //! Where an address may stand depends on a secret key, its own group and, while it is new, the
-//! group of who told it. So whoever floods us with addresses from one place fills a few buckets,
+//! group of who announced it. So whoever floods us with addresses from one place fills a few buckets,
 //! whatever their number.
 
 use core::net::SocketAddr;
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::address::{PeerAddress, canonical, group};
 use super::random::Random;
-use crypto::siphash::siphash24;
+use crypto::hash::siphash24;
 
 const NEW_BUCKETS: u64 = 1024;
 const TRIED_BUCKETS: u64 = 256;
@@ -36,7 +36,7 @@ enum Slot {
 
 /// What is known of an address. Times are in seconds since 1970.
 #[derive(Debug, Clone)]
-pub struct Known {
+pub struct AddressInfo {
     pub entry: PeerAddress,
     source: [u8; 5],
     pub tried: bool,
@@ -50,7 +50,7 @@ pub struct Known {
 #[derive(Debug)]
 pub struct AddressBook {
     key: (u64, u64),
-    known: BTreeMap<SocketAddr, Known>,
+    known: BTreeMap<SocketAddr, AddressInfo>,
     slots: HashMap<Slot, SocketAddr>,
 }
 
@@ -72,7 +72,7 @@ impl AddressBook {
         self.known.values().filter(|known| known.tried).count()
     }
 
-    pub fn get(&self, address: &SocketAddr) -> Option<&Known> {
+    pub fn get(&self, address: &SocketAddr) -> Option<&AddressInfo> {
         self.known.get(address)
     }
 
@@ -101,7 +101,7 @@ impl AddressBook {
     }
 
     /// Not worth a place.
-    fn is_terrible(known: &Known, now: u64) -> bool {
+    fn is_terrible(known: &AddressInfo, now: u64) -> bool {
         if known.last_try + 60 >= now {
             return false;
         }
@@ -111,7 +111,7 @@ impl AddressBook {
         seen > now + 600 || seen + HORIZON_S < now || never || no_more
     }
 
-    /// Takes what a peer told; true if the book has grown or changed.
+    /// Takes an address that a peer announced; true if the book has grown or changed.
     pub fn add(&mut self, entry: PeerAddress, source: &SocketAddr, now: u64) -> bool {
         let mut entry = PeerAddress { address: canonical(entry.address), ..entry };
         if entry.address.port() == 0 || entry.address.ip().is_unspecified() {
@@ -138,7 +138,7 @@ impl AddressBook {
             }
             self.remove(&holder);
         }
-        self.insert(Known {
+        self.insert(AddressInfo {
             entry,
             source,
             tried: false,
@@ -150,12 +150,12 @@ impl AddressBook {
         true
     }
 
-    fn insert(&mut self, known: Known) {
+    fn insert(&mut self, known: AddressInfo) {
         self.slots.insert(known.slot, known.entry.address);
         self.known.insert(known.entry.address, known);
     }
 
-    fn remove(&mut self, address: &SocketAddr) -> Option<Known> {
+    fn remove(&mut self, address: &SocketAddr) -> Option<AddressInfo> {
         let known = self.known.remove(address)?;
         self.slots.remove(&known.slot);
         Some(known)
@@ -175,7 +175,7 @@ impl AddressBook {
         let address = canonical(*address);
         let source = group(&address.ip());
         let time = u32::try_from(now).unwrap_or(u32::MAX);
-        let mut known = self.remove(&address).unwrap_or(Known {
+        let mut known = self.remove(&address).unwrap_or(AddressInfo {
             entry: PeerAddress { time, services, address },
             source,
             tried: false,
@@ -211,7 +211,7 @@ impl AddressBook {
         let want_tried = random.chance(500);
         for tried in [want_tried, !want_tried] {
             // A random bucket first, then one of it: a full bucket weighs no more than an empty one.
-            let mut buckets: BTreeMap<u64, Vec<&Known>> = BTreeMap::new();
+            let mut buckets: BTreeMap<u64, Vec<&AddressInfo>> = BTreeMap::new();
             for known in self.known.values() {
                 let waited = known.last_try + 60 * u64::from(known.failures.min(30)) <= now;
                 if known.tried == tried && waited && usable(&known.entry.address) {
@@ -270,7 +270,7 @@ impl AddressBook {
         };
         if !self.slots.contains_key(&slot) && !self.known.contains_key(&address) {
             let entry = PeerAddress { time, services, address };
-            self.insert(Known {
+            self.insert(AddressInfo {
                 entry,
                 source,
                 tried,

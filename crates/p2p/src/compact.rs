@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crypto::hash::sha256;
-use crypto::siphash::siphash24;
+use crypto::hash::siphash24;
 use primitives::block::{Block, Header};
 use primitives::codec::{Decode, DecodeError, Encode, MAX_SIZE, Reader, put_compact_size};
 use primitives::id::{BlockHash, Wtxid};
@@ -166,19 +166,19 @@ pub enum CompactError {
 
 /// A block being put together.
 #[derive(Debug, Clone)]
-pub struct Partial {
+pub struct PartialBlock {
     pub header: Header,
     txs: Vec<Option<Arc<Transaction>>>,
     /// How many the pool had, of how many.
     pub from_pool: usize,
 }
 
-impl Partial {
+impl PartialBlock {
     /// Fills in what is prefilled and what `have` knows.
     pub fn new<'a>(
         compact: CompactBlock,
         have: impl Iterator<Item = (Wtxid, &'a Arc<Transaction>)>,
-    ) -> Result<Partial, CompactError> {
+    ) -> Result<PartialBlock, CompactError> {
         let count = compact.tx_count();
         if count == 0 || count > MAX_TXS {
             return Err(CompactError::Invalid);
@@ -210,7 +210,7 @@ impl Partial {
                 from_pool += 1;
             }
         }
-        Ok(Partial { header: compact.header, txs, from_pool })
+        Ok(PartialBlock { header: compact.header, txs, from_pool })
     }
 
     /// Places of what is missing.
@@ -264,7 +264,7 @@ mod tests {
         let block = block(30);
         let pool = pool(&block);
         let have = pool.iter().map(|(id, tx)| (*id, tx));
-        let partial = Partial::new(CompactBlock::of(&block, 9), have).expect("it is one");
+        let partial = PartialBlock::new(CompactBlock::of(&block, 9), have).expect("it is one");
         assert_eq!((partial.missing().len(), partial.from_pool), (0, 29));
         assert_eq!(partial.finish(vec![]), Some(block.to_bytes()));
     }
@@ -275,7 +275,7 @@ mod tests {
         let pool = pool(&block);
         let have = pool.iter().filter(|(_, tx)| tx.outputs[0].value.0 % 3 != 0);
         let have = have.map(|(id, tx)| (*id, tx));
-        let partial = Partial::new(CompactBlock::of(&block, 9), have).expect("it is one");
+        let partial = PartialBlock::new(CompactBlock::of(&block, 9), have).expect("it is one");
         let missing = partial.missing();
         assert_eq!(missing, [3, 6, 9, 12, 15, 18, 21, 24, 27]);
         let answer: Vec<_> = missing.iter().map(|&i| block.txs[usize::from(i)].clone()).collect();
@@ -289,12 +289,12 @@ mod tests {
         let mut compact = CompactBlock::of(&block, 9);
         compact.short_ids[1] = compact.short_ids[0];
         let none = || std::iter::empty::<(Wtxid, &Arc<Transaction>)>();
-        assert_eq!(Partial::new(compact.clone(), none()).err(), Some(CompactError::Collision));
+        assert_eq!(PartialBlock::new(compact.clone(), none()).err(), Some(CompactError::Collision));
         compact.short_ids.clear();
         compact.prefilled[0].0 = 7;
-        assert_eq!(Partial::new(compact.clone(), none()).err(), Some(CompactError::Invalid));
+        assert_eq!(PartialBlock::new(compact.clone(), none()).err(), Some(CompactError::Invalid));
         compact.prefilled.clear();
-        assert_eq!(Partial::new(compact, none()).err(), Some(CompactError::Invalid));
+        assert_eq!(PartialBlock::new(compact, none()).err(), Some(CompactError::Invalid));
     }
 
     #[test]

@@ -26,14 +26,14 @@ const STALL_MOST_MS: u64 = 64_000;
 const HARD_MS: u64 = 120_000;
 
 #[derive(Debug, Clone, Copy)]
-struct Flight {
+struct InFlight {
     peer: PeerId,
     since: u64,
     tries: u32,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Load {
+struct PeerLoad {
     flights: usize,
     /// When the last block came, or the first request left.
     progress: u64,
@@ -44,8 +44,8 @@ struct Load {
 /// All requests for blocks.
 #[derive(Debug)]
 pub struct Download {
-    flights: BTreeMap<BlockHash, Flight>,
-    loads: BTreeMap<PeerId, Load>,
+    flights: BTreeMap<BlockHash, InFlight>,
+    loads: BTreeMap<PeerId, PeerLoad>,
     /// Average size of blocks, times sixteen.
     average16: usize,
     stall_ms: u64,
@@ -90,12 +90,12 @@ impl Download {
     }
 
     /// Who was asked for a block.
-    pub fn asked(&self, hash: &BlockHash) -> Option<PeerId> {
+    pub fn requested_from(&self, hash: &BlockHash) -> Option<PeerId> {
         self.flights.get(hash).map(|flight| flight.peer)
     }
 
     /// Whether a block may be asked of `peer`: nobody is asked yet, or somebody too long.
-    pub fn may_ask(&self, peer: PeerId, hash: &BlockHash, now: u64) -> bool {
+    pub fn may_request(&self, peer: PeerId, hash: &BlockHash, now: u64) -> bool {
         self.flights.get(hash).is_none_or(|flight| {
             let patience = REASSIGN_MS << flight.tries.min(6);
             flight.peer != peer && now >= flight.since + patience
@@ -103,9 +103,9 @@ impl Download {
     }
 
     /// Notes a request; one of somebody else for the same block ends.
-    pub fn ask(&mut self, peer: PeerId, hash: BlockHash, now: u64) {
+    pub fn request(&mut self, peer: PeerId, hash: BlockHash, now: u64) {
         let tries = self.end(&hash).map_or(0, |flight| flight.tries + 1);
-        self.flights.insert(hash, Flight { peer, since: now, tries });
+        self.flights.insert(hash, InFlight { peer, since: now, tries });
         let load = self.loads.entry(peer).or_default();
         if load.flights == 0 {
             load.progress = now;
@@ -113,7 +113,7 @@ impl Download {
         load.flights += 1;
     }
 
-    fn end(&mut self, hash: &BlockHash) -> Option<Flight> {
+    fn end(&mut self, hash: &BlockHash) -> Option<InFlight> {
         let flight = self.flights.remove(hash)?;
         if let Some(load) = self.loads.get_mut(&flight.peer) {
             load.flights -= 1;
@@ -137,19 +137,19 @@ impl Download {
 
     /// The peer does not have it, or what it sent was not it.
     pub fn failed(&mut self, peer: PeerId, hash: &BlockHash) {
-        if self.asked(hash) == Some(peer) {
+        if self.requested_from(hash) == Some(peer) {
             self.end(hash);
         }
     }
 
     /// A connection is gone: what it was asked for is free.
-    pub fn gone(&mut self, peer: PeerId) {
+    pub fn disconnected(&mut self, peer: PeerId) {
         self.flights.retain(|_, flight| flight.peer != peer);
         self.loads.remove(&peer);
     }
 
     /// `waiting` has nothing to do because its window ends at a block that `at_fault` owes.
-    pub fn waits_for(&mut self, at_fault: PeerId, now: u64) {
+    pub fn mark_stalling(&mut self, at_fault: PeerId, now: u64) {
         if let Some(load) = self.loads.get_mut(&at_fault) {
             load.stalling.get_or_insert(now);
         }
@@ -158,7 +158,7 @@ impl Download {
     /// Peers to be dropped: they hold up others, or have sent no block for too long.
     pub fn stalled(&mut self, now: u64) -> Vec<PeerId> {
         let stall = self.stall_ms;
-        let late = |load: &Load| {
+        let late = |load: &PeerLoad| {
             let holds_up = load.stalling.is_some_and(|since| now >= since + stall);
             load.flights > 0 && (holds_up || now >= load.progress + HARD_MS)
         };
@@ -197,12 +197,12 @@ mod tests {
         let mut download = Download::default();
         assert_eq!(download.room(1), 16);
         for n in 0..100 {
-            download.ask(1, hash(n), 0);
+            download.request(1, hash(n), 0);
             assert!(download.received(1, &hash(n), 300, 0));
         }
         assert_eq!(download.room(1), MOST_BLOCKS);
         for n in 0..100 {
-            download.ask(1, hash(n), 0);
+            download.request(1, hash(n), 0);
             download.received(1, &hash(n), 4_000_000, 0);
         }
         assert_eq!(download.room(1), LEAST_BLOCKS);
@@ -212,15 +212,15 @@ mod tests {
     #[test]
     fn late_blocks_go_to_others() {
         let mut download = Download::default();
-        download.ask(1, hash(1), 0);
-        assert!(!download.may_ask(2, &hash(1), REASSIGN_MS - 1));
-        assert!(!download.may_ask(1, &hash(1), REASSIGN_MS));
-        assert!(download.may_ask(2, &hash(1), REASSIGN_MS));
-        download.ask(2, hash(1), REASSIGN_MS);
+        download.request(1, hash(1), 0);
+        assert!(!download.may_request(2, &hash(1), REASSIGN_MS - 1));
+        assert!(!download.may_request(1, &hash(1), REASSIGN_MS));
+        assert!(download.may_request(2, &hash(1), REASSIGN_MS));
+        download.request(2, hash(1), REASSIGN_MS);
         assert_eq!((download.load(1), download.load(2)), (0, 1));
         // The second time patience is longer.
-        assert!(!download.may_ask(3, &hash(1), 2 * REASSIGN_MS));
-        assert!(download.may_ask(3, &hash(1), 3 * REASSIGN_MS));
+        assert!(!download.may_request(3, &hash(1), 2 * REASSIGN_MS));
+        assert!(download.may_request(3, &hash(1), 3 * REASSIGN_MS));
         // It comes from the first after all.
         assert!(download.received(1, &hash(1), 100, 0));
         assert!(!download.received(2, &hash(1), 100, 0));
@@ -230,14 +230,14 @@ mod tests {
     #[test]
     fn who_holds_up_others_is_dropped() {
         let mut download = Download::default();
-        download.ask(1, hash(1), 0);
-        download.waits_for(1, 1000);
-        download.waits_for(1, 2000);
+        download.request(1, hash(1), 0);
+        download.mark_stalling(1, 1000);
+        download.mark_stalling(1, 2000);
         assert!(download.stalled(1000 + STALL_LEAST_MS - 1).is_empty());
         assert_eq!(download.stalled(1000 + STALL_LEAST_MS), [1]);
-        download.gone(1);
-        assert!(download.may_ask(2, &hash(1), 0) && download.stalled(1_000_000).is_empty());
-        download.ask(2, hash(1), 0);
+        download.disconnected(1);
+        assert!(download.may_request(2, &hash(1), 0) && download.stalled(1_000_000).is_empty());
+        download.request(2, hash(1), 0);
         assert!(download.stalled(HARD_MS - 1).is_empty());
         assert_eq!(download.stalled(HARD_MS), [2]);
         download.failed(2, &hash(1));

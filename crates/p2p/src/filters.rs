@@ -2,7 +2,7 @@
 //! and the chain of hashes over them (BIP157).
 
 use crypto::hash::sha256d;
-use crypto::siphash::siphash24;
+use crypto::hash::siphash24;
 use primitives::block::Block;
 use primitives::codec::{DecodeError, MAX_SIZE, Reader, put_compact_size};
 use primitives::id::BlockHash;

@@ -15,7 +15,7 @@ const MAX_EARLY: u32 = 10;
 
 /// What we say of ourselves.
 #[derive(Debug, Clone)]
-pub struct Own {
+pub struct LocalNode {
     pub services: u64,
     pub user_agent: String,
     pub height: i32,
@@ -76,16 +76,16 @@ impl Handshake {
     }
 
     /// Our `version`.
-    pub fn hello(&self, own: &Own, receiver: SocketAddr) -> Message {
+    pub fn version_message(&self, local: &LocalNode, receiver: SocketAddr) -> Message {
         Message::Version(Box::new(Version {
             version: PROTOCOL_VERSION,
-            services: own.services,
-            time: own.time,
+            services: local.services,
+            time: local.time,
             receiver,
             nonce: self.nonce,
-            user_agent: own.user_agent.clone(),
-            height: own.height,
-            relay: own.relay,
+            user_agent: local.user_agent.clone(),
+            height: local.height,
+            relay: local.relay,
         }))
     }
 
@@ -99,7 +99,7 @@ impl Handshake {
     pub fn receive(
         &mut self,
         message: Message,
-        own: &Own,
+        local: &LocalNode,
         receiver: SocketAddr,
         is_ours: impl FnOnce(u64) -> bool,
     ) -> Result<Step, HandshakeError> {
@@ -116,7 +116,7 @@ impl Handshake {
                 }
                 let mut send = Vec::new();
                 if self.inbound {
-                    send.push(self.hello(own, receiver));
+                    send.push(self.version_message(local, receiver));
                 }
                 if version.version >= WTXID_RELAY_VERSION {
                     send.push(Message::WtxidRelay);
@@ -127,7 +127,7 @@ impl Handshake {
                 Ok(Step::Send(send))
             }
             // A second version is ignored, as in Core.
-            (Message::Version(_), Some(_)) => self.put_up_with(),
+            (Message::Version(_), Some(_)) => self.tolerate(),
             (_, None) => Err(HandshakeError::TooEarly),
             (Message::WtxidRelay, Some(version)) => {
                 self.wtxid_relay = version.version >= WTXID_RELAY_VERSION;
@@ -149,11 +149,11 @@ impl Handshake {
                 }
                 Ok(Step::Done(send))
             }
-            (_, Some(_)) => self.put_up_with(),
+            (_, Some(_)) => self.tolerate(),
         }
     }
 
-    fn put_up_with(&mut self) -> Result<Step, HandshakeError> {
+    fn tolerate(&mut self) -> Result<Step, HandshakeError> {
         self.early += 1;
         match self.early > MAX_EARLY {
             true => Err(HandshakeError::TooEarly),
@@ -167,12 +167,12 @@ mod tests {
     use super::super::address::UNSPECIFIED;
     use super::*;
 
-    fn own() -> Own {
-        Own { services: 9, user_agent: "/x/".into(), height: 0, relay: true, time: 0 }
+    fn local() -> LocalNode {
+        LocalNode { services: 9, user_agent: "/x/".into(), height: 0, relay: true, time: 0 }
     }
 
     fn run(a: &mut Handshake, b: &mut Handshake) -> Result<(), HandshakeError> {
-        let mut to_b = vec![a.hello(&own(), UNSPECIFIED)];
+        let mut to_b = vec![a.version_message(&local(), UNSPECIFIED)];
         let mut to_a = Vec::new();
         while !to_a.is_empty() || !to_b.is_empty() {
             for (side, inbox, outbox) in
@@ -182,7 +182,7 @@ mod tests {
                     if side.done {
                         continue;
                     }
-                    match side.receive(message, &own(), UNSPECIFIED, |nonce| nonce == 77)? {
+                    match side.receive(message, &local(), UNSPECIFIED, |nonce| nonce == 77)? {
                         Step::Send(send) | Step::Done(send) => outbox.extend(send),
                     }
                 }
@@ -193,7 +193,7 @@ mod tests {
                 if a.done {
                     continue;
                 }
-                match a.receive(message, &own(), UNSPECIFIED, |nonce| nonce == 77)? {
+                match a.receive(message, &local(), UNSPECIFIED, |nonce| nonce == 77)? {
                     Step::Send(send) | Step::Done(send) => to_b.extend(send),
                 }
             }
@@ -215,7 +215,8 @@ mod tests {
     #[test]
     fn ourselves_too_old_and_useless_peers() {
         let version = |version, services, nonce| {
-            let mut message = Handshake::new(false, nonce, 0).hello(&own(), UNSPECIFIED);
+            let mut message =
+                Handshake::new(false, nonce, 0).version_message(&local(), UNSPECIFIED);
             if let Message::Version(v) = &mut message {
                 (v.version, v.services) = (version, services);
             }
@@ -223,7 +224,7 @@ mod tests {
         };
         let receive = |message| {
             let mut side = Handshake::new(true, 5, 9);
-            side.receive(message, &own(), UNSPECIFIED, |nonce| nonce == 77)
+            side.receive(message, &local(), UNSPECIFIED, |nonce| nonce == 77)
         };
         assert_eq!(receive(version(70016, 9, 77)), Err(HandshakeError::Ourselves));
         assert_eq!(receive(version(209, 9, 1)), Err(HandshakeError::TooOld(209)));
@@ -239,10 +240,10 @@ mod tests {
     #[test]
     fn chatter_before_verack_is_bounded() {
         let mut side = Handshake::new(true, 5, 0);
-        let hello = Handshake::new(false, 6, 0).hello(&own(), UNSPECIFIED);
-        assert!(side.receive(hello, &own(), UNSPECIFIED, |_| false).is_ok());
+        let version_message = Handshake::new(false, 6, 0).version_message(&local(), UNSPECIFIED);
+        assert!(side.receive(version_message, &local(), UNSPECIFIED, |_| false).is_ok());
         let chatter: Vec<bool> = (0..=MAX_EARLY)
-            .map(|_| side.receive(Message::GetAddr, &own(), UNSPECIFIED, |_| false).is_ok())
+            .map(|_| side.receive(Message::GetAddr, &local(), UNSPECIFIED, |_| false).is_ok())
             .collect();
         assert!(chatter[..MAX_EARLY as usize].iter().all(|ok| *ok) && !chatter[MAX_EARLY as usize]);
     }

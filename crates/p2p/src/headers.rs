@@ -5,7 +5,7 @@
 //! only its sum of work is kept, and one secret bit for every few hundred headers; once the work
 //! suffices it is asked for again, and what matches the bits is let in.
 
-use crypto::siphash::siphash24;
+use crypto::hash::siphash24;
 use primitives::block::Header;
 use primitives::id::BlockHash;
 use primitives::network::NetworkParams;
@@ -64,15 +64,15 @@ pub fn check_list(headers: &[Header], params: &NetworkParams) -> Result<U256, Li
 
 /// What a batch of a branch under a look leads to.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum PresyncStep {
     /// Ask for headers after this one.
     More(BlockHash),
     /// Let these in, then ask for headers after that one if there is one.
-    Enter(Vec<Header>, Option<BlockHash>),
+    Accept(Vec<Header>, Option<BlockHash>),
     /// The branch ends with too little work.
-    TooLittle,
+    LowWork,
     /// The second reading is not the first: the peer cheats.
-    Cheat,
+    Inconsistent,
 }
 
 /// A branch of one peer under a look.
@@ -122,10 +122,10 @@ impl Presync {
     }
 
     /// Takes a batch that `check_list` has passed; `full` if the peer has more.
-    pub fn take(&mut self, headers: &[Header], full: bool) -> Look {
+    pub fn take(&mut self, headers: &[Header], full: bool) -> PresyncStep {
         if headers.first().is_none_or(|first| first.prev != self.last) {
             // An answer to another question, or the peer has changed its mind.
-            return Look::TooLittle;
+            return PresyncStep::LowWork;
         }
         for header in headers {
             let hash = header.hash();
@@ -136,14 +136,14 @@ impl Presync {
                 let index = (self.count / PERIOD) as usize;
                 if !self.second {
                     if self.bits.len() >= MAX_BITS {
-                        return Look::TooLittle;
+                        return PresyncStep::LowWork;
                     }
                     self.bits.push(bit);
                 } else if self.count <= self.proven {
                     let first = self.salt.0 % PERIOD;
                     let index = if first == 0 { index - 1 } else { index };
                     if self.bits.get(index) != Some(&bit) {
-                        return Look::Cheat;
+                        return PresyncStep::Inconsistent;
                     }
                 }
             }
@@ -153,23 +153,26 @@ impl Presync {
                 self.proven = self.count;
                 self.second = true;
                 (self.count, self.last, self.work) = (0, self.start.0, self.start.1);
-                Look::More(self.start.0)
+                PresyncStep::More(self.start.0)
             }
-            false if full => Look::More(self.last),
-            false => Look::TooLittle,
+            false if full => PresyncStep::More(self.last),
+            false => PresyncStep::LowWork,
             true => {
                 self.held.extend_from_slice(headers);
                 if self.count >= self.proven {
                     // All that was seen is here again; what comes now has work below it.
-                    return Look::Enter(std::mem::take(&mut self.held), full.then_some(self.last));
+                    return PresyncStep::Accept(
+                        std::mem::take(&mut self.held),
+                        full.then_some(self.last),
+                    );
                 }
                 if !full {
-                    return Look::Cheat;
+                    return PresyncStep::Inconsistent;
                 }
                 let ready = self.held.len().saturating_sub(HELD_BACK);
                 match ready {
-                    0 => Look::More(self.last),
-                    _ => Look::Enter(self.held.drain(..ready).collect(), Some(self.last)),
+                    0 => PresyncStep::More(self.last),
+                    _ => PresyncStep::Accept(self.held.drain(..ready).collect(), Some(self.last)),
                 }
             }
         }
@@ -251,8 +254,8 @@ mod tests {
             let batch = from(&chain, &after);
             let full = batch.len() == 2000;
             match presync.take(batch, full) {
-                Look::More(next) => after = next,
-                Look::Enter(headers, next) => {
+                PresyncStep::More(next) => after = next,
+                PresyncStep::Accept(headers, next) => {
                     entered.extend(headers);
                     after = next.unwrap_or(after);
                 }
@@ -269,23 +272,23 @@ mod tests {
         let chain = chain(6000, 1);
         let mut presync = presync(1_000_000);
         for batch in chain.chunks(2000) {
-            assert!(matches!(presync.take(batch, true), Look::More(_)));
+            assert!(matches!(presync.take(batch, true), PresyncStep::More(_)));
         }
         assert!(presync.bytes() < 100);
-        assert_eq!(presync.take(&[], false), Look::TooLittle);
+        assert_eq!(presync.take(&[], false), PresyncStep::LowWork);
     }
 
     #[test]
     fn another_branch_the_second_time_is_found_out() {
         let (first, second) = (chain(3000, 1), chain(3000, 9));
         let mut presync = presync(3001);
-        assert!(matches!(presync.take(&first[..2000], true), Look::More(_)));
-        assert_eq!(presync.take(&first[2000..], false), Look::More(REGTEST.genesis.hash));
+        assert!(matches!(presync.take(&first[..2000], true), PresyncStep::More(_)));
+        assert_eq!(presync.take(&first[2000..], false), PresyncStep::More(REGTEST.genesis.hash));
         // Fifteen secret bits: the chance to pass is one in 32,768, and the seed is fixed.
         let mut looks = vec![presync.take(&second[..2000], true)];
-        if looks[0] != Look::Cheat {
+        if looks[0] != PresyncStep::Inconsistent {
             looks.push(presync.take(&second[2000..], false));
         }
-        assert_eq!(looks.last(), Some(&Look::Cheat));
+        assert_eq!(looks.last(), Some(&PresyncStep::Inconsistent));
     }
 }

@@ -72,15 +72,15 @@ pub const MAX_BANS: usize = 10_000;
 
 /// Ids that each peer is remembered to know.
 pub const MAX_KNOWN_PER_PEER: usize = 20_000;
-/// Transactions waiting to be told to one peer.
+/// Transactions waiting to be announced to one peer.
 pub const MAX_ANNOUNCE_PER_PEER: usize = 20_000;
-/// Transactions told in one go.
+/// Transactions announced in one message.
 pub const ANNOUNCE_BATCH: usize = 1000;
 /// Transactions that one peer may have announced to us without our having them.
 pub const MAX_ANNOUNCED_BY_PEER: usize = 5000;
 /// Transactions asked of one peer at a time.
 pub const MAX_TX_IN_FLIGHT: usize = 100;
-/// Mean milliseconds until a transaction is told, to peers that we chose and to others.
+/// Mean milliseconds until a transaction is announced, to peers that we chose and to others.
 pub const TRICKLE_OUT_MS: u64 = 2000;
 pub const TRICKLE_IN_MS: u64 = 5000;
 

@@ -17,7 +17,7 @@ const TXID_DELAY_MS: u64 = 2_000;
 const TIMEOUT_MS: u64 = 60_000;
 
 #[derive(Debug, Clone, Copy)]
-struct Offer {
+struct Announcement {
     peer: PeerId,
     kind: InvKind,
     ready: u64,
@@ -25,21 +25,21 @@ struct Offer {
 
 #[derive(Debug, Default)]
 struct Wanted {
-    offers: Vec<Offer>,
+    announcements: Vec<Announcement>,
     /// Who is asked, and until when.
     asked: Option<(PeerId, u64)>,
 }
 
-/// All offers of transactions that we do not have.
+/// All announcements of transactions that we do not have.
 #[derive(Debug, Default)]
 pub struct TxRequests {
     wanted: BTreeMap<[u8; 32], Wanted>,
-    offered: BTreeMap<PeerId, usize>,
+    announced: BTreeMap<PeerId, usize>,
     asked: BTreeMap<PeerId, usize>,
     /// Ids by when something may be due for them.
     due: BTreeSet<(u64, [u8; 32])>,
     /// Ids that are due while the peer has too many questions open, by peer: looked at again when
-    /// one is free, so that a flood of offers costs nothing while it waits.
+    /// one is free, so that a flood of announcements costs nothing while it waits.
     waiting: BTreeMap<PeerId, BTreeSet<[u8; 32]>>,
 }
 
@@ -52,21 +52,21 @@ impl TxRequests {
         self.wanted.is_empty()
     }
 
-    /// A peer offers a transaction that we do not have.
-    pub fn offered(&mut self, peer: PeerId, inv: Inv, chosen: bool, now: u64) {
-        let count = self.offered.entry(peer).or_default();
+    /// A peer announces a transaction that we do not have.
+    pub fn announced(&mut self, peer: PeerId, inv: Inv, chosen: bool, now: u64) {
+        let count = self.announced.entry(peer).or_default();
         if *count >= MAX_ANNOUNCED_BY_PEER {
             return;
         }
         let wanted = self.wanted.entry(inv.hash).or_default();
-        if wanted.offers.iter().any(|offer| offer.peer == peer) {
+        if wanted.announcements.iter().any(|announcement| announcement.peer == peer) {
             return;
         }
         *count += 1;
         let mut ready = now;
         ready += if chosen { 0 } else { INBOUND_DELAY_MS };
         ready += if inv.kind == InvKind::WTX { 0 } else { TXID_DELAY_MS };
-        wanted.offers.push(Offer { peer, kind: inv.kind, ready });
+        wanted.announcements.push(Announcement { peer, kind: inv.kind, ready });
         self.due.insert((ready, inv.hash));
     }
 
@@ -79,47 +79,61 @@ impl TxRequests {
                     break;
                 }
                 self.due.pop_first();
-                if let Some((peer, inv)) = self.look(hash, now) {
+                if let Some((peer, inv)) = self.next_request(hash, now) {
                     questions.entry(peer).or_default().push(inv);
                 }
             }
-            if !self.wake(now) {
+            if !self.retry_waiting(now) {
                 return questions;
             }
         }
     }
 
     /// Whom to ask for an id now, if anybody.
-    fn look(&mut self, hash: [u8; 32], now: u64) -> Option<(PeerId, Inv)> {
+    fn next_request(&mut self, hash: [u8; 32], now: u64) -> Option<(PeerId, Inv)> {
         if let Some((peer, until)) = self.wanted.get(&hash)?.asked {
             if until > now {
                 self.due.insert((until, hash));
                 return None;
             }
-            self.failed(peer, &hash, now);
+            self.not_found(peer, &hash, now);
         }
         let wanted = self.wanted.get_mut(&hash)?;
         let asked = &self.asked;
-        let free = |offer: &&Offer| asked.get(&offer.peer).copied().unwrap_or(0) < MAX_TX_IN_FLIGHT;
-        let ready = wanted.offers.iter().filter(|offer| offer.ready <= now).find(free).copied();
-        if let Some(offer) = ready {
+        let free = |announcement: &&Announcement| {
+            asked.get(&announcement.peer).copied().unwrap_or(0) < MAX_TX_IN_FLIGHT
+        };
+        let ready = wanted
+            .announcements
+            .iter()
+            .filter(|announcement| announcement.ready <= now)
+            .find(free)
+            .copied();
+        if let Some(announcement) = ready {
             let until = now + TIMEOUT_MS;
-            wanted.asked = Some((offer.peer, until));
-            *self.asked.entry(offer.peer).or_default() += 1;
+            wanted.asked = Some((announcement.peer, until));
+            *self.asked.entry(announcement.peer).or_default() += 1;
             self.due.insert((until, hash));
-            return Some((offer.peer, Inv::new(offer.kind, hash)));
+            return Some((announcement.peer, Inv::new(announcement.kind, hash)));
         }
-        for offer in wanted.offers.iter().filter(|offer| offer.ready <= now) {
-            self.waiting.entry(offer.peer).or_default().insert(hash);
+        for announcement in
+            wanted.announcements.iter().filter(|announcement| announcement.ready <= now)
+        {
+            self.waiting.entry(announcement.peer).or_default().insert(hash);
         }
-        let next = wanted.offers.iter().map(|offer| offer.ready).filter(|ready| *ready > now).min();
+        let next = wanted
+            .announcements
+            .iter()
+            .map(|announcement| announcement.ready)
+            .filter(|ready| *ready > now)
+            .min();
         self.due.extend(next.map(|next| (next, hash)));
         None
     }
 
     /// Has as many ids looked at as their peers have free questions; false if there are none.
-    fn wake(&mut self, now: u64) -> bool {
-        let mut woken = false;
+    fn retry_waiting(&mut self, now: u64) -> bool {
+        let mut retried = false;
         let TxRequests { wanted, asked, due, waiting, .. } = self;
         waiting.retain(|peer, hashes| {
             let mut free = MAX_TX_IN_FLIGHT - asked.get(peer).copied().unwrap_or(0);
@@ -130,32 +144,34 @@ impl TxRequests {
                 if wanted.get(&hash).is_some_and(|wanted| wanted.asked.is_none()) {
                     due.insert((now, hash));
                     free -= 1;
-                    woken = true;
+                    retried = true;
                 }
             }
             !hashes.is_empty()
         });
-        woken
+        retried
     }
 
-    fn drop_offer(&mut self, peer: PeerId, hash: &[u8; 32]) {
+    fn drop_announcement(&mut self, peer: PeerId, hash: &[u8; 32]) {
         let Some(wanted) = self.wanted.get_mut(hash) else { return };
-        if let Some(at) = wanted.offers.iter().position(|offer| offer.peer == peer) {
-            wanted.offers.remove(at);
-            release(&mut self.offered, peer);
+        if let Some(at) =
+            wanted.announcements.iter().position(|announcement| announcement.peer == peer)
+        {
+            wanted.announcements.remove(at);
+            release(&mut self.announced, peer);
             forget(&mut self.waiting, peer, hash);
         }
-        if wanted.offers.is_empty() && wanted.asked.is_none() {
+        if wanted.announcements.is_empty() && wanted.asked.is_none() {
             self.wanted.remove(hash);
         }
     }
 
     /// It is here, or will not be wanted any more.
-    pub fn settled(&mut self, hash: &[u8; 32]) {
+    pub fn forget_tx(&mut self, hash: &[u8; 32]) {
         let Some(wanted) = self.wanted.remove(hash) else { return };
-        for offer in &wanted.offers {
-            release(&mut self.offered, offer.peer);
-            forget(&mut self.waiting, offer.peer, hash);
+        for announcement in &wanted.announcements {
+            release(&mut self.announced, announcement.peer);
+            forget(&mut self.waiting, announcement.peer, hash);
         }
         if let Some((peer, _)) = wanted.asked {
             release(&mut self.asked, peer);
@@ -163,57 +179,60 @@ impl TxRequests {
     }
 
     /// The peer was asked for it.
-    pub fn is_asked(&self, peer: PeerId, hash: &[u8; 32]) -> bool {
+    pub fn is_requested(&self, peer: PeerId, hash: &[u8; 32]) -> bool {
         self.wanted.get(hash).is_some_and(|w| w.asked.is_some_and(|(asked, _)| asked == peer))
     }
 
     /// The peer does not have it: the next may be asked.
-    pub fn failed(&mut self, peer: PeerId, hash: &[u8; 32], now: u64) {
-        if self.is_asked(peer, hash) {
+    pub fn not_found(&mut self, peer: PeerId, hash: &[u8; 32], now: u64) {
+        if self.is_requested(peer, hash) {
             if let Some(wanted) = self.wanted.get_mut(hash) {
                 wanted.asked = None;
             }
             release(&mut self.asked, peer);
             self.due.insert((now, *hash));
         }
-        self.drop_offer(peer, hash);
+        self.drop_announcement(peer, hash);
     }
 
     /// A connection is gone.
-    pub fn gone(&mut self, peer: PeerId, now: u64) {
+    pub fn disconnected(&mut self, peer: PeerId, now: u64) {
         let some = |counts: &BTreeMap<PeerId, usize>| counts.get(&peer).is_some_and(|n| *n > 0);
-        if some(&self.offered) || some(&self.asked) {
+        if some(&self.announced) || some(&self.asked) {
             let touched = self.wanted.iter().filter(|(_, wanted)| {
-                wanted.offers.iter().any(|offer| offer.peer == peer)
+                wanted.announcements.iter().any(|announcement| announcement.peer == peer)
                     || wanted.asked.is_some_and(|(asked, _)| asked == peer)
             });
             let hashes: Vec<[u8; 32]> = touched.map(|(hash, _)| *hash).collect();
             for hash in hashes {
-                self.failed(peer, &hash, now);
+                self.not_found(peer, &hash, now);
             }
         }
-        self.offered.remove(&peer);
+        self.announced.remove(&peer);
         self.asked.remove(&peer);
     }
 
     /// Checks what must always hold; for tests and the simulator.
     pub fn assert_sound(&self) {
-        let offers: usize = self.wanted.values().map(|wanted| wanted.offers.len()).sum();
-        assert_eq!(offers, self.offered.values().sum::<usize>());
+        let announcements: usize =
+            self.wanted.values().map(|wanted| wanted.announcements.len()).sum();
+        assert_eq!(announcements, self.announced.values().sum::<usize>());
         let asked = self.wanted.values().filter(|wanted| wanted.asked.is_some()).count();
         assert_eq!(asked, self.asked.values().sum::<usize>());
-        assert!(self.offered.values().all(|count| *count <= MAX_ANNOUNCED_BY_PEER));
+        assert!(self.announced.values().all(|count| *count <= MAX_ANNOUNCED_BY_PEER));
         assert!(self.asked.values().all(|count| *count <= MAX_TX_IN_FLIGHT));
-        let offers = |peer: PeerId, hash| {
+        let announcements = |peer: PeerId, hash| {
             let wanted: Option<&Wanted> = self.wanted.get(hash);
-            wanted.is_some_and(|wanted| wanted.offers.iter().any(|offer| offer.peer == peer))
+            wanted.is_some_and(|wanted| {
+                wanted.announcements.iter().any(|announcement| announcement.peer == peer)
+            })
         };
         let mut waiting = self.waiting.iter();
-        assert!(waiting.all(|(peer, hashes)| hashes.iter().all(|hash| offers(*peer, hash))));
+        assert!(waiting.all(|(peer, hashes)| hashes.iter().all(|hash| announcements(*peer, hash))));
     }
 }
 
-/// An offer that waited, if it did, is gone.
+/// An announcement that waited, if it did, is gone.
 fn forget(waiting: &mut BTreeMap<PeerId, BTreeSet<[u8; 32]>>, peer: PeerId, hash: &[u8; 32]) {
     if let Some(hashes) = waiting.get_mut(&peer) {
         hashes.remove(hash);
@@ -237,11 +256,11 @@ mod tests {
     #[test]
     fn chosen_peers_come_first_and_one_at_a_time() {
         let mut requests = TxRequests::default();
-        requests.offered(1, wtx(7), false, 0);
-        requests.offered(2, wtx(7), true, 0);
+        requests.announced(1, wtx(7), false, 0);
+        requests.announced(2, wtx(7), true, 0);
         assert_eq!(requests.due(0), BTreeMap::from([(2, vec![wtx(7)])]));
         assert!(requests.due(INBOUND_DELAY_MS).is_empty());
-        assert!(requests.is_asked(2, &[7; 32]));
+        assert!(requests.is_requested(2, &[7; 32]));
         // No answer: the other is asked, and the first no more.
         assert_eq!(requests.due(TIMEOUT_MS), BTreeMap::from([(1, vec![wtx(7)])]));
         assert!(requests.due(3 * TIMEOUT_MS).is_empty());
@@ -253,14 +272,14 @@ mod tests {
     fn not_found_and_gone_pass_the_question_on() {
         let mut requests = TxRequests::default();
         for peer in 1..4 {
-            requests.offered(peer, wtx(7), true, 0);
+            requests.announced(peer, wtx(7), true, 0);
         }
         assert_eq!(requests.due(0).into_keys().collect::<Vec<_>>(), [1]);
-        requests.failed(1, &[7; 32], 10);
+        requests.not_found(1, &[7; 32], 10);
         assert_eq!(requests.due(10).into_keys().collect::<Vec<_>>(), [2]);
-        requests.gone(2, 20);
+        requests.disconnected(2, 20);
         assert_eq!(requests.due(20).into_keys().collect::<Vec<_>>(), [3]);
-        requests.settled(&[7; 32]);
+        requests.forget_tx(&[7; 32]);
         assert!(requests.is_empty() && requests.due(1_000_000).is_empty());
         requests.assert_sound();
     }
@@ -271,7 +290,7 @@ mod tests {
         for n in 0..20_000u32 {
             let mut hash = [0; 32];
             hash[..4].copy_from_slice(&n.to_le_bytes());
-            requests.offered(1, Inv::new(InvKind::WTX, hash), true, 0);
+            requests.announced(1, Inv::new(InvKind::WTX, hash), true, 0);
         }
         assert_eq!(requests.len(), MAX_ANNOUNCED_BY_PEER);
         let asked = requests.due(0).remove(&1).expect("questions");
@@ -281,14 +300,14 @@ mod tests {
         assert_eq!(requests.due.len(), MAX_TX_IN_FLIGHT);
         assert!(requests.due(0).is_empty());
         for inv in &asked[..10] {
-            requests.settled(&inv.hash);
+            requests.forget_tx(&inv.hash);
         }
         assert_eq!(requests.due(0)[&1].len(), 10);
         requests.assert_sound();
         // Another peer has them, too: it is asked for those that wait.
         let more: Vec<[u8; 32]> = requests.waiting[&1].iter().take(150).copied().collect();
         for hash in &more {
-            requests.offered(2, Inv::new(InvKind::WTX, *hash), true, 1);
+            requests.announced(2, Inv::new(InvKind::WTX, *hash), true, 1);
         }
         assert_eq!(requests.due(1)[&2].len(), MAX_TX_IN_FLIGHT);
         requests.assert_sound();
@@ -296,9 +315,9 @@ mod tests {
         let late = requests.due(1 + TIMEOUT_MS);
         assert_eq!((late[&1].len(), late[&2].len()), (MAX_TX_IN_FLIGHT, 50));
         requests.assert_sound();
-        requests.gone(1, 5);
+        requests.disconnected(1, 5);
         requests.assert_sound();
-        requests.gone(2, 5);
+        requests.disconnected(2, 5);
         assert!(requests.is_empty());
         requests.assert_sound();
     }

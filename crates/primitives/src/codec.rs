@@ -1,12 +1,12 @@
 //! The byte codec of the Bitcoin wire format: little-endian integers and CompactSize lengths.
 //!
-//! Decoding is bounded: a length is believed only up to `MAX_SIZE`, and memory is reserved only
-//! for bytes that are there.
+//! Decoding is bounded: lengths above `MAX_SIZE` are rejected, and memory is reserved only for
+//! bytes that are present.
 
 /// The largest length that a CompactSize may announce (Core's `MAX_SIZE`), in bytes or items.
 pub const MAX_SIZE: u64 = 0x0200_0000;
 
-/// Why bytes are not what they should be.
+/// Why bytes cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     #[error("the data ends at byte {at}, {wanted} more were needed")]

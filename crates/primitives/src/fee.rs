@@ -1,6 +1,6 @@
-//! Weight, fee rates, and the numbers of the network's default relay policy.
+//! Weight, fee rates, and the default numbers of relay policy.
 //!
-//! A wallet has to make what a pool takes, so both read these.
+//! A wallet must create what a mempool accepts, so both use these.
 
 use std::fmt;
 

@@ -1,4 +1,7 @@
-//! Hexadecimal text to bytes and back.
+//! Hexadecimal text to bytes and back: the codec of `data-encoding`, with errors that say what is
+//! wrong and where.
+
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 
 /// Why a text is not hex.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,64 +16,27 @@ pub enum HexError {
 
 /// Lower-case hex of `bytes`.
 pub fn encode(bytes: &[u8]) -> String {
-    let mut text = vec![0u8; bytes.len() * 2];
-    encode_to(bytes, &mut text);
-    String::from_utf8(text).unwrap_or_default()
+    HEXLOWER.encode(bytes)
 }
 
-/// The same in a place of twice the length.
+/// The same into `text`, which must be twice as long as `bytes`.
 pub fn encode_to<'a>(bytes: &[u8], text: &'a mut [u8]) -> &'a str {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
-    }
-    std::str::from_utf8(text).unwrap_or_default()
+    HEXLOWER.encode_mut_str(bytes, text)
 }
 
 /// Bytes of hex text, either case.
 pub fn decode(text: &str) -> Result<Vec<u8>, HexError> {
-    let raw = text.as_bytes();
-    let (pairs, odd) = raw.as_chunks::<2>();
-    let mut bad = 0;
-    let bytes = pairs
-        .iter()
-        .map(|pair| {
-            let (high, low) = (VALUES[usize::from(pair[0])], VALUES[usize::from(pair[1])]);
-            bad |= high | low;
-            high << 4 | low & 15
-        })
-        .collect();
-    if bad & NO_DIGIT != 0 || odd.first().is_some_and(|b| !b.is_ascii_hexdigit()) {
-        let position = raw.iter().position(|b| !b.is_ascii_hexdigit()).unwrap_or(0);
-        let found = text.chars().find(|c| !c.is_ascii_hexdigit()).unwrap_or('?');
-        return Err(HexError::NotADigit { found, position });
-    }
-    if !odd.is_empty() {
-        return Err(HexError::OddLength { digits: raw.len() });
-    }
-    Ok(bytes)
+    HEXLOWER_PERMISSIVE.decode(text.as_bytes()).map_err(|_| fault(text))
 }
 
-/// The bit that marks what is no digit.
-const NO_DIGIT: u8 = 0x80;
-
-/// The value of each character as a digit.
-const VALUES: [u8; 256] = {
-    let mut values = [NO_DIGIT; 256];
-    let mut digit = 0;
-    while digit < 10 {
-        values[b'0' as usize + digit] = digit as u8;
-        digit += 1;
+/// What is wrong with a text that could not be decoded: the first character that is no digit, else
+/// its length.
+fn fault(text: &str) -> HexError {
+    match text.char_indices().find(|(_, c)| !c.is_ascii_hexdigit()) {
+        Some((position, found)) => HexError::NotADigit { found, position },
+        None => HexError::OddLength { digits: text.len() },
     }
-    let mut letter = 0;
-    while letter < 6 {
-        values[b'a' as usize + letter] = 10 + letter as u8;
-        values[b'A' as usize + letter] = 10 + letter as u8;
-        letter += 1;
-    }
-    values
-};
+}
 
 /// Exactly `N` bytes of hex text.
 pub fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], HexError> {
@@ -89,6 +55,8 @@ mod tests {
         assert_eq!(decode("00FF"), Ok(vec![0, 255]));
         assert_eq!(decode("abc"), Err(HexError::OddLength { digits: 3 }));
         assert_eq!(decode("aé"), Err(HexError::NotADigit { found: 'é', position: 1 }));
+        assert_eq!(decode("abx"), Err(HexError::NotADigit { found: 'x', position: 2 }));
         assert_eq!(decode_array::<2>("00"), Err(HexError::WrongLength { expected: 2, got: 1 }));
+        assert_eq!(encode_to(&[0xab, 1], &mut [0; 4]), "ab01");
     }
 }

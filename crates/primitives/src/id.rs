@@ -1,6 +1,6 @@
-//! Hashes that name things: one newtype a noun, so that a txid is never taken for a block hash.
+//! Hashes used as identifiers: one newtype each, so that a txid is never mistaken for a block hash.
 //!
-//! Bytes are kept in wire order; text is the reversed hex that people read and RPC carries.
+//! Bytes are kept in wire order; text is the reversed hex that people read and RPC uses.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,7 +1,7 @@
-//! The nouns of a Bitcoin-format chain and their byte codecs; no rules.
+//! The data types of a Bitcoin-format chain and their byte codecs; no rules.
 //!
-//! A decoder here accepts exactly what Bitcoin Core's deserialiser accepts, consensus-invalid
-//! contents included: what is wrong with a transaction is for `consensus` to say.
+//! A decoder here accepts exactly what Bitcoin Core's deserialiser accepts, including contents that
+//! consensus rejects: deciding that is up to `consensus`.
 
 pub mod address;
 pub mod amount;

@@ -1,5 +1,5 @@
-//! Hash maps keyed by things that are hashes already: a cheap hasher with a secret start, so that
-//! nobody who grinds txids can aim at one bucket.
+//! Hash maps keyed by values that are already hashes: a cheap hasher with a secret seed, so that an
+//! attacker who grinds txids cannot target one bucket.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};

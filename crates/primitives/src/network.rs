@@ -1,9 +1,9 @@
-//! The networks: everything that differs between them, as data.
+//! The networks: everything in which they differ, as data.
 //!
 //! A rule looks at a field here, never at the network's name.
 
 use super::amount::{Amount, COIN};
-use super::block::{Block, Header};
+use super::block::{Block, Header, Height};
 use super::id::{BlockHash, MerkleRoot, Txid};
 use super::script::Script;
 use super::target::{CompactTarget, U256};
@@ -24,6 +24,17 @@ pub struct ForkHeights {
     pub segwit: u32,
     /// Taproot as deployed (BIP341, BIP342); checked from genesis on, as Core does.
     pub taproot: u32,
+}
+
+/// Rules that a young chain can have from the start (BIP54).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cleanup {
+    /// The first block under them.
+    pub from: u32,
+    /// Seconds by which the first block of a retarget interval may be earlier than the block before
+    /// it. Whoever has all the power can shorten an interval for good by as much, so that it has to
+    /// be small beside one.
+    pub grace_s: u32,
 }
 
 /// Script rules that one historical block is excused from.
@@ -73,7 +84,7 @@ pub struct NetworkParams {
     /// First four bytes of every P2P message and of every record of a block file.
     pub magic: [u8; 4],
     pub p2p_port: u16,
-    /// Listen and connect without being told to.
+    /// Listen and connect by default.
     pub p2p_by_default: bool,
     pub genesis: Genesis,
     pub address: AddressParams,
@@ -91,6 +102,7 @@ pub struct NetworkParams {
     pub halving_interval: u32,
     pub initial_subsidy: Amount,
     pub forks: ForkHeights,
+    pub cleanup: Option<Cleanup>,
     /// The block at the BIP34 height; when the chain has it, BIP30 need not be checked above it.
     pub bip34_hash: Option<BlockHash>,
     /// Above this height BIP34 no longer implies BIP30 (Core's `BIP34_IMPLIES_BIP30_LIMIT`).
@@ -106,6 +118,11 @@ impl NetworkParams {
     /// The target aimed for over a whole interval, in seconds.
     pub fn retarget_timespan_s(&self) -> u32 {
         self.spacing_s * self.retarget_interval
+    }
+
+    /// BIP54, where a block of that height is under it.
+    pub fn cleanup_at(&self, height: Height) -> Option<Cleanup> {
+        self.cleanup.filter(|cleanup| height.0 >= cleanup.from)
     }
 
     /// The first block.
@@ -212,6 +229,7 @@ pub static MAIN: NetworkParams = NetworkParams {
     halving_interval: 210_000,
     initial_subsidy: Amount(50 * COIN),
     forks: FROM_BLOCK_ONE,
+    cleanup: Some(Cleanup { from: 1, grace_s: 7200 }),
     bip34_hash: None,
     bip30_again_height: 0,
     bip30_exceptions: &[],
@@ -258,6 +276,7 @@ pub static TESTNET: NetworkParams = NetworkParams {
     halving_interval: 210_000,
     initial_subsidy: Amount(50 * COIN),
     forks: FROM_BLOCK_ONE,
+    cleanup: Some(Cleanup { from: 1, grace_s: 60 }),
     bip34_hash: None,
     bip30_again_height: 0,
     bip30_exceptions: &[],
@@ -302,6 +321,7 @@ pub static REGTEST: NetworkParams = NetworkParams {
     halving_interval: 150,
     initial_subsidy: Amount(50 * COIN),
     forks: ForkHeights { bip34: 1, bip65: 1, bip66: 1, csv: 1, segwit: 0, taproot: 0 },
+    cleanup: None,
     bip34_hash: None,
     bip30_again_height: 0,
     bip30_exceptions: &[],
@@ -353,6 +373,7 @@ pub static BITCOIN: NetworkParams = NetworkParams {
         segwit: 481_824,
         taproot: 709_632,
     },
+    cleanup: None,
     bip34_hash: Some(BlockHash::from_reversed_hex(
         "000000000000024b89b42a942fe0d9fea3bb44ab7bd1b19115dd6a759c0808b8",
     )),

@@ -1,4 +1,5 @@
-//! A script as bytes: what outputs demand and inputs offer. Its meaning is `script`'s (floor 3).
+//! A script as bytes: the conditions of outputs and the data of inputs. The crate `script`
+//! interprets it.
 
 use std::fmt;
 

@@ -35,8 +35,15 @@ pub trait Call {
     const NEEDS_NODE: bool = false;
     /// Names of the parameters, in order.
     const PARAMS: &'static [&'static str] = &[];
+    /// What the result is, where neither its type nor `HELP` says it.
+    const RESULT: &'static str = "";
     type In: Inputs;
     type Out: Kind;
+}
+
+/// A call's answer as the call's type, for who asked it over a door.
+pub fn typed<C: Call>(answer: Value) -> Result<C::Out, CallError> {
+    C::Out::from_answer(answer)
 }
 
 /// A call that runs on the published snapshot, on the caller's thread.
@@ -73,6 +80,7 @@ pub struct Entry {
     pub class: Class,
     pub runner: Runner,
     pub needs_node: bool,
+    result: &'static str,
     params: fn() -> Vec<Param>,
     out: (Shape, &'static str),
     out_schema: fn() -> Value,
@@ -107,6 +115,7 @@ const fn entry<C: Call>(runner: Runner) -> Entry {
         class: C::CLASS,
         runner,
         needs_node: C::NEEDS_NODE,
+        result: C::RESULT,
         params: || C::In::params(C::PARAMS),
         out: (C::Out::SHAPE, C::Out::NAME),
         out_schema: C::Out::schema,
@@ -122,8 +131,13 @@ impl Entry {
         self.out.0
     }
 
+    /// The schema of the result, made anew each time.
     pub fn out_schema(&self) -> Value {
-        (self.out_schema)()
+        let mut schema = (self.out_schema)();
+        if let Some(members) = schema.as_object_mut().filter(|_| !self.result.is_empty()) {
+            members.insert("description".to_owned(), Value::from(self.result));
+        }
+        schema
     }
 
     /// `( height -- hash-addr u )`: parameters that must be given, then the result.

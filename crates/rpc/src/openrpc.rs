@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::call::{Class, Entry, Runner};
+use super::sample;
 use super::table::CALLS;
 use primitives::network::NetworkParams;
 
@@ -38,7 +39,18 @@ pub(super) fn class_name(class: Class) -> &'static str {
     }
 }
 
-fn method(entry: &Entry, params: &NetworkParams) -> Value {
+/// The result's schema with what it means and a sample.
+fn result(entry: &Entry, sample: Option<&Value>) -> Value {
+    let mut schema = entry.out_schema();
+    let description = schema.get("description").cloned();
+    if let (Some(members), Some(sample)) = (schema.as_object_mut(), sample) {
+        members.insert("examples".to_owned(), json!([sample["result"]]));
+    }
+    let description = description.unwrap_or_else(|| entry.help.into());
+    json!({ "name": "result", "description": description, "schema": schema })
+}
+
+fn method(entry: &Entry, params: &NetworkParams, sample: Option<&Value>) -> Value {
     let taken = entry.params();
     // By position, what stands before a required parameter has to be there: null leaves it out.
     let needed = taken.iter().rposition(|param| !param.optional).map_or(0, |last| last + 1);
@@ -59,7 +71,7 @@ fn method(entry: &Entry, params: &NetworkParams) -> Value {
         "description": format!("Console word: `{} {}`", entry.word, entry.effect()),
         "paramStructure": "either",
         "params": described,
-        "result": { "name": "result", "schema": entry.out_schema() },
+        "result": result(entry, sample),
         "tags": [{ "name": class_name(entry.class) }],
     });
     // Only reads, and of those the ones that a fresh chain can answer: the console example of the
@@ -88,7 +100,7 @@ fn subscription(name: &str, summary: &str, result: &Value) -> Value {
         "params": [
             {
                 "name": "topics",
-                "description": "One topic or a list; none means all but addresses.",
+                "description": "A topic or a list of topics; by default all except addresses.",
                 "required": false,
                 "schema": { "oneOf": [
                     { "type": "string" },
@@ -97,7 +109,7 @@ fn subscription(name: &str, summary: &str, result: &Value) -> Value {
             },
             {
                 "name": "address",
-                "description": "For the topic `address`: whose updates.",
+                "description": "The address, for the topic `address`.",
                 "required": false,
                 "schema": { "type": "string" },
             },
@@ -109,14 +121,16 @@ fn subscription(name: &str, summary: &str, result: &Value) -> Value {
 
 /// The document for a chain; `url` is where the service is reached.
 pub fn document(params: &NetworkParams, url: &str) -> Value {
-    let mut methods: Vec<Value> = CALLS.iter().map(|entry| method(entry, params)).collect();
+    let samples = sample::all();
+    let methods = CALLS.iter().map(|entry| method(entry, params, samples.get(entry.method)));
+    let mut methods: Vec<Value> = methods.collect();
     let topics = json!({ "type": "object" });
     methods.push(subscription(
         "subscribe",
-        "Have events pushed: blocks, transactions, reorganisations, mining, peers, address.",
+        "Subscribe to events: blocks, transactions, reorganisations, mining, peers, address.",
         &topics,
     ));
-    methods.push(subscription("unsubscribe", "End the pushing of events.", &topics));
+    methods.push(subscription("unsubscribe", "Unsubscribe from events.", &topics));
     methods.push(json!({
         "name": "rpc.discover",
         "summary": "This document.",
@@ -153,5 +167,12 @@ mod tests {
         let shown = methods.iter().find(|m| m["name"] == "getblockhash").expect("it is there");
         assert_eq!(shown["examples"][0]["params"], json!([{ "name": "height", "value": 0 }]));
         assert_eq!(shown["params"][0]["required"], json!(true));
+        let shown = methods.iter().find(|m| m["name"] == "getmempoolinfo").expect("it is there");
+        let result = &shown["result"];
+        assert!(result["description"].as_str().is_some_and(|text| !text.is_empty()));
+        let bytes = &result["schema"]["properties"]["bytes"];
+        assert_eq!(bytes["type"], "integer");
+        assert!(bytes["description"].as_str().is_some_and(|text| text.contains("virtual bytes")));
+        assert_eq!(result["schema"]["examples"][0]["size"], 2);
     }
 }

@@ -3,7 +3,11 @@
 use std::fmt::Display;
 use std::io::Write as _;
 
-use serde_json::{Map, Number, Value, json};
+use rpc_types::block::BlockResult;
+use rpc_types::script::{DecodedScript, ScriptPubKey, SegwitScript};
+use rpc_types::tx::{Input, Output, Prevout, ScriptSig, Transaction};
+use rpc_types::{Bits, BlockHash, Difficulty, Hex, Target, Txid, Wtxid};
+use serde_json::Number;
 
 use super::error::CallError;
 use super::value::Written;
@@ -19,89 +23,99 @@ use primitives::hex;
 use primitives::network::NetworkParams;
 use primitives::script::Script;
 use primitives::target::CompactTarget;
-use primitives::tx::{Transaction, TxIn};
+use primitives::tx::TxIn;
 use script::asm::{disassemble, disassemble_with_hash_types};
 use script::descriptor;
-use script::engine::MAX_ELEMENT_SIZE;
 use script::instruction::instructions;
 use script::opcode::{OP_CHECKSIGADD, TABLE};
 use script::template::{Template, is_unspendable, solve};
+use script::vm::MAX_ELEMENT_SIZE;
 use store::rows::HeaderRow;
 use store::snapshot::Snapshot;
 
 /// Digits after the point of a difficulty's scientific form: Core shows 16 in all.
 const DIFFICULTY_DECIMALS: usize = 15;
 
-/// A number written out as `text`; null if it is none.
-fn number(text: &str) -> Value {
-    text.parse().map_or(Value::Null, |number: Number| Value::Number(number))
-}
-
-/// Coins as a number with exactly eight decimals, as Core writes amounts: no digit is lost.
-pub fn amount(amount: Amount) -> Value {
-    number(&amount.to_string())
+/// An amount as results hold it.
+pub fn amount(amount: Amount) -> rpc_types::Amount {
+    rpc_types::Amount::from_base_units(amount.0)
 }
 
 /// A difficulty with the 16 digits that Core shows.
-pub fn difficulty(value: f64) -> Value {
+pub fn difficulty(value: f64) -> Difficulty {
     let text = format!("{value:.DIFFICULTY_DECIMALS$e}");
-    let Some((digits, exponent)) = text.split_once('e') else { return Value::Null };
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let trimmed = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_owned();
-    if (-5..=DIFFICULTY_DECIMALS as i32).contains(&exponent) {
+    let text = if (-5..=DIFFICULTY_DECIMALS as i32).contains(&exponent) {
         let decimals = (DIFFICULTY_DECIMALS as i32 - exponent).max(1) as usize;
-        number(&trimmed(&format!("{value:.decimals$}")))
+        trimmed(&format!("{value:.decimals$}"))
     } else {
         let sign = if exponent < 0 { '-' } else { '+' };
-        number(&format!("{}e{sign}{:02}", trimmed(digits), exponent.abs()))
-    }
+        format!("{}e{sign}{:02}", trimmed(digits), exponent.abs())
+    };
+    // A target is above 0 and has a difficulty, so there is a number.
+    Difficulty::from_number(text.parse().unwrap_or_else(|_| Number::from(0)))
 }
 
 /// `bits` as eight hex digits.
-pub fn bits(bits: CompactTarget) -> Value {
-    json!(format!("{:08x}", bits.0))
+pub fn bits(bits: CompactTarget) -> Bits {
+    Bits(format!("{:08x}", bits.0))
 }
 
 /// The target that `bits` stand for, as 64 hex digits.
-pub fn target(bits: CompactTarget) -> Value {
-    json!(hex::encode(&bits.to_target().unwrap_or_default().to_be_bytes()))
+pub fn target(bits: CompactTarget) -> Target {
+    Target(hex::encode(&bits.to_target().unwrap_or_default().to_be_bytes()))
 }
 
-/// Text, descriptor, bytes, address and kind of an output script (Core's `ScriptToUniv`).
-fn script(
-    script: &[u8],
-    params: &NetworkParams,
-    desc: String,
-    with_hex: bool,
-) -> Map<String, Value> {
-    let mut shown = Map::new();
-    shown.insert("asm".to_owned(), json!(disassemble(script)));
-    shown.insert("desc".to_owned(), json!(desc));
-    if with_hex {
-        shown.insert("hex".to_owned(), json!(hex::encode(script)));
-    }
-    if let Some(address) = Address::from_script(&Script::new(script)) {
-        shown.insert("address".to_owned(), json!(address.to_text(params)));
-    }
-    shown.insert("type".to_owned(), json!(solve(script).name()));
-    shown
+pub fn block_hash(hash: &primitives::id::BlockHash) -> BlockHash {
+    BlockHash(hash.to_string())
 }
 
-/// An output script.
-pub fn script_pubkey(output: &Script, params: &NetworkParams) -> Value {
-    let bytes = output.as_bytes();
-    Value::Object(script(bytes, params, descriptor::infer(bytes, params), true))
+pub fn txid(txid: &primitives::id::Txid) -> Txid {
+    Txid(txid.to_string())
+}
+
+pub fn wtxid(wtxid: &primitives::id::Wtxid) -> Wtxid {
+    Wtxid(wtxid.to_string())
+}
+
+pub fn bytes(bytes: &[u8]) -> Hex {
+    Hex(hex::encode(bytes))
+}
+
+fn address_of(script: &[u8], params: &NetworkParams) -> Option<String> {
+    Address::from_script(&Script::new(script)).map(|address| address.to_text(params))
+}
+
+/// An output script (Core's `ScriptToUniv`).
+pub fn script_pubkey(output: &Script, params: &NetworkParams) -> ScriptPubKey {
+    let script = output.as_bytes();
+    ScriptPubKey {
+        asm: disassemble(script),
+        desc: descriptor::infer(script, params),
+        hex: bytes(script),
+        address: address_of(script, params),
+        kind: solve(script).name().to_owned(),
+    }
 }
 
 /// What `decodescript` says: the script as an output, and as what P2SH and P2WSH would wrap.
-pub fn decoded_script(bytes: &[u8], params: &NetworkParams) -> Value {
-    let mut shown = script(bytes, params, descriptor::infer(bytes, params), false);
+pub fn decoded_script(bytes: &[u8], params: &NetworkParams) -> DecodedScript {
     let kind = solve(bytes);
+    let mut shown = DecodedScript {
+        asm: disassemble(bytes),
+        desc: descriptor::infer(bytes, params),
+        address: address_of(bytes, params),
+        kind: kind.name().to_owned(),
+        p2sh: None,
+        segwit: None,
+    };
     if !can_be_wrapped(bytes, &kind) {
-        return Value::Object(shown);
+        return shown;
     }
-    let script_hash = |script: &[u8]| json!(Address::ScriptHash(hash160(script)).to_text(params));
-    shown.insert("p2sh".to_owned(), script_hash(bytes));
+    let script_hash = |script: &[u8]| Address::ScriptHash(hash160(script)).to_text(params);
+    shown.p2sh = Some(script_hash(bytes));
     let witness_v0 = |program: Vec<u8>| Address::Witness { version: 0, program }.to_script().0;
     let compressed = |key: &[u8]| key.len() == 33;
     let wrapped = match &kind {
@@ -113,18 +127,23 @@ pub fn decoded_script(bytes: &[u8], params: &NetworkParams) -> Value {
         Template::NonStandard => Some(witness_v0(sha256(bytes).to_vec())),
         _ => None,
     };
-    if let Some(output) = wrapped {
+    shown.segwit = wrapped.map(|output| {
         let desc = match &kind {
             Template::PubKey { .. } | Template::PubKeyHash { .. } => {
                 descriptor::infer(&output, params)
             }
             _ => descriptor::infer_witness_script(bytes, &output, params),
         };
-        let mut segwit = script(&output, params, desc, true);
-        segwit.insert("p2sh-segwit".to_owned(), script_hash(&output));
-        shown.insert("segwit".to_owned(), Value::Object(segwit));
-    }
-    Value::Object(shown)
+        SegwitScript {
+            asm: disassemble(&output),
+            desc,
+            hex: self::bytes(&output),
+            address: address_of(&output, params),
+            kind: solve(&output).name().to_owned(),
+            p2sh_segwit: script_hash(&output),
+        }
+    });
+    shown
 }
 
 /// A script hash may stand for it: it can run, and is no hash or program itself.
@@ -170,46 +189,40 @@ impl<'a> Spends<'a> {
 }
 
 /// The fee of a transaction over what it spends.
-pub fn fee(tx: &Transaction, coins: &[Coin]) -> Amount {
+pub fn fee(tx: &primitives::tx::Transaction, coins: &[Coin]) -> Amount {
     let spent = coins.iter().fold(0i64, |sum, coin| sum.saturating_add(coin.output.value.0));
     let paid = tx.outputs.iter().fold(0i64, |sum, output| sum.saturating_add(output.value.0));
     Amount(spent.saturating_sub(paid))
 }
 
-fn input(input: &TxIn, is_coinbase: bool, coin: Option<&Coin>, params: &NetworkParams) -> Value {
-    let mut shown = Map::new();
-    if is_coinbase {
-        shown.insert("coinbase".to_owned(), json!(input.script_sig.to_string()));
-    } else {
-        shown.insert("txid".to_owned(), json!(input.prevout.txid.to_string()));
-        shown.insert("vout".to_owned(), json!(input.prevout.vout));
-        let asm = disassemble_with_hash_types(input.script_sig.as_bytes());
-        let script_sig = json!({ "asm": asm, "hex": input.script_sig.to_string() });
-        shown.insert("scriptSig".to_owned(), script_sig);
+fn input(input: &TxIn, is_coinbase: bool, coin: Option<&Coin>, params: &NetworkParams) -> Input {
+    let spends = !is_coinbase;
+    let witness = !input.witness.is_empty();
+    Input {
+        coinbase: is_coinbase.then(|| bytes(input.script_sig.as_bytes())),
+        txid: spends.then(|| txid(&input.prevout.txid)),
+        vout: spends.then_some(input.prevout.vout),
+        script_sig: spends.then(|| ScriptSig {
+            asm: disassemble_with_hash_types(input.script_sig.as_bytes()),
+            hex: bytes(input.script_sig.as_bytes()),
+        }),
+        txinwitness: witness.then(|| input.witness.iter().map(|item| bytes(item)).collect()),
+        prevout: coin.map(|coin| Prevout {
+            generated: coin.coinbase,
+            height: coin.height.0,
+            value: amount(coin.output.value),
+            script_pubkey: script_pubkey(&coin.output.script_pubkey, params),
+        }),
+        sequence: input.sequence,
     }
-    if !input.witness.is_empty() {
-        let items = input.witness.iter().map(|item| hex::encode(item));
-        shown.insert("txinwitness".to_owned(), items.collect());
-    }
-    if let Some(coin) = coin {
-        let prevout = json!({
-            "generated": coin.coinbase,
-            "height": coin.height.0,
-            "value": amount(coin.output.value),
-            "scriptPubKey": script_pubkey(&coin.output.script_pubkey, params),
-        });
-        shown.insert("prevout".to_owned(), prevout);
-    }
-    shown.insert("sequence".to_owned(), json!(input.sequence));
-    Value::Object(shown)
 }
 
 /// A transaction (Core's `TxToUniv`).
 pub fn transaction(
-    tx: &Transaction,
+    tx: &primitives::tx::Transaction,
     params: &NetworkParams,
     spends: Spends<'_>,
-) -> Map<String, Value> {
+) -> Transaction {
     let is_coinbase = tx.is_coinbase();
     let shown_coin = |index: usize| match spends {
         Spends::Coins(coins) if !is_coinbase => coins.get(index),
@@ -217,29 +230,24 @@ pub fn transaction(
     };
     let inputs = tx.inputs.iter().enumerate();
     let inputs = inputs.map(|(index, i)| input(i, is_coinbase, shown_coin(index), params));
-    let outputs = tx.outputs.iter().enumerate().map(|(n, output)| {
-        json!({
-            "value": amount(output.value),
-            "n": n,
-            "scriptPubKey": script_pubkey(&output.script_pubkey, params),
-        })
+    let outputs = tx.outputs.iter().zip(0u32..).map(|(output, n)| Output {
+        value: amount(output.value),
+        n,
+        script_pubkey: script_pubkey(&output.script_pubkey, params),
     });
-    let mut shown = Map::new();
-    let mut put = |name: &str, value: Value| shown.insert(name.to_owned(), value);
-    put("txid", json!(tx.txid().to_string()));
-    put("hash", json!(tx.wtxid().to_string()));
-    put("version", json!(tx.version));
-    put("size", json!(tx.total_size()));
-    put("vsize", json!(tx.vsize()));
-    put("weight", json!(tx.weight().0));
-    put("locktime", json!(tx.lock_time));
-    put("vin", inputs.collect());
-    put("vout", outputs.collect());
-    if let Some(coins) = spends.coins().filter(|_| !is_coinbase) {
-        put("fee", amount(fee(tx, coins)));
+    Transaction {
+        txid: txid(&tx.txid()),
+        hash: wtxid(&tx.wtxid()),
+        version: tx.version,
+        size: tx.total_size() as u64,
+        vsize: tx.vsize() as u64,
+        weight: tx.weight().0 as u64,
+        locktime: tx.lock_time,
+        vin: inputs.collect(),
+        vout: outputs.collect(),
+        fee: spends.coins().filter(|_| !is_coinbase).map(|coins| amount(fee(tx, coins))),
+        hex: bytes(&tx.to_bytes()),
     }
-    put("hex", json!(hex::encode(&tx.to_bytes())));
-    shown
 }
 
 /// Blocks from a block to the tip, itself counted; -1 if it is not on the best chain.
@@ -281,9 +289,9 @@ impl Members {
         let _ = write!(self.0, "\"{value}\"");
     }
 
-    pub fn end(mut self) -> Written {
+    pub fn end<T>(mut self) -> Written<T> {
         self.0.push(b'}');
-        Written(self.0)
+        Written::new(self.0)
     }
 }
 
@@ -309,8 +317,8 @@ pub fn header(
     shown.put("time", row.header.time);
     shown.put("mediantime", median_time(snapshot, id)?);
     shown.put("nonce", row.header.nonce);
-    shown.put("bits", bits(row.header.bits));
-    shown.put("target", target(row.header.bits));
+    shown.text("bits", bits(row.header.bits));
+    shown.text("target", target(row.header.bits));
     shown.put("difficulty", difficulty(row.header.bits.difficulty()));
     shown.text("chainwork", work_at(snapshot, params, id, row)?);
     shown.put("nTx", row.tx_count);
@@ -341,7 +349,7 @@ pub fn block(
     row: &HeaderRow,
     block: &Block,
     detail: Detail,
-) -> Result<Written, CallError> {
+) -> Result<Written<BlockResult>, CallError> {
     let mut shown = header(snapshot, params, id, row)?;
     shown.put("strippedsize", block.base_size());
     shown.put("size", block.total_size());
@@ -379,7 +387,12 @@ mod tests {
     use super::*;
     use primitives::network::{BITCOIN, REGTEST};
     use script::asm::assemble;
+    use serde_json::Value;
     use testkit::vectors;
+
+    fn json(shown: &impl serde::Serialize) -> Value {
+        serde_json::to_value(shown).expect("JSON")
+    }
 
     #[test]
     fn amounts_keep_every_digit() {
@@ -391,7 +404,7 @@ mod tests {
             (0, "0.00000000"),
             (-1, "-0.00000001"),
         ] {
-            assert_eq!(amount(Amount(units)).to_string(), text);
+            assert_eq!(serde_json::to_string(&amount(Amount(units))).expect("a number"), text);
             // It is still a number after a way through text.
             let read: Value = serde_json::from_str(text).expect("JSON");
             assert_eq!((read.to_string().as_str(), read.is_number()), (text, true));
@@ -417,7 +430,7 @@ mod tests {
         let cases: Vec<(String, Value)> = serde_json::from_slice(&bytes).expect("pairs");
         for (script, wanted) in &cases {
             let shown = decoded_script(&hex::decode(script).expect("hex"), &REGTEST);
-            assert_eq!(&shown, wanted, "{script}");
+            assert_eq!(&json(&shown), wanted, "{script}");
         }
         println!("{} published scripts", cases.len());
     }
@@ -426,12 +439,12 @@ mod tests {
     fn known_outputs() {
         let key = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
         let script = assemble(&format!("<{key}> CHECKSIG")).expect("a script");
-        let shown = script_pubkey(&Script(script), &BITCOIN);
+        let shown = json(&script_pubkey(&Script(script), &BITCOIN));
         assert_eq!(shown["type"], "pubkey");
         assert!(shown["desc"].as_str().is_some_and(|d| d.starts_with(&format!("pk({key})#"))));
         assert!(shown.get("address").is_none(), "Core shows no address for a bare key");
         let multisig = assemble(&format!("1 <{key}> 1 CHECKMULTISIG")).expect("a script");
-        let shown = decoded_script(&multisig, &BITCOIN);
+        let shown = json(&decoded_script(&multisig, &BITCOIN));
         let desc = |shown: &Value| shown["desc"].as_str().unwrap_or_default().to_owned();
         assert!(desc(&shown).starts_with(&format!("multi(1,{key})#")));
         assert!(desc(&shown["segwit"]).starts_with(&format!("wsh(multi(1,{key}))#")));

@@ -1,107 +1,128 @@
 //! Every call once, in the order of `help`.
 //!
-//! To add one: an `impl` in `calls/` and its line here. A call that is left out does not build.
+//! To add one: its type and `impl`s in a file of `calls/`, and its line here. The line is all that
+//! uses the type, so a call that is left out is dead code, which this crate does not build with.
 
-use super::call::{Entry, act, read, service as serve};
-use super::calls::{
-    address, chain, coins, holders, mine, mining, net, pool, prune, script, seed, service, system,
-    template, tx, upkeep, wallet,
-};
+use super::call::{Entry, act, read, service};
 use super::error::{CallError, ErrorKind};
 
-/// All calls.
-pub static CALLS: &[Entry] = &[
-    read::<chain::GetHeight>(),
-    read::<chain::GetBestHash>(),
-    read::<chain::GetBlockHash>(),
-    read::<chain::GetBlock>(),
-    read::<chain::GetHeader>(),
-    read::<chain::GetChainInfo>(),
-    read::<chain::GetDifficulty>(),
-    read::<chain::GetChainTips>(),
-    read::<chain::GetDeployments>(),
-    read::<chain::CheckChain>(),
-    read::<chain::ChainSound>(),
-    read::<tx::GetTx>(),
-    read::<tx::GetRawTx>(),
-    read::<tx::DecodeTx>(),
-    read::<tx::DecodeScript>(),
-    read::<script::GetSpend>(),
-    read::<coins::GetUtxo>(),
-    read::<coins::GetTxOut>(),
-    read::<coins::UtxoSetInfo>(),
-    read::<system::GetStatus>(),
-    act::<system::ImportBlocks>(),
-    act::<system::SubmitBlock>(),
-    act::<system::Flush>(),
-    read::<address::ValidateAddress>(),
-    read::<address::GetAddressHistory>(),
-    read::<address::GetAddressUtxos>(),
-    read::<address::GetAddressBalance>(),
-    read::<seed::GetAddress>(),
-    read::<seed::GetStats>(),
-    read::<holders::ListHolders>(),
-    act::<address::ReindexStep>(),
-    act::<prune::Prune>(),
-    act::<system::InvalidateBlock>(),
-    act::<system::ReconsiderBlock>(),
-    act::<pool::SendRawTx>(),
-    act::<pool::TestTxs>(),
-    read::<pool::ListPool>(),
-    read::<pool::PoolEntry>(),
-    read::<pool::PoolInfo>(),
-    read::<pool::EstimateFee>(),
-    act::<pool::SavePool>(),
-    act::<mine::GenerateToAddress>(),
-    act::<mine::GenerateBlock>(),
-    act::<mine::SetMiningAddress>(),
-    act::<mine::StartMining>(),
-    act::<mine::StopMining>(),
-    read::<mining::MiningStatus>(),
-    read::<mining::Hashrate>(),
-    read::<mining::NetworkHashrate>(),
-    read::<mining::MiningInfo>(),
-    read::<mining::DifficultyInfo>(),
-    read::<mining::DifficultyHistory>(),
-    act::<template::BlockTemplate>(),
-    act::<mine::Prioritise>(),
-    act::<mine::SetMockTime>(),
-    act::<net::StartNetwork>(),
-    act::<net::StartListening>(),
-    act::<net::StopListening>(),
-    act::<net::Connect>(),
-    act::<net::ConnectReadonly>(),
-    act::<net::Disconnect>(),
-    act::<net::AddNode>(),
-    act::<net::SetBan>(),
-    act::<net::Unban>(),
-    act::<net::ClearBans>(),
-    act::<net::SetActive>(),
-    act::<net::Ping>(),
-    act::<net::ServeFilters>(),
-    read::<net::PeerCount>(),
-    read::<net::IsSynced>(),
-    read::<net::PeerInfo>(),
-    read::<net::NetworkInfo>(),
-    read::<net::NetTotals>(),
-    read::<net::ListBanned>(),
-    read::<net::AddedNodes>(),
-    read::<net::SyncStatus>(),
-    serve::<service::StartServer>(),
-    serve::<service::StopServer>(),
-    serve::<service::StopNode>(),
-    serve::<service::ServerStatus>(),
-    serve::<service::SetLogLevel>(),
-    serve::<upkeep::GetHealth>(),
-    serve::<upkeep::Uptime>(),
-    serve::<upkeep::GetMemory>(),
-    read::<upkeep::GetSchema>(),
-    serve::<upkeep::StartBackup>(),
-    serve::<upkeep::BackupStatus>(),
-    serve::<upkeep::StopBackup>(),
-    read::<wallet::ScanScripts>(),
-    read::<wallet::ScriptsHistory>(),
-];
+/// Each line says how a call runs and where its type is.
+macro_rules! table {
+    ($($run:ident $file:ident::$call:ident,)+) => {
+        /// All calls.
+        pub static CALLS: &[Entry] = &[$($run::<crate::calls::$file::$call>()),+];
+
+        /// The types of the calls, for who asks one and wants a typed answer.
+        pub mod calls {
+            $(pub use crate::calls::$file::$call;)+
+        }
+
+        /// Reads the text of a call's answer into its type and writes it again.
+        #[cfg(test)]
+        pub fn read_again(method: &str, text: &[u8]) -> Result<Vec<u8>, CallError> {
+            use super::call::Call;
+            use super::value::Kind;
+
+            $(if method == crate::calls::$file::$call::METHOD {
+                return <crate::calls::$file::$call as Call>::Out::read_again(text);
+            })+
+            Err(CallError::not_found(method))
+        }
+    };
+}
+
+table! {
+    read chain::GetHeight,
+    read chain::GetBestHash,
+    read chain::GetBlockHash,
+    read chain::GetBlock,
+    read chain::GetHeader,
+    read chain::GetChainInfo,
+    read chain::GetDifficulty,
+    read chain::GetChainTips,
+    read chain::GetDeployments,
+    read chain::CheckChain,
+    read chain::ChainSound,
+    read tx::GetTx,
+    read tx::GetRawTx,
+    read tx::DecodeTx,
+    read tx::DecodeScript,
+    read script::GetSpend,
+    read coins::GetUtxo,
+    read coins::GetTxOut,
+    read coins::UtxoSetInfo,
+    read system::GetStatus,
+    act system::ImportBlocks,
+    act system::SubmitBlock,
+    act system::Flush,
+    read address::ValidateAddress,
+    read address::GetAddressHistory,
+    read address::GetAddressUtxos,
+    read address::GetAddressBalance,
+    read seed::GetAddress,
+    read seed::GetStats,
+    read holders::ListHolders,
+    act address::ReindexStep,
+    act prune::Prune,
+    act system::InvalidateBlock,
+    act system::ReconsiderBlock,
+    act pool::SendRawTx,
+    act pool::TestTxs,
+    read pool::ListPool,
+    read pool::PoolEntry,
+    read pool::PoolInfo,
+    read pool::EstimateFee,
+    act pool::SavePool,
+    act mine::GenerateToAddress,
+    act mine::GenerateBlock,
+    act mine::SetMiningAddress,
+    act mine::StartMining,
+    act mine::StopMining,
+    read mining::MiningStatus,
+    read mining::Hashrate,
+    read mining::NetworkHashrate,
+    read mining::MiningInfo,
+    read mining::DifficultyInfo,
+    read mining::DifficultyHistory,
+    act template::BlockTemplate,
+    act mine::Prioritise,
+    act mine::SetMockTime,
+    act net::StartNetwork,
+    act net::StartListening,
+    act net::StopListening,
+    act net::Connect,
+    act net::ConnectReadonly,
+    act net::Disconnect,
+    act net::AddNode,
+    act net::SetBan,
+    act net::Unban,
+    act net::ClearBans,
+    act net::SetActive,
+    act net::Ping,
+    act net::ServeFilters,
+    read net::PeerCount,
+    read net::IsSynced,
+    read net::PeerInfo,
+    read net::NetworkInfo,
+    read net::NetTotals,
+    read net::ListBanned,
+    read net::AddedNodes,
+    read net::SyncStatus,
+    service service::StartServer,
+    service service::StopServer,
+    service service::StopNode,
+    service service::ServerStatus,
+    service service::SetLogLevel,
+    service upkeep::GetHealth,
+    service upkeep::Uptime,
+    service upkeep::GetMemory,
+    read upkeep::GetSchema,
+    service upkeep::StartBackup,
+    service upkeep::BackupStatus,
+    service upkeep::StopBackup,
+    read wallet::ScanScripts,
+    read wallet::ScriptsHistory,
+}
 
 /// The entry of a method.
 pub fn find(method: &str) -> Result<&'static Entry, CallError> {

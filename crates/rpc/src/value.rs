@@ -2,9 +2,15 @@
 //!
 //! On the Forth stack there are two shapes: a cell and a string `( c-addr u )`.
 
-use serde_json::{Value, json};
+use std::marker::PhantomData;
 
-use super::error::CallError;
+use rpc_types::Difficulty;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserializer, Serialize};
+use serde_json::{Error, Value, json};
+
+use super::error::{CallError, ErrorKind};
 use primitives::amount::Amount;
 use primitives::block::Height;
 use primitives::hex;
@@ -38,9 +44,21 @@ pub trait Kind: Sized {
     fn from_json(value: &Value) -> Result<Self, CallError>;
     fn to_json(self) -> Value;
 
+    /// Reads an answer that is not needed afterwards.
+    fn from_answer(answer: Value) -> Result<Self, CallError> {
+        Self::from_json(&answer)
+    }
+
     /// The same for who sends it on.
     fn to_reply(self) -> Reply {
         Reply::Value(self.to_json())
+    }
+
+    /// Reads a text into this type and writes it again.
+    #[cfg(test)]
+    fn read_again(text: &[u8]) -> Result<Vec<u8>, CallError> {
+        let value: Value = serde_json::from_slice(text).expect("an answer is JSON");
+        Ok(Self::from_json(&value)?.to_json().to_string().into_bytes())
     }
 }
 
@@ -56,7 +74,7 @@ impl Reply {
     pub fn into_value(self) -> Value {
         match self {
             Reply::Value(value) => value,
-            Reply::Text(text) => Written(text).to_json(),
+            Reply::Text(text) => serde_json::from_slice(&text).unwrap_or(Value::Null),
         }
     }
 }
@@ -288,11 +306,11 @@ impl Kind for HexList {
     }
 }
 
-/// An object or a list with a shape of its own.
+/// Any object or list, as a parameter.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Json(pub Value);
+pub struct AnyJson(pub Value);
 
-impl Kind for Json {
+impl Kind for AnyJson {
     const SHAPE: Shape = Shape::Json;
     const NAME: &'static str = "json";
 
@@ -301,7 +319,7 @@ impl Kind for Json {
     }
 
     fn from_json(value: &Value) -> Result<Self, CallError> {
-        Ok(Json(value.clone()))
+        Ok(AnyJson(value.clone()))
     }
 
     fn to_json(self) -> Value {
@@ -309,56 +327,169 @@ impl Kind for Json {
     }
 }
 
-/// A result that is a text or an object, by what was asked for; on the stack a text is bare.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Mixed(pub Value);
+/// A type of `rpc_types`: its schema is made from its fields and their comments.
+pub trait Typed: Serialize + DeserializeOwned + JsonSchema {}
 
-impl Kind for Mixed {
+impl<T: Serialize + DeserializeOwned + JsonSchema> Typed for T {}
+
+fn read_typed<'a, T: Typed>(value: impl Deserializer<'a, Error = Error>) -> Result<T, CallError> {
+    T::deserialize(value).map_err(|error| {
+        CallError::new(
+            ErrorKind::Internal,
+            format!("the node's answer is not as expected: {error}"),
+        )
+    })
+}
+
+/// A result's value. Types of results hold no maps with keys that JSON lacks and no infinite
+/// numbers, the two things that can't be written.
+fn write_typed<T: Typed>(result: &T) -> Value {
+    serde_json::to_value(result).unwrap_or(Value::Null)
+}
+
+/// As `Kind::read_again`, without a tree of values between.
+#[cfg(test)]
+fn text_again<T: Typed>(text: &[u8]) -> Result<Vec<u8>, CallError> {
+    let read: T = serde_json::from_slice(text).map_err(|error| {
+        let text = String::from_utf8_lossy(text);
+        CallError::new(ErrorKind::Internal, format!("{error} in {text}"))
+    })?;
+    Ok(serde_json::to_vec(&read).expect("a result can be written"))
+}
+
+/// A result that is an object or a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Json<T>(pub T);
+
+impl<T: Typed> Kind for Json<T> {
+    const SHAPE: Shape = Shape::Json;
+    const NAME: &'static str = "json";
+
+    fn schema() -> Value {
+        rpc_types::schema::of::<T>()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, CallError> {
+        read_typed(value).map(Json)
+    }
+
+    fn from_answer(answer: Value) -> Result<Self, CallError> {
+        read_typed(answer).map(Json)
+    }
+
+    #[cfg(test)]
+    fn read_again(text: &[u8]) -> Result<Vec<u8>, CallError> {
+        text_again::<T>(text)
+    }
+
+    fn to_json(self) -> Value {
+        write_typed(&self.0)
+    }
+}
+
+/// A result that is a text, an object or null, by what was asked for; on the stack a text is bare.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mixed<T>(pub T);
+
+impl<T: Typed> Kind for Mixed<T> {
     const SHAPE: Shape = Shape::Text;
     const NAME: &'static str = "result";
 
     fn schema() -> Value {
-        json!({ "type": ["string", "object", "array", "null"] })
+        rpc_types::schema::of::<T>()
     }
 
     fn from_json(value: &Value) -> Result<Self, CallError> {
-        Ok(Mixed(value.clone()))
+        read_typed(value).map(Mixed)
+    }
+
+    fn from_answer(answer: Value) -> Result<Self, CallError> {
+        read_typed(answer).map(Mixed)
+    }
+
+    #[cfg(test)]
+    fn read_again(text: &[u8]) -> Result<Vec<u8>, CallError> {
+        text_again::<T>(text)
     }
 
     fn to_json(self) -> Value {
-        self.0
+        write_typed(&self.0)
     }
 }
 
-/// As `Mixed`, written by the call itself: for results that are asked for often and long.
+/// As `Mixed`, written by the call itself: for results that are asked for often and long. A test
+/// holds the text to the type.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Written(pub Vec<u8>);
+pub struct Written<T> {
+    text: Vec<u8>,
+    is: PhantomData<T>,
+}
 
-impl Written {
+impl<T> Written<T> {
+    pub fn new(text: Vec<u8>) -> Written<T> {
+        Written { text, is: PhantomData }
+    }
+
+    /// The result, read from its text.
+    pub fn read(&self) -> Result<T, CallError>
+    where
+        T: Typed,
+    {
+        serde_json::from_slice(&self.text).map_err(|error| {
+            CallError::new(ErrorKind::Internal, format!("the answer is not as expected: {error}"))
+        })
+    }
+
     /// A text that needs no escapes.
-    pub fn bare(text: &str) -> Written {
-        Written([b"\"", text.as_bytes(), b"\""].concat())
+    pub fn bare(text: &str) -> Written<T> {
+        Written::new([b"\"", text.as_bytes(), b"\""].concat())
     }
 }
 
-impl Kind for Written {
-    const SHAPE: Shape = Mixed::SHAPE;
-    const NAME: &'static str = Mixed::NAME;
+impl<T: Typed> Kind for Written<T> {
+    const SHAPE: Shape = Shape::Text;
+    const NAME: &'static str = "result";
 
     fn schema() -> Value {
-        Mixed::schema()
+        rpc_types::schema::of::<T>()
     }
 
     fn from_json(value: &Value) -> Result<Self, CallError> {
-        Ok(Written(value.to_string().into_bytes()))
+        Ok(Written::new(value.to_string().into_bytes()))
+    }
+
+    #[cfg(test)]
+    fn read_again(text: &[u8]) -> Result<Vec<u8>, CallError> {
+        text_again::<T>(text)
     }
 
     fn to_json(self) -> Value {
-        serde_json::from_slice(&self.0).unwrap_or(Value::Null)
+        Reply::Text(self.text).into_value()
     }
 
     fn to_reply(self) -> Reply {
-        Reply::Text(self.0)
+        Reply::Text(self.text)
+    }
+}
+
+/// A number that need not be whole; on the stack it is text.
+impl Kind for Difficulty {
+    const SHAPE: Shape = Shape::Text;
+    const NAME: &'static str = "number";
+
+    fn schema() -> Value {
+        rpc_types::schema::of::<Difficulty>()
+    }
+
+    fn from_json(value: &Value) -> Result<Self, CallError> {
+        match value {
+            Value::Number(number) => Ok(Difficulty::from_number(number.clone())),
+            _ => Err(CallError::invalid_params(format!("{value} is not a number"))),
+        }
+    }
+
+    fn to_json(self) -> Value {
+        write_typed(&self)
     }
 }
 

@@ -1,14 +1,14 @@
-//! Script as text, both ways.
+//! Assembles and disassembles scripts.
 //!
 //! `assemble` reads the notation of Core's test vectors: opcode names with or without `OP_`,
-//! decimal numbers, `'text'` pushed, `0x…` as raw bytes of the script; and beside it `<hex>`,
-//! pushed as short as can be. `disassemble` writes what Core's RPC shows as `asm`.
+//! decimal numbers, `'text'` pushed, `0x…` as raw bytes of the script; and also `<hex>`, pushed
+//! with the shortest opcode. `disassemble` writes what Core's RPC shows as `asm`.
 
 use super::encoding::{hash_type_name, is_strict_der};
-use super::engine::MAX_SCRIPT_SIZE;
 use super::instruction::{instructions, push_data, push_minimal, push_number};
 use super::num;
 use super::opcode::{CONSTANTS, Kind, OP_RETURN, TABLE};
+use super::vm::MAX_SCRIPT_SIZE;
 use primitives::hex::{self, HexError};
 
 /// Numbers that can be written in decimal.

@@ -1,7 +1,7 @@
-//! The one seam through which scripts are verified: a list of transactions with what they spend.
+//! The entry point for verifying scripts: a list of transactions with the outputs they spend.
 //!
-//! The verdict and the failure reported (the first input in list order) don't depend on how many
-//! threads work on it.
+//! The verdict and the reported failure (the first input in list order) do not depend on the number
+//! of threads.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -124,7 +124,7 @@ impl<'a> Prepared<'a> {
         all.filter(|(_, midstate)| midstate.is_none()).map(|(at, _)| at)
     }
 
-    /// The inputs to verify, in list order: transaction, input, what it shares.
+    /// The inputs to verify, in list order: transaction, input, shared hashes.
     pub(super) fn inputs(&self) -> impl Iterator<Item = (usize, usize, &TxMidstate<'a>)> {
         let known = self.0.iter().enumerate();
         known.filter_map(|(at, midstate)| Some((at, midstate.as_ref()?))).flat_map(

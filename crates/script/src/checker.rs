@@ -1,14 +1,14 @@
-//! The world outside of a script: the transaction that spends, its input, and who checks
-//! signatures.
+//! A script's view of its transaction: the spending transaction, its input, and the signature
+//! checker.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
 
-use sha2::Sha256;
-
-use super::engine::{Checker, SigVersion, TapState};
 use super::error::ScriptError;
-use super::sighash::{DEFAULT, TaprootContext, TxMidstate, finish, finish_legacy};
+use super::sighash::{DEFAULT, TaprootContext, TxMidstate, finish};
+use super::vm::{Checker, SigVersion, TapState};
 use crypto::curve::{EcdsaSignature, PublicKey, verify_schnorr};
+use crypto::midstate::Midstate;
 
 /// Lock times below are heights, from here on seconds since 1970.
 const LOCK_TIME_THRESHOLD: i64 = 500_000_000;
@@ -19,15 +19,16 @@ const SEQUENCE_DISABLE: u32 = 1 << 31;
 const SEQUENCE_SECONDS: u32 = 1 << 22;
 const SEQUENCE_VALUE: u32 = 0xffff;
 
-/// Checks signatures whose hash is known: the place where checks can be counted, collected or
-/// batched. A collector may answer true and check later only if it then runs an input again, with
-/// the answers one by one, whenever a check of its batch fails: scripts may branch on a failing
-/// ECDSA signature, though not on a failing Schnorr signature.
+/// Checks signatures: the place where checks can be counted, collected or batched. A collector may
+/// answer by assumption and check later only if it then runs an input again, with the answers known
+/// to be true, whenever an assumption was wrong: scripts may branch on a failing ECDSA signature,
+/// though not on a failing Schnorr signature.
 pub trait SignatureCheck {
     /// `der` comes without hash type and may be malformed, as may `key`.
-    fn ecdsa(&self, der: &[u8], key: &[u8], hash: &[u8; 32]) -> bool;
+    fn ecdsa(&self, der: &[u8], key: &[u8], covered: &Covered<'_>) -> bool;
 
-    fn schnorr(&self, signature: &[u8; 64], key: &[u8; 32], hash: &[u8; 32]) -> bool;
+    /// `hash` makes what the signature covers.
+    fn schnorr(&self, signature: &[u8; 64], key: &[u8; 32], hash: &dyn Fn() -> [u8; 32]) -> bool;
 }
 
 /// Checks each signature when asked.
@@ -35,24 +36,99 @@ pub trait SignatureCheck {
 pub struct CheckNow;
 
 impl SignatureCheck for CheckNow {
-    fn ecdsa(&self, der: &[u8], key: &[u8], hash: &[u8; 32]) -> bool {
+    fn ecdsa(&self, der: &[u8], key: &[u8], covered: &Covered<'_>) -> bool {
         let Some(key) = PublicKey::from_bytes(key) else { return false };
-        EcdsaSignature::from_lax_der(der).is_some_and(|signature| signature.verify(&key, hash))
+        EcdsaSignature::from_lax_der(der)
+            .is_some_and(|signature| signature.verify(&key, &covered.hash()))
     }
 
-    fn schnorr(&self, signature: &[u8; 64], key: &[u8; 32], hash: &[u8; 32]) -> bool {
-        verify_schnorr(key, hash, signature)
+    fn schnorr(&self, signature: &[u8; 64], key: &[u8; 32], hash: &dyn Fn() -> [u8; 32]) -> bool {
+        verify_schnorr(key, &hash(), signature)
     }
 }
 
-/// A hash that was computed for this input but for its hash type, and for which code and class of
-/// hash type. Repeated signatures over the same code then cost one hash of the transaction.
+/// What an ECDSA signature of an input covers, hashed when asked.
+pub struct Covered<'a> {
+    checker: &'a TxChecker<'a>,
+    pub code: &'a [u8],
+    pub hash_type: u8,
+    pub version: SigVersion,
+}
+
+impl Covered<'_> {
+    pub fn hash(&self) -> [u8; 32] {
+        let hashes = &self.checker.hashes;
+        let begun = hashes.find(self).unwrap_or_else(|| hashes.begin(self));
+        let midstate = *begun.midstate.get_or_init(|| {
+            let (midstate, input) = (self.checker.midstate, self.checker.input);
+            let message = midstate.message(input, self.code, self.hash_type, self.version);
+            message.map(|message| message.absorb())
+        });
+        finish(midstate, u32::from(self.hash_type))
+    }
+
+    /// Hash types of one class differ only in the bytes that come last.
+    fn class(&self) -> u8 {
+        let base = if matches!(self.hash_type & 0x1f, 2 | 3) { self.hash_type & 3 } else { 1 };
+        self.hash_type & 0x80 | base
+    }
+}
+
+/// A hash of an input but for its hash type, for one code and one class of hash types. Repeated
+/// signatures over the same code then cost one hash of the transaction.
 #[derive(Debug)]
-struct CachedHash {
+pub struct Begun {
     class: u8,
     version: SigVersion,
-    code: Vec<u8>,
-    engine: Option<Sha256>,
+    code: Box<[u8]>,
+    /// Empty until it is hashed; None where there is nothing to hash.
+    pub midstate: OnceCell<Option<Midstate>>,
+}
+
+impl Begun {
+    /// The hash with its type, once the rest is hashed.
+    pub fn hash(&self, hash_type: u8) -> [u8; 32] {
+        finish(self.midstate.get().copied().flatten(), u32::from(hash_type))
+    }
+
+    /// Begun for what is covered.
+    pub fn is_for(&self, covered: &Covered<'_>) -> bool {
+        let class = self.class == covered.class() && self.version == covered.version;
+        class && *self.code == *covered.code
+    }
+}
+
+/// The hashes begun for one input.
+#[derive(Debug, Default)]
+pub struct Hashes {
+    begun: RefCell<Vec<Rc<Begun>>>,
+    /// All are kept, not only the last of each class.
+    all: bool,
+}
+
+impl Hashes {
+    /// Keeps what it is given, so that a script that runs again hashes nothing twice.
+    pub fn that_keep_all() -> Hashes {
+        Hashes { all: true, ..Hashes::default() }
+    }
+
+    pub fn find(&self, covered: &Covered<'_>) -> Option<Rc<Begun>> {
+        let begun = self.begun.borrow();
+        begun.iter().rev().find(|begun| begun.is_for(covered)).cloned()
+    }
+
+    /// One that was not found.
+    pub fn begin(&self, covered: &Covered<'_>) -> Rc<Begun> {
+        let (class, version) = (covered.class(), covered.version);
+        let code = covered.code.into();
+        let new = Rc::new(Begun { class, version, code, midstate: OnceCell::new() });
+        let mut begun = self.begun.borrow_mut();
+        if !self.all {
+            begun.retain(|other| other.class != class || other.version != version);
+        }
+        begun.push(new.clone());
+        new
+    }
 }
 
 /// One input of a transaction.
@@ -60,7 +136,7 @@ pub struct TxChecker<'a> {
     midstate: &'a TxMidstate<'a>,
     input: usize,
     signatures: &'a dyn SignatureCheck,
-    hashes: RefCell<Vec<CachedHash>>,
+    hashes: Hashes,
 }
 
 impl<'a> TxChecker<'a> {
@@ -70,39 +146,7 @@ impl<'a> TxChecker<'a> {
         input: usize,
         signatures: &'a dyn SignatureCheck,
     ) -> TxChecker<'a> {
-        TxChecker { midstate, input, signatures, hashes: RefCell::default() }
-    }
-
-    /// The hash that an ECDSA signature with this hash type covers.
-    fn ecdsa_hash(&self, code: &[u8], hash_type: u8, version: SigVersion) -> [u8; 32] {
-        let wide = u32::from(hash_type);
-        // Hash types of one class differ only in the bytes that come last.
-        let class =
-            hash_type & 0x80 | if matches!(hash_type & 0x1f, 2 | 3) { hash_type & 3 } else { 1 };
-        let mut hashes = self.hashes.borrow_mut();
-        let known = hashes
-            .iter()
-            .position(|h| h.class == class && h.version == version)
-            .filter(|at| hashes[*at].code == code);
-        let at = known.unwrap_or_else(|| {
-            let engine = match version {
-                SigVersion::WitnessV0 => {
-                    let amount = self.midstate.spent()[self.input].value.0;
-                    Some(self.midstate.witness_v0_engine(self.input, code, amount, wide))
-                }
-                SigVersion::Base | SigVersion::Tapscript => {
-                    self.midstate.legacy_engine(self.input, code, wide)
-                }
-            };
-            hashes.retain(|h| h.class != class || h.version != version);
-            hashes.push(CachedHash { class, version, code: code.to_vec(), engine });
-            hashes.len() - 1
-        });
-        let engine = hashes[at].engine.clone();
-        match version {
-            SigVersion::WitnessV0 => engine.map_or([0; 32], |engine| finish(engine, wide)),
-            SigVersion::Base | SigVersion::Tapscript => finish_legacy(engine, wide),
-        }
+        TxChecker { midstate, input, signatures, hashes: Hashes::default() }
     }
 }
 
@@ -112,8 +156,8 @@ impl Checker for TxChecker<'_> {
         if !matches!((key.first(), key.len()), (Some(2 | 3), 33) | (Some(4 | 6 | 7), 65)) {
             return false;
         }
-        let hash = self.ecdsa_hash(code, *hash_type, version);
-        self.signatures.ecdsa(der, key, &hash)
+        let covered = Covered { checker: self, code, hash_type: *hash_type, version };
+        self.signatures.ecdsa(der, key, &covered)
     }
 
     fn schnorr(&self, sig: &[u8], key: &[u8; 32], tap: &TapState) -> Result<(), ScriptError> {
@@ -126,12 +170,17 @@ impl Checker for TxChecker<'_> {
         };
         let signature =
             <&[u8; 64]>::try_from(signature).map_err(|_| ScriptError::SchnorrSigSize)?;
+        if !self.midstate.has_taproot(self.input, hash_type) {
+            return Err(ScriptError::SchnorrSigHashtype);
+        }
         let context = TaprootContext {
             annex_hash: tap.annex_hash,
             leaf: tap.leaf_hash.map(|leaf| (leaf, tap.code_separator)),
         };
-        let hash = self.midstate.taproot(self.input, hash_type, &context);
-        let hash = hash.ok_or(ScriptError::SchnorrSigHashtype)?;
+        let hash = || {
+            let hash = self.midstate.taproot(self.input, hash_type, &context);
+            hash.expect("the hash type was just found to have one")
+        };
         if self.signatures.schnorr(signature, key, &hash) {
             Ok(())
         } else {

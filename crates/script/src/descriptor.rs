@@ -1,5 +1,5 @@
-//! Output descriptors (BIP380 and up): the checksum, and the descriptor that Core infers for a
-//! script of which nothing but the script is known.
+//! Output descriptors (BIP380 and later): the checksum, and the descriptor that Core infers for a
+//! script of which only the script itself is known.
 
 use super::template::{Template, solve};
 use crypto::curve::PublicKey;

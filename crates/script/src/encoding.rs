@@ -1,8 +1,9 @@
-//! What signatures and public keys must look like before they are checked (BIP66, BIP62, policy).
+//! The encoding rules for signatures and public keys, checked before verification (BIP66, BIP62,
+//! policy).
 
-use super::engine::SigVersion;
 use super::error::ScriptError;
 use super::flags::ScriptFlags;
+use super::vm::SigVersion;
 use crypto::curve::{COMPRESSED_KEY_SIZE, EcdsaSignature, FULL_KEY_SIZE};
 
 /// An ECDSA signature (hash type included) is encoded as `flags` demand; empty always is.

@@ -1,4 +1,4 @@
-//! Why a script is refused, under Bitcoin Core's names and in Core's words.
+//! The reasons for which a script fails, under Bitcoin Core's names and in Core's words.
 
 use std::fmt;
 

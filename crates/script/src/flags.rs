@@ -1,4 +1,4 @@
-//! Which script rules hold: Bitcoin Core's `SCRIPT_VERIFY_*` set, with Core's bit values.
+//! Script verification flags: Bitcoin Core's `SCRIPT_VERIFY_*` set, with Core's bit values.
 //!
 //! Adding a flag can only turn a valid script invalid (every flag is a soft fork or a policy).
 

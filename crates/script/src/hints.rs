@@ -1,12 +1,12 @@
-//! What is known of signatures beforehand: for ECDSA the parity of the nonce point's y, which the
-//! signature itself does not hold and which the batch equation needs (`crypto/batch`).
+//! What is known about signatures before they are verified: for ECDSA the parity of the nonce
+//! point's y, which the signature does not contain and the batch equation needs (`crypto/batch`).
 //!
-//! A hint is never believed: a wrong one costs time. `pack` makes about one bit of a signature, for
-//! the store and for peers.
+//! A hint is never trusted: a wrong one only costs time. `pack` stores about one bit per signature,
+//! for the store and for peers.
 
 use std::cell::RefCell;
 
-use super::checker::SignatureCheck;
+use super::checker::{Covered, SignatureCheck};
 use crypto::batch::list::Check;
 use crypto::curve::{EcdsaSignature, PublicKey, verify_schnorr};
 use primitives::codec::{Reader, put_compact_size};
@@ -66,7 +66,7 @@ fn put_bits(out: &mut Vec<u8>, hints: &[Hint], set: Hint) {
     }));
 }
 
-/// The hints that `pack` packed; None for what is not of that form, to the last byte.
+/// The hints that `pack` packed; None if any byte does not have that form.
 pub fn unpack(bytes: &[u8]) -> Option<Hints> {
     let mut reader = Reader::new(bytes);
     if bytes.len() > MOST_BYTES || reader.u8().ok()? != VERSION {
@@ -124,13 +124,13 @@ impl Learning {
 }
 
 impl SignatureCheck for Learning {
-    fn ecdsa(&self, der: &[u8], key: &[u8], hash: &[u8; 32]) -> bool {
-        if Check::ecdsa(der, key, hash).is_none() {
+    fn ecdsa(&self, der: &[u8], key: &[u8], covered: &Covered<'_>) -> bool {
+        if Check::ecdsa(der, key, &[0; 32]).is_none() {
             return false;
         }
         let parity = PublicKey::from_bytes(key)
             .zip(EcdsaSignature::from_lax_der(der))
-            .and_then(|(key, signature)| signature.verified_parity(&key, hash));
+            .and_then(|(key, signature)| signature.verified_parity(&key, &covered.hash()));
         self.0.borrow_mut().push(match parity {
             None => Hint::Fails,
             Some(false) => Hint::Even,
@@ -139,8 +139,8 @@ impl SignatureCheck for Learning {
         parity.is_some()
     }
 
-    fn schnorr(&self, signature: &[u8; 64], key: &[u8; 32], hash: &[u8; 32]) -> bool {
-        verify_schnorr(key, hash, signature)
+    fn schnorr(&self, signature: &[u8; 64], key: &[u8; 32], hash: &dyn Fn() -> [u8; 32]) -> bool {
+        verify_schnorr(key, &hash(), signature)
     }
 }
 

@@ -2,9 +2,13 @@
 //!
 //! Imports `primitives` and `crypto` only; knows nothing of blocks, chains or coins.
 //!
-//! `check` is the door: a list of transactions with what they spend. Below it `verify` (one spend),
-//! `engine` (one script) and the opcode table; `checker` is what a script sees of its transaction.
-//! `collect` is the same door with signatures put off and verified as lists.
+//! `check` is the entry point: a list of transactions with the outputs they spend. Below it are
+//! `verify` (one spend), `engine` (one script), `ops` (the opcodes' functions), `vm` (their state)
+//! and the opcode table; `checker` is a script's view of its transaction. `collect` is the same
+//! entry point with signature checks deferred and verified in batches.
+//!
+//! No two files depend on each other: the opcode table holds tokens, of which `opcode` takes
+//! constants and names and `ops` the functions.
 
 pub mod asm;
 pub mod check;
@@ -26,6 +30,7 @@ pub mod stack;
 pub mod step;
 pub mod template;
 pub mod verify;
+pub mod vm;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Numbers on a script's stack: little-endian, sign and magnitude, of bounded length.
 //!
 //! A number read is at most 4 bytes (5 for lock times); one computed from those is at most 5 bytes
-//! long and may be pushed, but not read back as a number.
+//! long and can be pushed, but not read back as a number.
 
 use super::error::ScriptError;
 

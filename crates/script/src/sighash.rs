@@ -6,11 +6,14 @@
 
 use std::sync::OnceLock;
 
-use sha2::{Digest, Sha256};
+use sha2::Digest;
 
 use super::instruction;
 use super::opcode::OP_CODESEPARATOR;
+use super::vm::SigVersion;
 use crypto::hash::{sha256, tagged};
+use crypto::lanes::Lanes;
+use crypto::midstate::{Absorb, Midstate};
 use primitives::codec::{Encode, put_compact_size, put_var_bytes};
 use primitives::tx::{Transaction, TxOut};
 
@@ -24,6 +27,9 @@ pub const NONE: u8 = 2;
 pub const SINGLE: u8 = 3;
 /// With one of the others: this input alone.
 pub const ANYONE_CAN_PAY: u8 = 0x80;
+
+/// Bytes of a taproot message at most.
+pub const MOST_TAPROOT_BYTES: usize = 320;
 
 /// Bytes of an input with an empty script: outpoint, length, sequence.
 const BLANK_INPUT_SIZE: usize = 41;
@@ -51,8 +57,8 @@ struct Blank {
     inputs_at: usize,
     /// Where the outputs (their count) start.
     outputs_at: usize,
-    /// The hash engine before each input.
-    before: Vec<Sha256>,
+    /// The state before each input.
+    before: Vec<Midstate>,
 }
 
 /// A transaction with what its inputs' signature hashes share. Safe to use from many threads.
@@ -63,6 +69,54 @@ pub struct TxMidstate<'a> {
     shared: OnceLock<Shared>,
     spent_hashes: OnceLock<Spent>,
     blank: OnceLock<Blank>,
+    /// SHA-256 of each output alone, for SIGHASH_SINGLE.
+    each_output: OnceLock<Vec<OnceLock<[u8; 32]>>>,
+}
+
+/// What an ECDSA signature covers, up to its hash type; not hashed yet.
+#[derive(Debug)]
+pub struct Message<'a> {
+    start: Midstate,
+    head: Vec<u8>,
+    tail: &'a [u8],
+}
+
+impl Message<'_> {
+    /// Bytes to be hashed.
+    pub fn bytes(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+
+    fn to_absorb(&self) -> Absorb<'_> {
+        Absorb { midstate: self.start, parts: [&self.head, self.tail] }
+    }
+
+    pub fn absorb(&self) -> Midstate {
+        count_hashed(self.bytes());
+        let mut absorb = self.to_absorb();
+        absorb.rest();
+        absorb.midstate
+    }
+
+    /// Hashes many, side by side.
+    pub fn absorb_all(messages: &[Message<'_>]) -> Vec<Midstate> {
+        count_hashed(messages.iter().map(Message::bytes).sum());
+        let mut absorbs: Vec<Absorb<'_>> = messages.iter().map(Message::to_absorb).collect();
+        Lanes::best().absorb_many(&mut absorbs);
+        absorbs.into_iter().map(|absorb| absorb.midstate).collect()
+    }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Bytes that signature hashes took on this thread.
+    pub(super) static HASHED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Tests count what is hashed for signatures.
+fn count_hashed(_bytes: usize) {
+    #[cfg(test)]
+    HASHED.set(HASHED.get() + _bytes);
 }
 
 /// What a taproot signature covers beyond the transaction (BIP341, BIP342).
@@ -84,6 +138,7 @@ impl<'a> TxMidstate<'a> {
             shared: OnceLock::new(),
             spent_hashes: OnceLock::new(),
             blank: OnceLock::new(),
+            each_output: OnceLock::new(),
         }
     }
 
@@ -95,9 +150,25 @@ impl<'a> TxMidstate<'a> {
         self.spent
     }
 
-    /// The legacy hash before its hash type is added; None where SIGHASH_SINGLE has no output,
-    /// for which the hash is the number one.
-    pub fn legacy_engine(&self, input: usize, code: &[u8], hash_type: u32) -> Option<Sha256> {
+    /// What an ECDSA signature of a spent output covers; None where the hash is the number one
+    /// (SIGHASH_SINGLE without its output, before witness).
+    pub fn message(
+        &self,
+        input: usize,
+        code: &[u8],
+        hash_type: u8,
+        version: SigVersion,
+    ) -> Option<Message<'_>> {
+        let wide = u32::from(hash_type);
+        match version {
+            SigVersion::WitnessV0 => {
+                Some(self.witness_v0_message(input, code, self.spent[input].value.0, wide))
+            }
+            SigVersion::Base | SigVersion::Tapscript => self.legacy_message(input, code, wide),
+        }
+    }
+
+    fn legacy_message(&self, input: usize, code: &[u8], hash_type: u32) -> Option<Message<'_>> {
         let kind = (hash_type & 0x1f) as u8;
         if kind == SINGLE && input >= self.tx.outputs.len() {
             return None;
@@ -107,99 +178,101 @@ impl<'a> TxMidstate<'a> {
         if !alone && kind != NONE && kind != SINGLE {
             return Some(self.legacy_all(input, &code));
         }
-        let mut engine = Sha256::new();
-        let mut bytes = self.tx.version.to_le_bytes().to_vec();
-        put_compact_size(&mut bytes, if alone { 1 } else { self.tx.inputs.len() });
+        let mut head = self.tx.version.to_le_bytes().to_vec();
+        put_compact_size(&mut head, if alone { 1 } else { self.tx.inputs.len() });
         for (at, other) in self.tx.inputs.iter().enumerate() {
             if at == input {
-                other.prevout.encode(&mut bytes);
-                code.put(&mut bytes);
-                bytes.extend_from_slice(&other.sequence.to_le_bytes());
+                other.prevout.encode(&mut head);
+                code.put(&mut head);
+                head.extend_from_slice(&other.sequence.to_le_bytes());
             } else if !alone {
-                other.prevout.encode(&mut bytes);
+                other.prevout.encode(&mut head);
                 // No script, and a sequence that others may still change.
                 let sequence = if kind == NONE || kind == SINGLE { 0 } else { other.sequence };
-                bytes.push(0);
-                bytes.extend_from_slice(&sequence.to_le_bytes());
+                head.push(0);
+                head.extend_from_slice(&sequence.to_le_bytes());
             }
         }
+        let mut tail: &[u8] = &[];
         match kind {
-            NONE => bytes.push(0),
+            NONE => head.push(0),
             SINGLE => {
-                put_compact_size(&mut bytes, input + 1);
+                put_compact_size(&mut head, input + 1);
                 for _ in 0..input {
-                    bytes.extend_from_slice(&(-1i64).to_le_bytes());
-                    bytes.push(0);
+                    head.extend_from_slice(&(-1i64).to_le_bytes());
+                    head.push(0);
                 }
-                self.tx.outputs[input].encode(&mut bytes);
+                self.tx.outputs[input].encode(&mut head);
             }
             _ => {
-                engine.update(&bytes);
-                bytes.clear();
                 let blank = self.blank();
-                bytes.extend_from_slice(&blank.bytes[blank.outputs_at..]);
+                tail = &blank.bytes[blank.outputs_at..];
             }
         }
         if kind == NONE || kind == SINGLE {
-            bytes.extend_from_slice(&self.tx.lock_time.to_le_bytes());
+            head.extend_from_slice(&self.tx.lock_time.to_le_bytes());
         }
-        engine.update(&bytes);
-        Some(engine)
+        Some(Message { start: Midstate::default(), head, tail })
     }
 
-    fn legacy_all(&self, input: usize, code: &Code<'_>) -> Sha256 {
+    fn legacy_all(&self, input: usize, code: &Code<'_>) -> Message<'_> {
         let blank = self.blank();
-        let mut engine = blank.before[input].clone();
         let at = blank.inputs_at + input * BLANK_INPUT_SIZE;
-        let mut bytes = blank.bytes[at..at + 36].to_vec();
-        code.put(&mut bytes);
-        engine.update(&bytes);
-        engine.update(&blank.bytes[at + 37..]);
-        engine
+        let mut head = Vec::with_capacity(code.length + 46);
+        head.extend_from_slice(&blank.bytes[at..at + 36]);
+        code.put(&mut head);
+        Message { start: blank.before[input], head, tail: &blank.bytes[at + 37..] }
     }
 
     /// The legacy signature hash of Bitcoin's first release. `hash_type` is 32 bits wide in what
     /// is hashed; signatures carry its low byte.
     pub fn legacy(&self, input: usize, code: &[u8], hash_type: u32) -> [u8; 32] {
-        finish_legacy(self.legacy_engine(input, code, hash_type), hash_type)
+        let message = self.legacy_message(input, code, hash_type);
+        finish(message.map(|message| message.absorb()), hash_type)
     }
 
-    /// The witness v0 hash (BIP143) before its hash type is added. `amount` is what is spent.
-    pub fn witness_v0_engine(
+    /// BIP143. `amount` is what is spent.
+    fn witness_v0_message(
         &self,
         input: usize,
         code: &[u8],
         amount: i64,
         hash_type: u32,
-    ) -> Sha256 {
+    ) -> Message<'_> {
         let kind = (hash_type & 0x1f) as u8;
         let alone = hash_type & u32::from(ANYONE_CAN_PAY) != 0;
         let this = &self.tx.inputs[input];
         let shared = self.shared();
         let zero = [0u8; 32];
-        let mut engine = Sha256::new();
-        engine.update(self.tx.version.to_le_bytes());
-        engine.update(if alone { zero } else { sha256(&shared.prevouts) });
+        let mut head = Vec::with_capacity(code.len() + 168);
+        head.extend_from_slice(&self.tx.version.to_le_bytes());
+        head.extend_from_slice(&if alone { zero } else { sha256(&shared.prevouts) });
         let sequences = !alone && kind != SINGLE && kind != NONE;
-        engine.update(if sequences { sha256(&shared.sequences) } else { zero });
-        let mut bytes = Vec::with_capacity(code.len() + 60);
-        this.prevout.encode(&mut bytes);
-        put_var_bytes(&mut bytes, code);
-        bytes.extend_from_slice(&amount.to_le_bytes());
-        bytes.extend_from_slice(&this.sequence.to_le_bytes());
-        engine.update(&bytes);
-        engine.update(match (kind, self.tx.outputs.get(input)) {
-            (SINGLE, Some(output)) => sha256(&sha256(&output.to_bytes())),
-            (SINGLE, None) | (NONE, _) => zero,
+        head.extend_from_slice(&if sequences { sha256(&shared.sequences) } else { zero });
+        this.prevout.encode(&mut head);
+        put_var_bytes(&mut head, code);
+        head.extend_from_slice(&amount.to_le_bytes());
+        head.extend_from_slice(&this.sequence.to_le_bytes());
+        head.extend_from_slice(&match kind {
+            SINGLE => self.output_hash(input).map_or(zero, |hash| sha256(&hash)),
+            NONE => zero,
             _ => sha256(&shared.outputs),
         });
-        engine.update(self.tx.lock_time.to_le_bytes());
-        engine
+        head.extend_from_slice(&self.tx.lock_time.to_le_bytes());
+        Message { start: Midstate::default(), head, tail: &[] }
     }
 
     /// The witness v0 signature hash (BIP143).
     pub fn witness_v0(&self, input: usize, code: &[u8], amount: i64, hash_type: u32) -> [u8; 32] {
-        finish(self.witness_v0_engine(input, code, amount, hash_type), hash_type)
+        let message = self.witness_v0_message(input, code, amount, hash_type);
+        finish(Some(message.absorb()), hash_type)
+    }
+
+    /// The taproot signature hash (BIP341) is defined for that hash type: not for SIGHASH_SINGLE
+    /// without its output.
+    pub fn has_taproot(&self, input: usize, hash_type: u8) -> bool {
+        let single = hash_type & 3 == SINGLE;
+        matches!(hash_type, 0..=3 | 0x81..=0x83) && (!single || input < self.tx.outputs.len())
     }
 
     /// The taproot signature hash (BIP341); None for an undefined hash type, and for
@@ -210,9 +283,10 @@ impl<'a> TxMidstate<'a> {
         hash_type: u8,
         context: &TaprootContext,
     ) -> Option<[u8; 32]> {
-        if !matches!(hash_type, 0..=3 | 0x81..=0x83) {
+        if !self.has_taproot(input, hash_type) {
             return None;
         }
+        count_hashed(MOST_TAPROOT_BYTES);
         let kind = if hash_type == DEFAULT { ALL } else { hash_type & 3 };
         let alone = hash_type & ANYONE_CAN_PAY != 0;
         let this = &self.tx.inputs[input];
@@ -246,7 +320,7 @@ impl<'a> TxMidstate<'a> {
             engine.update(annex_hash);
         }
         if kind == SINGLE {
-            engine.update(sha256(&self.tx.outputs.get(input)?.to_bytes()));
+            engine.update(self.output_hash(input)?);
         }
         if let Some((leaf_hash, code_separator)) = context.leaf {
             engine.update(leaf_hash);
@@ -255,6 +329,13 @@ impl<'a> TxMidstate<'a> {
             engine.update(code_separator.to_le_bytes());
         }
         Some(engine.finalize().into())
+    }
+
+    /// SHA-256 of one output, hashed once whoever asks.
+    fn output_hash(&self, at: usize) -> Option<[u8; 32]> {
+        let output = self.tx.outputs.get(at)?;
+        let all = self.each_output.get_or_init(|| vec![OnceLock::new(); self.tx.outputs.len()]);
+        Some(*all.get(at)?.get_or_init(|| sha256(&output.to_bytes())))
     }
 
     fn shared(&self) -> &Shared {
@@ -294,16 +375,16 @@ impl<'a> TxMidstate<'a> {
             let mut bytes = self.tx.version.to_le_bytes().to_vec();
             put_compact_size(&mut bytes, self.tx.inputs.len());
             let inputs_at = bytes.len();
-            let mut engine = Sha256::new();
-            engine.update(&bytes);
+            let mut midstate = Midstate::default();
+            midstate.update(&bytes);
             let mut before = Vec::with_capacity(self.tx.inputs.len());
             for input in &self.tx.inputs {
-                before.push(engine.clone());
+                before.push(midstate);
                 let at = bytes.len();
                 input.prevout.encode(&mut bytes);
                 bytes.push(0);
                 bytes.extend_from_slice(&input.sequence.to_le_bytes());
-                engine.update(&bytes[at..]);
+                midstate.update(&bytes[at..]);
             }
             let outputs_at = bytes.len();
             put_compact_size(&mut bytes, self.tx.outputs.len());
@@ -316,20 +397,16 @@ impl<'a> TxMidstate<'a> {
     }
 }
 
-/// Double SHA-256 of what the engine took and the hash type.
-pub fn finish(mut engine: Sha256, hash_type: u32) -> [u8; 32] {
-    engine.update(hash_type.to_le_bytes());
-    sha256(&engine.finalize())
-}
-
-/// As `finish`; the number one where there is nothing to hash.
-pub fn finish_legacy(engine: Option<Sha256>, hash_type: u32) -> [u8; 32] {
-    let one = || {
+/// Double SHA-256 of a message that was taken in, and its hash type; the number one where there is
+/// no message.
+pub fn finish(midstate: Option<Midstate>, hash_type: u32) -> [u8; 32] {
+    let Some(mut midstate) = midstate else {
         let mut one = [0u8; 32];
         one[0] = 1;
-        one
+        return one;
     };
-    engine.map_or_else(one, |engine| finish(engine, hash_type))
+    midstate.update(&hash_type.to_le_bytes());
+    sha256(&midstate.finish())
 }
 
 /// Script code cut at its CODESEPARATORs, as the legacy hash serialises it.

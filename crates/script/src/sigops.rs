@@ -1,5 +1,5 @@
-//! How many signature checks a transaction may ask for, counted as the block limit counts them:
-//! over the script's bytes, without running it.
+//! Counts signature operations as the block limit does: over the bytes of the scripts, without
+//! running them.
 
 use super::flags::ScriptFlags;
 use super::instruction::{instructions, script_hash, witness_program};
@@ -34,6 +34,21 @@ pub fn legacy(tx: &Transaction) -> usize {
     let inputs = tx.inputs.iter().map(|input| count(input.script_sig.as_bytes(), false));
     let outputs = tx.outputs.iter().map(|output| count(output.script_pubkey.as_bytes(), false));
     inputs.chain(outputs).sum()
+}
+
+/// Signature checks that a transaction's inputs can run outside of witnesses, counted accurately:
+/// in scriptSigs, and in what they spend or, for pay-to-script-hash, redeem (BIP54). `spent` holds
+/// an output for each input.
+pub fn legacy_run(tx: &Transaction, spent: &[TxOut]) -> usize {
+    let of_input = |(input, spent): (&TxIn, &TxOut)| {
+        let script_pubkey = spent.script_pubkey.as_bytes();
+        let run = match script_hash(script_pubkey) {
+            Some(_) => p2sh(input, spent),
+            None => count(script_pubkey, true),
+        };
+        run + count(input.script_sig.as_bytes(), true)
+    };
+    tx.inputs.iter().zip(spent).map(of_input).sum()
 }
 
 /// Signature checks in the redeem script that an input offers to a pay-to-script-hash output

@@ -1,18 +1,18 @@
-//! Walks a spend one instruction at a time: the consensus engine runs the whole spend, and what it
-//! shows before each instruction is kept.
+//! A script debugger: the consensus engine runs the whole spend, and its state before each
+//! instruction is recorded.
 //!
-//! There is no second engine: going forward or back is running again and looking at another step,
-//! so that what is shown is what consensus did.
+//! There is no second engine: stepping forwards or backwards runs it again and shows another step,
+//! so what is shown is what consensus did.
 
 use std::cell::RefCell;
 
 use super::checker::{CheckNow, TxChecker};
-use super::engine::{Checker, Phase, SigVersion, Step, TapState};
 use super::error::ScriptError;
 use super::flags::ScriptFlags;
 use super::sighash::TxMidstate;
 use super::stack::Stack;
 use super::verify::verify_script;
+use super::vm::{Checker, Phase, SigVersion, Step, TapState};
 use primitives::amount::Amount;
 use primitives::script::Script;
 use primitives::tx::{OutPoint, Transaction, TxIn, TxOut, Witness};
@@ -35,7 +35,7 @@ pub struct Snapshot {
     pub alt: Vec<Vec<u8>>,
 }
 
-/// A spend with what it asks of the world.
+/// A spend with its transaction context.
 pub struct Stepper<'a> {
     pub script_sig: &'a [u8],
     pub script_pubkey: &'a [u8],
@@ -111,7 +111,7 @@ struct Seen<'a> {
     each: &'a mut dyn FnMut(Sight<'_>),
 }
 
-/// Passes questions on and tells what it sees.
+/// Passes requests on and records what it sees.
 struct Watcher<'a> {
     inner: &'a dyn Checker,
     seen: RefCell<Seen<'a>>,

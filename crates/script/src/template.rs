@@ -1,6 +1,5 @@
-//! What kind of output a script makes, under the names that Core's `Solver` gives them.
+//! The standard output types, under the names that Core's `Solver` gives them.
 
-use super::engine::MAX_SCRIPT_SIZE;
 use super::instruction::{Instruction, instructions, is_push_only, script_hash, witness_program};
 use super::num;
 use super::opcode::{
@@ -9,8 +8,9 @@ use super::opcode::{
 };
 use super::ops::signature::MAX_MULTISIG_KEYS;
 use super::verify::ANCHOR_PROGRAM;
+use super::vm::MAX_SCRIPT_SIZE;
 
-/// A standard output's kind with what it is made of.
+/// The type of a standard output, with its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Template<'a> {
     PubKey { key: &'a [u8] },

@@ -1,17 +1,19 @@
-//! Verifies one spend: Core's `VerifyScript`, over P2SH (BIP16), witness v0 (BIP141) and taproot
+//! Verifies one spend: Core's `VerifyScript`, with P2SH (BIP16), witness v0 (BIP141) and taproot
 //! (BIP341, BIP342).
 //!
-//! Order: scriptSig alone, scriptPubKey over what it left; then a witness program in scriptPubKey,
-//! or the redeem script and a witness program in it; then the stack must be clean; then no witness
-//! may be left over. Each script begins where the one before it ended: nothing here recurses.
+//! Order: scriptSig alone, scriptPubKey on the stack it left; then a witness program in
+//! scriptPubKey, or the redeem script and a witness program in it; then the stack must be clean;
+//! then no witness may be left unused. Each script starts after the previous one has ended: nothing
+//! here recurses.
 
-use super::engine::{self, Checker, MAX_ELEMENT_SIZE, Phase, SigVersion, TapState};
+use super::engine;
 use super::error::ScriptError;
 use super::flags::ScriptFlags;
 use super::instruction::{instructions, is_push_only, push_data, script_hash, witness_program};
 use super::num;
 use super::opcode::{OP_CHECKSIG, OP_DUP, OP_EQUALVERIFY, OP_HASH160, TABLE};
 use super::stack::{MAX_STACK_SIZE, Stack};
+use super::vm::{Checker, MAX_ELEMENT_SIZE, Phase, SigVersion, TapState};
 use crypto::curve::tweak_x_only;
 use crypto::hash::{sha256, tagged, tagged_hash};
 use primitives::codec::{compact_size_len, put_compact_size, put_var_bytes};

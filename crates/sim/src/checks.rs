@@ -1,12 +1,14 @@
-//! What must hold, judged from outside of the nodes.
+//! What must hold of a run, judged from outside of the nodes. The checks read and change nothing.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::history::START_S;
-use super::report::Failure;
-use super::world::World;
+use super::hostile::Stranger;
+use super::machine::Machine;
+use super::plan::Plan;
+use super::report::{Failure, Report};
 use chain::query::{CoinTotals, coin_totals};
 use chain::verify;
 use consensus::connect::subsidy;
@@ -24,21 +26,35 @@ const ONE_ANSWER: u64 = 2 * MAX_MESSAGE_BYTES as u64;
 /// Addresses in a book: all places of both tables (Core's numbers).
 const MOST_ADDRESSES: usize = (1024 + 256) * 64;
 
-fn failed(world: &World, machine: usize, why: impl std::fmt::Display) -> Failure {
-    let after = world.now_ms - u64::from(START_S) * 1000;
-    let notes = world.report.last_notes();
-    Failure::new(&world.plan, after, format!("machine {machine}: {why}\n  {notes}"))
+/// What the checks are shown of a run.
+#[derive(Clone, Copy)]
+pub struct RunView<'a> {
+    pub plan: &'a Plan,
+    /// True time, in milliseconds since 1970.
+    pub now_ms: u64,
+    pub report: &'a Report,
+    pub machines: &'a [Machine],
+    pub strangers: &'a [Stranger],
+}
+
+impl RunView<'_> {
+    fn failed(&self, machine: usize, why: impl std::fmt::Display) -> Failure {
+        let after = self.now_ms - u64::from(START_S) * 1000;
+        let notes = self.report.last_notes();
+        Failure::new(self.plan, after, format!("machine {machine}: {why}\n  {notes}"))
+    }
 }
 
 /// Bounds of memory and queues, and that only strangers are blamed.
-pub fn always(world: &mut World) -> Result<(), Failure> {
-    for index in 0..world.machines.len() {
-        let Some(up) = world.machines[index].up.as_mut() else { continue };
+pub fn always(run: RunView<'_>) -> Result<(), Failure> {
+    for machine in run.machines {
+        let Some(up) = machine.up.as_ref() else { continue };
+        let index = machine.index;
         up.node.net().assert_sound();
         let size = up.node.net().measure();
         let view = up.node.view();
         view.pool.read().assert_sound();
-        let chosen = world.machines[index].friends.len();
+        let chosen = machine.friends.len();
         let bounds = [
             ("connections", size.peers, MAX_INBOUND + MAX_OUTBOUND + chosen + 64),
             ("inbound connections", size.inbound, MAX_INBOUND),
@@ -52,28 +68,28 @@ pub fn always(world: &mut World) -> Result<(), Failure> {
         ];
         for (what, is, most) in bounds {
             if is > most {
-                return Err(failed(world, index, format!("{is} {what}, {most} is the bound")));
+                return Err(run.failed(index, format!("{is} {what}, {most} is the bound")));
             }
         }
         if size.most_queued > SEND_MOST_BYTES + ONE_ANSWER {
             let is = size.most_queued;
-            return Err(failed(world, index, format!("{is} bytes wait for one peer")));
+            return Err(run.failed(index, format!("{is} bytes wait for one peer")));
         }
         for peer in &view.net.peers {
-            let stranger = world.strangers.iter().any(|s| s.owns(&peer.address.ip()));
+            let stranger = run.strangers.iter().any(|s| s.owns(&peer.address.ip()));
             if !stranger && peer.score > 0 {
                 let text = format!("honest {} has a score of {}", peer.address, peer.score);
-                return Err(failed(world, index, text));
+                return Err(run.failed(index, text));
             }
             if peer.score >= BAN_SCORE && !peer.manual {
-                return Err(failed(world, index, format!("{} is still here", peer.address)));
+                return Err(run.failed(index, format!("{} is still here", peer.address)));
             }
         }
         if view.mining.refused > 0 {
-            return Err(failed(world, index, "it refuses a block of its own standing miner"));
+            return Err(run.failed(index, "it refuses a block of its own standing miner"));
         }
-        if let Some(text) = undeserved(world, index, &view.net.bans) {
-            return Err(failed(world, index, text));
+        if let Some(text) = undeserved(run, index, &view.net.bans) {
+            return Err(run.failed(index, text));
         }
     }
     Ok(())
@@ -81,10 +97,10 @@ pub fn always(world: &mut World) -> Result<(), Failure> {
 
 /// Every ban names one address, that of a stranger who harmed this machine in a way that proves ill
 /// will.
-fn undeserved(world: &World, index: usize, bans: &[(Subnet, Ban)]) -> Option<String> {
+fn undeserved(run: RunView<'_>, index: usize, bans: &[(Subnet, Ban)]) -> Option<String> {
     let owner = |net: &Subnet| {
         let ip = net.single_ip()?;
-        world.strangers.iter().find(|stranger| stranger.owns(&ip))
+        run.strangers.iter().find(|stranger| stranger.owns(&ip))
     };
     bans.iter().find_map(|(net, ban)| {
         let who = match owner(net) {
@@ -97,51 +113,51 @@ fn undeserved(world: &World, index: usize, bans: &[(Subnet, Ban)]) -> Option<Str
 }
 
 /// After a start: every block that the node once said it has is there.
-pub fn kept_its_promises(world: &mut World, index: usize) -> Result<(), Failure> {
-    let machine = &mut world.machines[index];
-    let Some(up) = machine.up.as_mut() else { return Ok(()) };
-    let tree = up.node.chain().tree();
-    let lost = match &tree {
-        Ok(tree) => machine
-            .promised
-            .iter()
-            .find(|hash| tree.id_of(hash).is_none_or(|id| !tree.entry(id).has_data())),
-        Err(_) => None,
-    };
-    let lost = lost.copied();
-    if let Err(error) = tree {
-        let error = error.clone();
-        return Err(failed(world, index, format!("its chain can't be read: {error}")));
-    }
+pub fn kept_its_promises(run: RunView<'_>, index: usize) -> Result<(), Failure> {
+    let machine = &run.machines[index];
+    let Some(up) = machine.up.as_ref() else { return Ok(()) };
+    let lost = up.store.snapshot().and_then(|snapshot| {
+        for hash in &machine.promised {
+            let bytes = match snapshot.id_of(hash)? {
+                Some(id) => snapshot.block_bytes(id)?,
+                None => None,
+            };
+            if bytes.is_none() {
+                return Ok(Some(*hash));
+            }
+        }
+        Ok(None)
+    });
     match lost {
-        Some(hash) => Err(failed(world, index, format!("a crash lost block {hash}"))),
-        None => Ok(()),
+        Err(error) => Err(run.failed(index, format!("its chain can't be read: {error}"))),
+        Ok(Some(hash)) => Err(run.failed(index, format!("a crash lost block {hash}"))),
+        Ok(None) => Ok(()),
     }
 }
 
-/// One tip, one set of coins, that of a replay from genesis; no coin lost or made.
-pub fn at_the_end(world: &mut World) -> Result<(), Failure> {
-    always(world)?;
+/// One tip, one set of coins, that of a replay from genesis; no coin lost or made. What the nodes
+/// have cached must be flushed.
+pub fn at_the_end(run: RunView<'_>) -> Result<(), Failure> {
+    always(run)?;
     let mut first: Option<CoinTotals> = None;
-    for index in 0..world.machines.len() {
-        let Some(up) = world.machines[index].up.as_mut() else {
-            return Err(failed(world, index, "it is down"));
-        };
-        let read = || {
-            up.node.chain().flush()?;
-            coin_totals(&up.store.snapshot()?)
-        };
-        let mut read = read;
-        let totals = match read() {
+    let mut tips = BTreeSet::new();
+    for machine in run.machines {
+        let index = machine.index;
+        let Some(up) = machine.up.as_ref() else { return Err(run.failed(index, "it is down")) };
+        let read = up.store.snapshot().and_then(|snapshot| {
+            tips.insert(snapshot.tip()?.hash);
+            coin_totals(&snapshot)
+        });
+        let totals = match read {
             Ok(totals) => totals,
-            Err(error) => return Err(failed(world, index, error)),
+            Err(error) => return Err(run.failed(index, error)),
         };
         match &first {
             None => first = Some(totals),
             Some(first) if *first == totals => {}
             Some(first) => {
                 let text = format!("its coins are {totals:?}, others have {first:?}");
-                return Err(failed(world, index, text));
+                return Err(run.failed(index, text));
             }
         }
     }
@@ -149,20 +165,18 @@ pub fn at_the_end(world: &mut World) -> Result<(), Failure> {
     let paid: i64 = (1..=totals.height.0).map(|h| subsidy(Height(h), &REGTEST).0).sum();
     if totals.amount.0 != paid {
         let text = format!("{} base units exist, {paid} were paid out", totals.amount.0);
-        return Err(failed(world, 0, text));
+        return Err(run.failed(0, text));
     }
-    let some = world.plan.seed as usize % world.machines.len();
-    let Some(up) = &world.machines[some].up else { return Ok(()) };
-    let now = (world.now_ms / 1000) as u32 + 7200;
+    let some = run.plan.seed as usize % run.machines.len();
+    let Some(up) = &run.machines[some].up else { return Ok(()) };
+    let now = (run.now_ms / 1000) as u32 + 7200;
     let engine = Arc::new(ScriptEngine::default());
     let replayed = verify::replay(&up.store, engine, now, &mut |_| ControlFlow::Continue(()));
     if let Err(error) = replayed {
-        return Err(failed(world, some, format!("a replay from genesis fails: {error}")));
+        return Err(run.failed(some, format!("a replay from genesis fails: {error}")));
     }
-    let tips: BTreeSet<_> =
-        world.machines.iter_mut().filter_map(|m| m.tip()).map(|t| t.hash).collect();
     match tips.len() {
         1 => Ok(()),
-        count => Err(failed(world, 0, format!("there are {count} tips"))),
+        count => Err(run.failed(0, format!("there are {count} tips"))),
     }
 }

@@ -96,7 +96,7 @@ impl Kind {
 
 /// What a stranger wants done.
 #[derive(Debug)]
-pub enum Deed {
+pub enum StrangerAction {
     Send(usize, Vec<u8>),
     Hang(usize),
     /// Connect to a machine, from one of its addresses.
@@ -104,7 +104,7 @@ pub enum Deed {
 }
 
 /// What a stranger knows of the world.
-pub struct Around<'a> {
+pub struct StrangerContext<'a> {
     pub now_s: u32,
     pub random: &'a mut Random,
     /// The tip of some machine.
@@ -113,12 +113,12 @@ pub struct Around<'a> {
     /// A coin that can be spent.
     pub purse: Option<Purse>,
     pub machines: usize,
-    pub deeds: Vec<Deed>,
+    pub actions: Vec<StrangerAction>,
 }
 
 /// One conversation.
 #[derive(Debug)]
-struct Talk {
+struct Conversation {
     machine: usize,
     decoder: Decoder,
     greeted: bool,
@@ -132,7 +132,7 @@ struct Talk {
 pub struct Stranger {
     pub kind: Kind,
     pub number: u32,
-    talks: BTreeMap<usize, Talk>,
+    conversations: BTreeMap<usize, Conversation>,
     dialling: BTreeMap<usize, usize>,
     next_address: u32,
     branch: Vec<Header>,
@@ -146,7 +146,7 @@ impl Stranger {
         Stranger {
             kind,
             number,
-            talks: BTreeMap::new(),
+            conversations: BTreeMap::new(),
             dialling: BTreeMap::new(),
             next_address: 0,
             branch: Vec::new(),
@@ -161,7 +161,7 @@ impl Stranger {
     }
 
     fn harms(&mut self, conn: usize) {
-        self.harmed.extend(self.talks.get(&conn).map(|talk| talk.machine));
+        self.harmed.extend(self.conversations.get(&conn).map(|conversation| conversation.machine));
     }
 
     /// Its addresses: one for most, a thousand in a few groups for who tries an eclipse.
@@ -187,27 +187,33 @@ impl Stranger {
 
     /// Half of all harm comes in at a machine's own wish: it dialled the address.
     pub fn accepts(&self) -> bool {
-        self.talks.len() < MOST_CONNS * 2
+        self.conversations.len() < MOST_CONNS * 2
     }
 
-    pub fn connected(&mut self, conn: usize, machine: usize, dialled: bool, around: &mut Around) {
+    pub fn connected(
+        &mut self,
+        conn: usize,
+        machine: usize,
+        dialled: bool,
+        ctx: &mut StrangerContext,
+    ) {
         if dialled && let Some(count) = self.dialling.get_mut(&machine) {
             *count = count.saturating_sub(1);
         }
         let decoder = Decoder::new(REGTEST.magic);
-        let talk = Talk { machine, decoder, greeted: false, ready: false, said: 0 };
-        self.talks.insert(conn, talk);
+        let conversation = Conversation { machine, decoder, greeted: false, ready: false, said: 0 };
+        self.conversations.insert(conn, conversation);
         match self.kind {
             Kind::Silent => {}
-            Kind::Garbage => self.garbage(conn, around),
+            Kind::Garbage => self.garbage(conn, ctx),
             Kind::SlowLoris => {
                 let frame = frame::encode(REGTEST.magic, &Message::Ping(1));
-                self.raw(conn, frame[..10].to_vec(), around);
+                self.raw(conn, frame[..10].to_vec(), ctx);
             }
-            Kind::Malformed if around.random.chance(300) => {
-                self.say(conn, &Message::GetAddr, around);
+            Kind::Malformed if ctx.random.chance(300) => {
+                self.say(conn, &Message::GetAddr, ctx);
             }
-            _ if dialled => self.greet(conn, around),
+            _ if dialled => self.greet(conn, ctx),
             _ => {}
         }
     }
@@ -218,128 +224,132 @@ impl Stranger {
         }
     }
 
-    pub fn gone(&mut self, conn: usize) {
-        self.talks.remove(&conn);
+    pub fn disconnected(&mut self, conn: usize) {
+        self.conversations.remove(&conn);
     }
 
-    fn greet(&mut self, conn: usize, around: &mut Around) {
-        let Some(talk) = self.talks.get_mut(&conn) else { return };
-        if std::mem::replace(&mut talk.greeted, true) {
+    fn greet(&mut self, conn: usize, ctx: &mut StrangerContext) {
+        let Some(conversation) = self.conversations.get_mut(&conn) else { return };
+        if std::mem::replace(&mut conversation.greeted, true) {
             return;
         }
         let version = Version {
             version: 70016,
             services: services::NETWORK | services::WITNESS,
-            time: i64::from(around.now_s),
+            time: i64::from(ctx.now_s),
             receiver: self.address(0),
-            nonce: around.random.word(),
+            nonce: ctx.random.word(),
             user_agent: "/stranger:1.0/".to_owned(),
-            height: around.tip.height.0 as i32 + 100,
+            height: ctx.tip.height.0 as i32 + 100,
             relay: true,
         };
-        self.say(conn, &Message::Version(Box::new(version)), around);
+        self.say(conn, &Message::Version(Box::new(version)), ctx);
     }
 
-    fn say(&mut self, conn: usize, message: &Message, around: &mut Around) {
-        self.raw(conn, frame::encode(REGTEST.magic, message), around);
+    fn say(&mut self, conn: usize, message: &Message, ctx: &mut StrangerContext) {
+        self.raw(conn, frame::encode(REGTEST.magic, message), ctx);
     }
 
-    fn raw(&mut self, conn: usize, bytes: Vec<u8>, around: &mut Around) {
-        if let Some(talk) = self.talks.get_mut(&conn) {
-            talk.said += 1;
-            around.deeds.push(Deed::Send(conn, bytes));
+    fn raw(&mut self, conn: usize, bytes: Vec<u8>, ctx: &mut StrangerContext) {
+        if let Some(conversation) = self.conversations.get_mut(&conn) {
+            conversation.said += 1;
+            ctx.actions.push(StrangerAction::Send(conn, bytes));
         }
     }
 
-    pub fn bytes(&mut self, conn: usize, bytes: &[u8], around: &mut Around) {
+    pub fn bytes(&mut self, conn: usize, bytes: &[u8], ctx: &mut StrangerContext) {
         if matches!(self.kind, Kind::Silent | Kind::Garbage | Kind::SlowLoris) {
             return;
         }
-        let Some(talk) = self.talks.get_mut(&conn) else { return };
-        talk.decoder.feed(bytes);
-        while let Some(talk) = self.talks.get_mut(&conn) {
-            match talk.decoder.next() {
-                Ok(Some((message, _))) => self.hear(conn, message, around),
+        let Some(conversation) = self.conversations.get_mut(&conn) else { return };
+        conversation.decoder.feed(bytes);
+        while let Some(conversation) = self.conversations.get_mut(&conn) {
+            match conversation.decoder.next() {
+                Ok(Some((message, _))) => self.hear(conn, message, ctx),
                 Ok(None) | Err(_) => break,
             }
         }
     }
 
-    fn hear(&mut self, conn: usize, message: Message, around: &mut Around) {
-        if self.kind == Kind::Parrot && around.random.chance(200) {
-            self.parrot(conn, &message, around);
+    fn hear(&mut self, conn: usize, message: Message, ctx: &mut StrangerContext) {
+        if self.kind == Kind::Parrot && ctx.random.chance(200) {
+            self.parrot(conn, &message, ctx);
         }
         match message {
             Message::Version(_) => {
-                self.greet(conn, around);
-                self.say(conn, &Message::WtxidRelay, around);
-                self.say(conn, &Message::SendAddrV2, around);
-                self.say(conn, &Message::Verack, around);
+                self.greet(conn, ctx);
+                self.say(conn, &Message::WtxidRelay, ctx);
+                self.say(conn, &Message::SendAddrV2, ctx);
+                self.say(conn, &Message::Verack, ctx);
             }
             Message::Verack => {
-                if let Some(talk) = self.talks.get_mut(&conn) {
-                    talk.ready = true;
+                if let Some(conversation) = self.conversations.get_mut(&conn) {
+                    conversation.ready = true;
                 }
                 let compact = Message::SendCompact { high_bandwidth: true, version: 2 };
-                self.say(conn, &compact, around);
+                self.say(conn, &compact, ctx);
             }
-            Message::Ping(nonce) => self.say(conn, &Message::Pong(nonce), around),
-            Message::GetHeaders(locator) => self.give_headers(conn, &locator.hashes, around),
-            Message::GetAddr if self.kind == Kind::Eclipse => self.tell_addresses(conn, around),
+            Message::Ping(nonce) => self.say(conn, &Message::Pong(nonce), ctx),
+            Message::GetHeaders(locator) => self.give_headers(conn, &locator.hashes, ctx),
+            Message::GetAddr if self.kind == Kind::Eclipse => self.tell_addresses(conn, ctx),
             Message::GetBlockTxn(request) if self.kind == Kind::BadCompact => {
                 self.harms(conn);
-                let txs = vec![forge::coinbase(around.tip.height, 1, Amount(1))];
-                self.say(conn, &Message::BlockTxn(BlockTxns { block: request.block, txs }), around);
+                let txs = vec![forge::coinbase(ctx.tip.height, 1, Amount(1))];
+                self.say(conn, &Message::BlockTxn(BlockTxns { block: request.block, txs }), ctx);
             }
             _ => {}
         }
     }
 
-    fn give_headers(&mut self, conn: usize, locator: &[BlockHash], around: &mut Around) {
+    fn give_headers(&mut self, conn: usize, locator: &[BlockHash], ctx: &mut StrangerContext) {
         match self.kind {
             Kind::LowWork => {
-                let flood = self.flood(around);
+                let flood = self.flood(ctx);
                 // The header after it names the one that was asked from.
                 let at = flood.iter().position(|h| locator.first() == Some(&h.prev));
                 let all = flood.last().filter(|h| locator.first() == Some(&h.hash()));
                 let at = at.or(all.map(|_| flood.len()));
                 let rest = flood.iter().skip(at.unwrap_or(0)).take(2000);
                 let headers = rest.copied().collect();
-                self.say(conn, &Message::Headers(headers), around);
+                self.say(conn, &Message::Headers(headers), ctx);
             }
             Kind::Withholder => {
                 self.harms(conn);
                 let branch = self.branch.clone();
-                self.say(conn, &Message::Headers(branch), around);
+                self.say(conn, &Message::Headers(branch), ctx);
             }
-            _ => self.say(conn, &Message::Headers(Vec::new()), around),
+            _ => self.say(conn, &Message::Headers(Vec::new()), ctx),
         }
     }
 
     /// A branch from genesis of less work than the margin below the tip.
-    fn flood(&mut self, around: &mut Around) -> Arc<Vec<Header>> {
+    fn flood(&mut self, ctx: &mut StrangerContext) -> Arc<Vec<Header>> {
         let salt = u64::from(self.number);
-        let parent = around.history.blocks[0];
-        let count = around.history.tip.height.0.saturating_sub(200) as usize;
+        let parent = ctx.history.blocks[0];
+        let count = ctx.history.tip.height.0.saturating_sub(200) as usize;
         let made = self.flood.get_or_insert_with(|| Arc::new(forge::headers(parent, count, salt)));
         Arc::clone(made)
     }
 
     /// Something every second or so.
-    pub fn tick(&mut self, around: &mut Around) {
-        self.dial(around);
-        let ready: Vec<usize> =
-            self.talks.iter().filter(|(_, talk)| talk.ready).map(|(conn, _)| *conn).collect();
-        if self.kind == Kind::Withholder && around.random.chance(50) {
-            let salt = around.random.word();
-            let length = 1 + around.random.below(40) as usize;
-            self.branch = forge::headers(around.tip, length, salt);
+    pub fn tick(&mut self, ctx: &mut StrangerContext) {
+        self.dial(ctx);
+        let ready: Vec<usize> = self
+            .conversations
+            .iter()
+            .filter(|(_, conversation)| conversation.ready)
+            .map(|(conn, _)| *conn)
+            .collect();
+        if self.kind == Kind::Withholder && ctx.random.chance(50) {
+            let salt = ctx.random.word();
+            let length = 1 + ctx.random.below(40) as usize;
+            self.branch = forge::headers(ctx.tip, length, salt);
         }
         if self.kind == Kind::SlowLoris {
-            let all: Vec<usize> = self.talks.keys().copied().collect();
+            let all: Vec<usize> = self.conversations.keys().copied().collect();
             for conn in all {
-                if around.random.chance(100) {
-                    self.raw(conn, vec![0], around);
+                if ctx.random.chance(100) {
+                    self.raw(conn, vec![0], ctx);
                 }
             }
         }
@@ -350,20 +360,24 @@ impl Stranger {
                 Kind::LowWork => 50,
                 _ => 300,
             };
-            if around.random.chance(often) {
-                self.harm(conn, around);
+            if ctx.random.chance(often) {
+                self.harm(conn, ctx);
             }
         }
     }
 
-    fn dial(&mut self, around: &mut Around) {
+    fn dial(&mut self, ctx: &mut StrangerContext) {
         // An eclipse has one victim.
         let machine = match self.kind {
-            Kind::Eclipse => self.number as usize % around.machines,
-            _ => around.random.below(around.machines as u64) as usize,
+            Kind::Eclipse => self.number as usize % ctx.machines,
+            _ => ctx.random.below(ctx.machines as u64) as usize,
         };
         let most = if self.kind == Kind::Eclipse { MOST_CONNS } else { 2 };
-        let here = self.talks.values().filter(|talk| talk.machine == machine).count();
+        let here = self
+            .conversations
+            .values()
+            .filter(|conversation| conversation.machine == machine)
+            .count();
         let dialling = self.dialling.entry(machine).or_default();
         let tries = if self.kind == Kind::Eclipse { 8 } else { 1 };
         for _ in 0..tries {
@@ -378,71 +392,71 @@ impl Stranger {
                 _ => 0,
             };
             let address = Stranger::new(self.kind, self.number).address(ip);
-            around.deeds.push(Deed::Dial(machine, address));
+            ctx.actions.push(StrangerAction::Dial(machine, address));
         }
     }
 
-    fn harm(&mut self, conn: usize, around: &mut Around) {
+    fn harm(&mut self, conn: usize, ctx: &mut StrangerContext) {
         self.harms(conn);
         match self.kind {
             Kind::Garbage | Kind::Silent | Kind::SlowLoris | Kind::Parrot => {}
-            Kind::Malformed => self.malformed(conn, around),
+            Kind::Malformed => self.malformed(conn, ctx),
             Kind::LowWork => {
-                let headers = self.flood(around).iter().take(2000).copied().collect();
-                self.say(conn, &Message::Headers(headers), around);
+                let headers = self.flood(ctx).iter().take(2000).copied().collect();
+                self.say(conn, &Message::Headers(headers), ctx);
             }
             Kind::Unconnecting => {
                 let nowhere =
-                    Parent { hash: BlockHash([around.random.below(256) as u8; 32]), ..around.tip };
-                let count = 1 + around.random.below(20) as usize;
-                let headers = forge::headers(nowhere, count, around.random.word());
-                self.say(conn, &Message::Headers(headers), around);
+                    Parent { hash: BlockHash([ctx.random.below(256) as u8; 32]), ..ctx.tip };
+                let count = 1 + ctx.random.below(20) as usize;
+                let headers = forge::headers(nowhere, count, ctx.random.word());
+                self.say(conn, &Message::Headers(headers), ctx);
             }
             Kind::Withholder => {
                 if let Some(last) = self.branch.last() {
                     let inv = Inv::new(InvKind::BLOCK, last.hash().0);
-                    self.say(conn, &Message::Inv(vec![inv]), around);
+                    self.say(conn, &Message::Inv(vec![inv]), ctx);
                     let branch = self.branch.clone();
-                    self.say(conn, &Message::Headers(branch), around);
+                    self.say(conn, &Message::Headers(branch), ctx);
                 }
             }
-            Kind::BadBlocks => self.bad_block(conn, around),
-            Kind::BadCompact => self.bad_compact(conn, around),
-            Kind::BadTransactions => self.bad_transaction(conn, around),
-            Kind::Flood => self.flood_with(conn, around),
-            Kind::Eclipse => self.tell_addresses(conn, around),
+            Kind::BadBlocks => self.bad_block(conn, ctx),
+            Kind::BadCompact => self.bad_compact(conn, ctx),
+            Kind::BadTransactions => self.bad_transaction(conn, ctx),
+            Kind::Flood => self.flood_with(conn, ctx),
+            Kind::Eclipse => self.tell_addresses(conn, ctx),
         }
     }
 
-    fn garbage(&mut self, conn: usize, around: &mut Around) {
-        let mut bytes: Vec<u8> = match around.random.below(3) {
+    fn garbage(&mut self, conn: usize, ctx: &mut StrangerContext) {
+        let mut bytes: Vec<u8> = match ctx.random.below(3) {
             0 => b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
             1 => REGTEST.magic.to_vec(),
             _ => Vec::new(),
         };
-        let length = around.random.below(100_000);
-        bytes.extend((0..length).map(|_| around.random.word() as u8));
-        self.raw(conn, bytes, around);
+        let length = ctx.random.below(100_000);
+        bytes.extend((0..length).map(|_| ctx.random.word() as u8));
+        self.raw(conn, bytes, ctx);
     }
 
-    fn malformed(&mut self, conn: usize, around: &mut Around) {
-        let mut frame = frame::encode(REGTEST.magic, &Message::Ping(around.random.word()));
-        match around.random.below(5) {
+    fn malformed(&mut self, conn: usize, ctx: &mut StrangerContext) {
+        let mut frame = frame::encode(REGTEST.magic, &Message::Ping(ctx.random.word()));
+        match ctx.random.below(5) {
             0 => frame[20] ^= 1,
             1 => frame[16..20].copy_from_slice(&u32::MAX.to_le_bytes()),
             2 => frame[4..9].copy_from_slice(b"bogus"),
             3 => frame[0] ^= 0xff,
             _ => frame[5] = 0x07,
         }
-        self.raw(conn, frame, around);
+        self.raw(conn, frame, ctx);
     }
 
     /// A block on the tip with something wrong.
-    fn broken(&mut self, around: &mut Around) -> Vec<u8> {
-        let height = around.tip.height.next();
+    fn broken(&mut self, ctx: &mut StrangerContext) -> Vec<u8> {
+        let height = ctx.tip.height.next();
         let worth = subsidy(height, &REGTEST);
-        let salt = around.random.word();
-        let fault = around.random.below(6);
+        let salt = ctx.random.word();
+        let fault = ctx.random.below(6);
         let mut txs = vec![forge::coinbase(height, salt, worth)];
         match fault {
             0 => txs[0].outputs[0].value.0 += 1,
@@ -455,7 +469,7 @@ impl Stranger {
             3 => txs.push(forge::coinbase(height, salt + 1, worth)),
             _ => {}
         }
-        let mut block = forge::block(around.tip, around.now_s, txs);
+        let mut block = forge::block(ctx.tip, ctx.now_s, txs);
         match fault {
             // Mutated: another witness than the block commits to.
             4 => block.txs[0].inputs[0].witness = vec![vec![1; 32]],
@@ -465,28 +479,28 @@ impl Stranger {
         block.to_bytes()
     }
 
-    fn bad_block(&mut self, conn: usize, around: &mut Around) {
-        let bytes = self.broken(around);
-        self.say(conn, &Message::Block(bytes), around);
+    fn bad_block(&mut self, conn: usize, ctx: &mut StrangerContext) {
+        let bytes = self.broken(ctx);
+        self.say(conn, &Message::Block(bytes), ctx);
     }
 
-    fn bad_compact(&mut self, conn: usize, around: &mut Around) {
-        let height = around.tip.height.next();
-        let salt = around.random.word();
+    fn bad_compact(&mut self, conn: usize, ctx: &mut StrangerContext) {
+        let height = ctx.tip.height.next();
+        let salt = ctx.random.word();
         let txs = vec![forge::coinbase(height, salt, subsidy(height, &REGTEST))];
-        let block = forge::block(around.tip, around.now_s, txs);
+        let block = forge::block(ctx.tip, ctx.now_s, txs);
         let mut compact = CompactBlock::of(&block, salt);
-        match around.random.below(4) {
+        match ctx.random.below(4) {
             0 => compact.prefilled.clear(),
             1 => compact.short_ids = (0..50).map(|n| n ^ (salt & 0xffff_ffff_ffff)).collect(),
             2 => compact.short_ids = vec![7; 5],
             _ => compact.prefilled[0].0 = 9,
         }
-        self.say(conn, &Message::CompactBlock(Box::new(compact)), around);
+        self.say(conn, &Message::CompactBlock(Box::new(compact)), ctx);
     }
 
-    fn bad_transaction(&mut self, conn: usize, around: &mut Around) {
-        let tx: Transaction = match (around.random.chance(300), around.purse) {
+    fn bad_transaction(&mut self, conn: usize, ctx: &mut StrangerContext) {
+        let tx: Transaction = match (ctx.random.chance(300), ctx.purse) {
             (true, Some(purse)) => {
                 // More comes out than goes in.
                 let mut tx = purse.pay([1, 2], 1000).0;
@@ -495,15 +509,15 @@ impl Stranger {
             }
             _ => {
                 let mut id = [0; 32];
-                id[..8].copy_from_slice(&around.random.word().to_le_bytes());
+                id[..8].copy_from_slice(&ctx.random.word().to_le_bytes());
                 let outpoint = OutPoint { txid: Txid(id), vout: 0 };
                 Purse { outpoint, value: Amount(100_000), owner: 3 }.pay([1, 2], 1000).0
             }
         };
-        self.say(conn, &Message::Tx(Box::new(tx)), around);
+        self.say(conn, &Message::Tx(Box::new(tx)), ctx);
     }
 
-    fn flood_with(&mut self, conn: usize, around: &mut Around) {
+    fn flood_with(&mut self, conn: usize, ctx: &mut StrangerContext) {
         let mut id = [0; 32];
         let mut ids = |kind, count: u64, random: &mut Random| -> Vec<Inv> {
             let list = (0..count).map(|_| {
@@ -512,51 +526,51 @@ impl Stranger {
             });
             list.collect()
         };
-        let message = match around.random.below(5) {
-            0 => Message::Inv(ids(InvKind::WTX, 2_000, around.random)),
-            1 => Message::GetData(ids(InvKind::WITNESS_BLOCK, 1_000, around.random)),
+        let message = match ctx.random.below(5) {
+            0 => Message::Inv(ids(InvKind::WTX, 2_000, ctx.random)),
+            1 => Message::GetData(ids(InvKind::WITNESS_BLOCK, 1_000, ctx.random)),
             2 => {
-                let random = &mut *around.random;
-                let history = around.history;
+                let random = &mut *ctx.random;
+                let history = ctx.history;
                 let mut some =
                     || history.blocks[random.below(history.blocks.len() as u64) as usize];
                 let list = (0..60).map(|_| Inv::new(InvKind::WITNESS_BLOCK, some().hash.0));
                 Message::GetData(list.collect())
             }
-            3 => Message::Inv(ids(InvKind::BLOCK, 500, around.random)),
+            3 => Message::Inv(ids(InvKind::BLOCK, 500, ctx.random)),
             _ => {
-                let ping = frame::encode(REGTEST.magic, &Message::Ping(around.random.word()));
-                return self.raw(conn, ping.repeat(600), around);
+                let ping = frame::encode(REGTEST.magic, &Message::Ping(ctx.random.word()));
+                return self.raw(conn, ping.repeat(600), ctx);
             }
         };
-        self.say(conn, &message, around);
+        self.say(conn, &message, ctx);
     }
 
-    fn tell_addresses(&mut self, conn: usize, around: &mut Around) {
+    fn tell_addresses(&mut self, conn: usize, ctx: &mut StrangerContext) {
         let services = services::NETWORK | services::WITNESS;
         let list = (0..ECLIPSE).map(|n| PeerAddress {
-            time: around.now_s,
+            time: ctx.now_s,
             services,
             address: self.address(n),
         });
         let message = Message::AddrV2(list.collect());
-        self.say(conn, &message, around);
+        self.say(conn, &message, ctx);
     }
 
     /// Sends back what it heard with some bytes changed.
-    fn parrot(&mut self, conn: usize, message: &Message, around: &mut Around) {
+    fn parrot(&mut self, conn: usize, message: &Message, ctx: &mut StrangerContext) {
         let mut frame = frame::encode(REGTEST.magic, message);
         let length = frame.len() - HEADER_BYTES;
         if length == 0 {
             return;
         }
         self.harms(conn);
-        for _ in 0..1 + around.random.below(4) {
-            let at = HEADER_BYTES + around.random.below(length as u64) as usize;
-            frame[at] = around.random.word() as u8;
+        for _ in 0..1 + ctx.random.below(4) {
+            let at = HEADER_BYTES + ctx.random.below(length as u64) as usize;
+            frame[at] = ctx.random.word() as u8;
         }
         let sum = crypto::hash::sha256d(&frame[HEADER_BYTES..]);
         frame[20..24].copy_from_slice(&sum[..4]);
-        self.raw(conn, frame, around);
+        self.raw(conn, frame, ctx);
     }
 }

@@ -2,11 +2,11 @@
 //! at the clock, and with hostile peers among the honest.
 //!
 //! `plan` says what is to happen, `world` makes it happen (`links` between machines, `miners` and
-//! payers, the `ending`), `checks` judges what came of it. Nothing here knows a real clock or socket:
-//! the same plan gives the same run, wherever and whenever.
+//! payers, `convergence` at the end), `checks` judges what came of it. Nothing here knows a real
+//! clock or socket: the same plan gives the same run, wherever and whenever.
 
 pub mod checks;
-pub mod ending;
+pub mod convergence;
 pub mod forge;
 pub mod history;
 pub mod hostile;

@@ -3,9 +3,9 @@
 use core::net::SocketAddr;
 use std::sync::Arc;
 
-use super::hostile::{Around, Deed, Stranger};
+use super::hostile::{Stranger, StrangerAction, StrangerContext};
 use super::report::Failure;
-use super::wire::{Conn, End, Parcel, Party};
+use super::wire::{Conn, End, Packet, Party};
 use super::world::{Event, Phase, World, is_honest};
 use node::net::io::NetEvent;
 
@@ -103,17 +103,17 @@ impl World {
         match (from.party, to) {
             (Party::Stranger(stranger), other_end) => {
                 let machine = other(other_end);
-                self.with_stranger(stranger, |s, around| s.connected(conn, machine, true, around))
+                self.with_stranger(stranger, |s, ctx| s.connected(conn, machine, true, ctx))
             }
             (other_end, Party::Stranger(stranger)) => {
                 let machine = other(other_end);
-                self.with_stranger(stranger, |s, around| s.connected(conn, machine, false, around))
+                self.with_stranger(stranger, |s, ctx| s.connected(conn, machine, false, ctx))
             }
             _ => Ok(()),
         }
     }
 
-    pub(super) fn send(&mut self, conn: usize, side: usize, parcel: Parcel) {
+    pub(super) fn send(&mut self, conn: usize, side: usize, packet: Packet) {
         let to = 1 - side;
         if !self.conns[conn].open[to] {
             return;
@@ -121,22 +121,22 @@ impl World {
         if self.random.chance(self.plan.broken) && self.phase == Phase::Active {
             self.report.broken += 1;
             for end in self.conns[conn].ends {
-                self.gone_later(end.party, end.id, end.life, conn, 100);
+                self.disconnect_later(end.party, end.id, end.life, conn, 100);
             }
             self.conns[conn].clear();
             return;
         }
         // Bytes may come in pieces.
-        let parcels = match parcel {
-            Parcel::Bytes(mut bytes) if bytes.len() > 1 && self.random.chance(100) => {
+        let packets = match packet {
+            Packet::Bytes(mut bytes) if bytes.len() > 1 && self.random.chance(100) => {
                 let rest = bytes.split_off(1 + self.random.below(bytes.len() as u64 - 1) as usize);
-                vec![Parcel::Bytes(bytes), Parcel::Bytes(rest)]
+                vec![Packet::Bytes(bytes), Packet::Bytes(rest)]
             }
             whole => vec![whole],
         };
-        for parcel in parcels {
+        for packet in packets {
             let (lost, random) = (self.plan.lost, &mut self.random);
-            let at = self.conns[conn].send(side, parcel, self.now_ms, lost, random);
+            let at = self.conns[conn].send(side, packet, self.now_ms, lost, random);
             self.at(at, Event::Pipe { conn, from: side });
         }
     }
@@ -148,10 +148,10 @@ impl World {
             self.after(1_000, Event::Pipe { conn, from });
             return Ok(());
         }
-        let Some(parcel) = self.conns[conn].arrived(from, self.now_ms) else { return Ok(()) };
+        let Some(packet) = self.conns[conn].arrived(from, self.now_ms) else { return Ok(()) };
         let (sender, receiver) = (self.conns[conn].ends[from], self.conns[conn].ends[1 - from]);
-        match parcel {
-            Parcel::Bytes(bytes) => {
+        match packet {
+            Packet::Bytes(bytes) => {
                 let size = bytes.len() as u64;
                 match receiver.party {
                     Party::Machine(machine) if self.machines[machine].life == receiver.life => {
@@ -162,7 +162,7 @@ impl World {
                     }
                     Party::Machine(_) => {}
                     Party::Stranger(stranger) => {
-                        self.with_stranger(stranger, |s, around| s.bytes(conn, &bytes, around))?;
+                        self.with_stranger(stranger, |s, ctx| s.bytes(conn, &bytes, ctx))?;
                     }
                 }
                 if let Party::Machine(machine) = sender.party
@@ -172,10 +172,10 @@ impl World {
                     self.net(machine, NetEvent::Written { id: sender.id, bytes: size })?;
                 }
             }
-            Parcel::End => {
+            Packet::End => {
                 if std::mem::replace(&mut self.conns[conn].open[1 - from], false) {
                     let End { party, id, life } = receiver;
-                    self.gone_later(party, id, life, conn, 0);
+                    self.disconnect_later(party, id, life, conn, 0);
                 }
                 self.conns[conn].clear();
             }
@@ -186,35 +186,35 @@ impl World {
     pub(super) fn with_stranger(
         &mut self,
         index: usize,
-        act: impl FnOnce(&mut Stranger, &mut Around),
+        act: impl FnOnce(&mut Stranger, &mut StrangerContext),
     ) -> Result<(), Failure> {
         let shown = self.some_machine();
         let tip = shown.and_then(|machine| self.machines[machine].tip());
         let purse = self.random.below(self.purses.len().max(1) as u64) as usize;
         let history = Arc::clone(&self.history);
-        let mut around = Around {
+        let mut ctx = StrangerContext {
             now_s: u32::try_from(self.now_ms / 1000).unwrap_or(u32::MAX),
             random: &mut self.random,
             tip: tip.unwrap_or(history.tip),
             history: &history,
             purse: self.purses.get(purse).copied(),
             machines: self.machines.len(),
-            deeds: Vec::new(),
+            actions: Vec::new(),
         };
-        act(&mut self.strangers[index], &mut around);
-        let deeds = around.deeds;
-        for deed in deeds {
-            match deed {
-                Deed::Send(conn, bytes) => {
+        act(&mut self.strangers[index], &mut ctx);
+        let actions = ctx.actions;
+        for action in actions {
+            match action {
+                StrangerAction::Send(conn, bytes) => {
                     self.report.harm += 1;
                     let side = self.side_of(conn, Party::Stranger(index), 0);
-                    self.send(conn, side, Parcel::Bytes(bytes));
+                    self.send(conn, side, Packet::Bytes(bytes));
                 }
-                Deed::Hang(conn) => {
+                StrangerAction::Hang(conn) => {
                     let side = self.side_of(conn, Party::Stranger(index), 0);
-                    self.send(conn, side, Parcel::End);
+                    self.send(conn, side, Packet::End);
                 }
-                Deed::Dial(machine, source) => {
+                StrangerAction::Dial(machine, source) => {
                     let target = self.machines[machine].address;
                     let from = End { party: Party::Stranger(index), id: 0, life: 0 };
                     self.dial(from, source, target);

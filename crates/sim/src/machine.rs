@@ -10,7 +10,7 @@ use consensus::scripts::ScriptEngine;
 use mempool::policy::Policy;
 use mempool::pool::Pool;
 use mining::work::{Found, Work as Given};
-use node::state::Node;
+use node::node::Node;
 use primitives::block::Block;
 use primitives::id::BlockHash;
 use primitives::network::REGTEST;

@@ -9,8 +9,8 @@ use super::forge::{self, Purse};
 use super::machine::Work;
 use super::report::Failure;
 use super::world::{Event, Phase, World};
+use mining::block_template::Template;
 use mining::select::Limits;
-use mining::template::Template;
 use mining::work::{Found, Work as Given};
 use node::io::{Act, Input};
 use node::mine::standing::MAX_WORKS;
@@ -85,7 +85,7 @@ impl World {
             Work::Given(given, found) => self.hand_in(index, &given, found)?,
         }
         if self.phase == Phase::Active && self.report.mined >= self.plan.blocks {
-            self.mend();
+            self.end_faults();
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ pub enum Party {
 
 /// What travels.
 #[derive(Debug)]
-pub enum Parcel {
+pub enum Packet {
     Bytes(Vec<u8>),
     /// Nothing comes after it.
     End,
@@ -23,7 +23,7 @@ pub enum Parcel {
 /// One direction of a connection.
 #[derive(Debug, Default)]
 pub struct Pipe {
-    parcels: VecDeque<(u64, Parcel)>,
+    packets: VecDeque<(u64, Packet)>,
     last_ms: u64,
 }
 
@@ -70,14 +70,14 @@ impl Conn {
     pub fn send(
         &mut self,
         from: usize,
-        parcel: Parcel,
+        packet: Packet,
         now_ms: u64,
         lost: u64,
         random: &mut Random,
     ) -> u64 {
-        let size = match &parcel {
-            Parcel::Bytes(bytes) => bytes.len() as u64,
-            Parcel::End => 0,
+        let size = match &packet {
+            Packet::Bytes(bytes) => bytes.len() as u64,
+            Packet::End => 0,
         };
         let mut took = self.latency_ms + random.below(1 + self.latency_ms / 4);
         took += size / self.bytes_per_ms;
@@ -87,14 +87,14 @@ impl Conn {
         let pipe = &mut self.pipes[from];
         let at = (now_ms + took).max(pipe.last_ms);
         pipe.last_ms = at;
-        pipe.parcels.push_back((at, parcel));
+        pipe.packets.push_back((at, packet));
         at
     }
 
     /// What has arrived from an end by now.
-    pub fn arrived(&mut self, from: usize, now_ms: u64) -> Option<Parcel> {
+    pub fn arrived(&mut self, from: usize, now_ms: u64) -> Option<Packet> {
         let pipe = &mut self.pipes[from];
-        pipe.parcels.pop_front_if(|(at, _)| *at <= now_ms).map(|(_, parcel)| parcel)
+        pipe.packets.pop_front_if(|(at, _)| *at <= now_ms).map(|(_, packet)| packet)
     }
 
     /// Nothing of it matters any more.

@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::checks;
+use super::checks::{self, RunView};
 use super::forge::{self, Purse};
 use super::history::{History, START_S};
 use super::hostile::Stranger;
 use super::machine::{self, Machine};
 use super::plan::Plan;
 use super::report::{Failure, Report};
-use super::wire::{Conn, End, Parcel, Party};
+use super::wire::{Conn, End, Packet, Party};
 use chain::event::ChainEvent;
 use node::io::{Act, Done, Input, NodeError, Output};
 use node::mine::io::MineAct;
@@ -73,7 +73,7 @@ pub(super) enum Event {
     Partition {
         until_ms: u64,
     },
-    Mend,
+    HealPartition,
     Crash {
         down_ms: u64,
     },
@@ -251,9 +251,32 @@ impl World {
                 return Err(self.failure("it was stopped"));
             }
         }
-        checks::at_the_end(&mut self)?;
+        self.flush_all()?;
+        checks::at_the_end(self.view())?;
         self.report.finish(&mut self.machines, self.now_ms - u64::from(START_S) * 1000);
         Ok(self.report)
+    }
+
+    /// What the checks are shown.
+    fn view(&self) -> RunView<'_> {
+        RunView {
+            plan: &self.plan,
+            now_ms: self.now_ms,
+            report: &self.report,
+            machines: &self.machines,
+            strangers: &self.strangers,
+        }
+    }
+
+    /// Has every node write what it has cached.
+    fn flush_all(&mut self) -> Result<(), Failure> {
+        for index in 0..self.machines.len() {
+            let Some(up) = self.machines[index].up.as_mut() else { continue };
+            if let Err(error) = up.node.chain().flush() {
+                return Err(self.failure(format!("machine {index} can't flush: {error}")));
+            }
+        }
+        Ok(())
     }
 
     fn handle(&mut self, event: Event) -> Result<(), Failure> {
@@ -276,7 +299,7 @@ impl World {
             Event::Dialled { from, source, target } => self.dialled(from, source, target),
             Event::StrangerTick(stranger) => {
                 self.after(self.plan.harm_every_ms, Event::StrangerTick(stranger));
-                self.with_stranger(stranger, |stranger, around| stranger.tick(around))
+                self.with_stranger(stranger, |stranger, ctx| stranger.tick(ctx))
             }
             Event::StartWork => {
                 self.start_work();
@@ -286,7 +309,7 @@ impl World {
             Event::Pay => self.pay(),
             Event::Look => {
                 self.after(LOOK_MS, Event::Look);
-                checks::always(self)?;
+                checks::always(self.view())?;
                 self.settle()
             }
             Event::Partition { until_ms } => {
@@ -295,11 +318,11 @@ impl World {
                     let parts = (0..self.machines.len()).map(|_| random.below(2) as u8);
                     self.parts = Some(parts.collect());
                     self.report.partitions += 1;
-                    self.at(until_ms, Event::Mend);
+                    self.at(until_ms, Event::HealPartition);
                 }
                 Ok(())
             }
-            Event::Mend => {
+            Event::HealPartition => {
                 self.parts = None;
                 Ok(())
             }
@@ -349,7 +372,7 @@ impl World {
         let machine = &mut self.machines[index];
         machine.up = Some(booted);
         let life = machine.life;
-        checks::kept_its_promises(self, index)?;
+        checks::kept_its_promises(self.view(), index)?;
         let first = match self.machines[index].saved_pool.clone() {
             Some(bytes) => Input::LoadPool(bytes),
             None => Input::Tick,
@@ -463,14 +486,14 @@ impl World {
                 if let Some(&conn) = self.machines[index].conns.get(&id) {
                     let side = self.side_of(conn, Party::Machine(index), id);
                     self.report.trace(id, bytes.len() as u64);
-                    self.send(conn, side, Parcel::Bytes(bytes));
+                    self.send(conn, side, Packet::Bytes(bytes));
                 }
             }
             NetOutput::Close { id } => {
                 if let Some(conn) = self.machines[index].conns.remove(&id) {
                     let side = self.side_of(conn, Party::Machine(index), id);
                     self.conns[conn].open[side] = false;
-                    self.send(conn, side, Parcel::End);
+                    self.send(conn, side, Packet::End);
                     let event = NetEvent::Gone { id, reason: "closed".to_owned() };
                     self.at(now, Event::Net { machine: index, life, event });
                 }
@@ -544,13 +567,20 @@ impl World {
                     continue;
                 }
                 let wait = if silently { self.random.below(5 * 60 * 1000) } else { 50 };
-                self.gone_later(party, id, life, conn, wait);
+                self.disconnect_later(party, id, life, conn, wait);
             }
             self.conns[conn].clear();
         }
     }
 
-    pub(super) fn gone_later(&mut self, party: Party, id: u64, life: u32, conn: usize, wait: u64) {
+    pub(super) fn disconnect_later(
+        &mut self,
+        party: Party,
+        id: u64,
+        life: u32,
+        conn: usize,
+        wait: u64,
+    ) {
         match party {
             Party::Machine(machine) => {
                 if self.machines[machine].life == life {
@@ -559,7 +589,7 @@ impl World {
                 let event = NetEvent::Gone { id, reason: "reset".to_owned() };
                 self.after(wait, Event::Net { machine, life, event });
             }
-            Party::Stranger(stranger) => self.strangers[stranger].gone(conn),
+            Party::Stranger(stranger) => self.strangers[stranger].disconnected(conn),
         }
     }
 }

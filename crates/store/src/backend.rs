@@ -1,8 +1,8 @@
 //! The file under redb, untouched until the first real write.
 //!
 //! redb writes and syncs when it opens and closes a file, even if nothing changes. `Deferred` keeps
-//! those writes in memory until `release` is called, so that a look at a chain costs no sync and
-//! leaves the file as it was; from then on every write passes through in redb's own order.
+//! those writes in memory until `release` is called, so that reading a chain costs no sync and
+//! leaves the file unchanged; from then on every write passes through in redb's own order.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -178,7 +178,7 @@ impl StorageBackend for Shared {
         let mut held = self.0.held.write().map_err(poisoned)?;
         let Some(image) = held.as_mut() else { return self.0.inner.set_len(len) };
         if len < image.len {
-            // What lies behind the new end must read as zeros if it comes back.
+            // What is past the new end must read as zeros if the file grows again.
             let keep = len / PIECE;
             let last = image.pieces.split_off(&keep).remove(&keep);
             if let Some(mut piece) = last.filter(|_| !len.is_multiple_of(PIECE)) {

@@ -1,4 +1,4 @@
-//! A change of the whole database: written together or not at all.
+//! A change to the whole database, written atomically.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
-//! Opening the data folder, and the one way to write to it.
+//! Opening the data folder, and the only way to write to it.
 //!
-//! Opening reads the `meta` table and nothing else, and writes nothing: a folder that is only
-//! looked at stays as it is, a fresh one gets its first bytes with its first block.
+//! Opening reads only the `meta` table and writes nothing: a folder that is only read stays
+//! unchanged, and a new one gets its first bytes with its first block.
 
 use std::fs::OpenOptions;
 use std::ops::Bound;
@@ -33,7 +33,7 @@ pub struct StoreOptions {
     pub cache_bytes: usize,
     /// Keep a transaction index; decided when the chain is created.
     pub tx_index: bool,
-    /// Keep no index of scripts, and drop one that is there with the next commit. Otherwise a new
+    /// Keep no script index, and drop an existing one with the next commit. Otherwise a new
     /// chain keeps one, an older one gets one, and one that was dropped stays so until `reindex`.
     pub no_script_index: bool,
     /// Check every page of an existing file before it is used. A file that was damaged behind our
@@ -68,7 +68,7 @@ pub struct Store {
     tx_index: bool,
     no_script_index: bool,
     indexes: Mutex<Indexes>,
-    /// Blocks below this height are gone.
+    /// Blocks below this height are pruned.
     pruned: AtomicU32,
     /// Commits so far, and the snapshot of the last of them that anybody asked for: reads share it,
     /// its open tables with it.
@@ -248,7 +248,7 @@ impl Store {
         Ok(Snapshot::new(txn, self.place.clone()))
     }
 
-    /// The same, shared by all who ask between two commits: for reads that are many and short.
+    /// The same, shared by all callers between two commits: for many short reads.
     pub fn shared(&self) -> Result<Arc<Snapshot>, StoreError> {
         // Read first: what is opened below may only be newer than it says.
         let commits = self.commits.load(Ordering::Acquire);
@@ -290,7 +290,7 @@ impl Store {
         Ok(())
     }
 
-    /// The height below which blocks and undo data are gone, genesis excepted; 0 when all are there.
+    /// The height below which blocks and undo data are pruned, except genesis; 0 when none are.
     pub fn pruned_below(&self) -> Height {
         Height(self.pruned.load(Ordering::Acquire))
     }

@@ -1,6 +1,7 @@
-//! What can go wrong with the data folder, each with what to do about it.
+//! Errors of the data folder, each with what to do about it.
 //!
-//! A `StoreError` is our own disk's fault, never a peer's: it stops the node and scores nobody.
+//! A `StoreError` is the fault of our own disk, never of a peer: it stops the node and affects no
+//! peer's score.
 
 use std::io;
 use std::path::PathBuf;

@@ -4,7 +4,6 @@
 //! `db::Store` opens it, `batch::WriteBatch` is the only way to change it (one batch, one atomic
 //! durable commit) and `snapshot::Snapshot` the way to read it, from any thread, while it changes.
 
-pub mod audit;
 pub mod backend;
 pub mod backup;
 pub mod batch;

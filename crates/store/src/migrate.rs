@@ -1,4 +1,4 @@
-//! Schema versions: which are read, which are refused, and the way up from older ones.
+//! Schema versions: which can be read, which are refused, and the upgrade from older ones.
 
 use redb::{TableError, WriteTransaction};
 

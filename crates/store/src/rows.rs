@@ -1,4 +1,4 @@
-//! The rows of the tables and their byte forms (little-endian, fixed-width where they can be).
+//! The rows of the tables and their encodings (little-endian, fixed-width where possible).
 
 use super::tables::{HEADER_ROW, TX_ROW};
 use primitives::block::{HEADER_SIZE, Header, Height};

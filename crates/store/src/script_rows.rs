@@ -1,7 +1,7 @@
-//! The rows of the script index: what happened to an output script, and which coins it has.
+//! The rows of the script index: the history of an output script, and its coins.
 //!
-//! A script is named by the first 20 bytes of its SHA-256. Two scripts with one name would share
-//! their rows; to make such a pair takes about 2^80 hashes.
+//! A script is identified by the first 20 bytes of its SHA-256. Two scripts with the same
+//! identifier would share their rows; finding such a pair takes about 2^80 hashes.
 
 use super::tables::{COIN_KEY, HISTORY_KEY, HISTORY_ROW, SCRIPT_ID};
 use crypto::hash::sha256;
@@ -94,7 +94,7 @@ impl HistoryChange {
     }
 }
 
-/// Work on the indexes that goes on over restarts.
+/// Work on the indexes that continues across restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Build {
     /// The chain is connected again from genesis.

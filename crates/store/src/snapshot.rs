@@ -1,6 +1,7 @@
-//! Reads over one moment of the database: consistent, from any thread, while the chain writes on.
+//! Reads over a consistent snapshot of the database, from any thread, while the chain keeps
+//! writing.
 //!
-//! A snapshot keeps the pages that it shows from being reused: drop it soon.
+//! A snapshot keeps its pages from being reused: drop it soon.
 
 use std::ops::{Bound, RangeInclusive};
 use std::sync::OnceLock;
@@ -114,7 +115,7 @@ impl Snapshot {
         Ok(<[u8; 4]>::try_from(bytes.as_slice()).map_or(0, u32::from_le_bytes))
     }
 
-    /// The height below which blocks and undo data are gone, genesis excepted; 0 when all are there.
+    /// The height below which blocks and undo data are pruned, except genesis; 0 when none are.
     pub fn pruned_below(&self) -> Result<Height, StoreError> {
         let bytes = self.meta(tables::META_PRUNED)?.unwrap_or_default();
         Ok(Height(<[u8; 4]>::try_from(bytes.as_slice()).map_or(0, u32::from_le_bytes)))

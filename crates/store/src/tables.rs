@@ -59,7 +59,7 @@ pub const META_GENESIS: &str = "genesis";
 pub const META_TIP: &str = "tip";
 pub const META_TX_INDEX: &str = "tx-index";
 pub const META_SCRIPT_INDEX: &str = "script-index";
-/// The height below which blocks and undo data were thrown away; absent when all are there.
+/// The height below which blocks and undo data were pruned; absent if none were.
 pub const META_PRUNED: &str = "pruned";
 /// Work on the indexes that is not finished: `rows::Build`; absent otherwise.
 pub const META_BUILD: &str = "build";

@@ -1,6 +1,6 @@
 //! Makes blocks for tests: valid ones of regtest rules unless told otherwise.
 
-use consensus::block::{height_push, merkle_root};
+use consensus::block::{coinbase_lock, height_push, merkle_root};
 use consensus::connect::subsidy;
 use consensus::header::Branch;
 use consensus::scripts::ScriptEngine;
@@ -96,6 +96,14 @@ pub fn coinbase(height: Height, salt: u32, value: Amount) -> Transaction {
     input.script_sig = Script(script);
     let output = TxOut { value, script_pubkey: Script::new(ANYONE) };
     Transaction { version: 1, inputs: vec![input], outputs: vec![output], lock_time: 0 }
+}
+
+/// Makes a block what BIP54 asks for on networks that have it, and seals it: lock time and sequence
+/// of the coinbase.
+pub fn clean(block: &mut Block, height: Height, params: &NetworkParams) {
+    let coinbase = &mut block.txs[0];
+    (coinbase.lock_time, coinbase.inputs[0].sequence) = coinbase_lock(height, params);
+    seal(block);
 }
 
 /// A regtest block with those transactions behind its coinbase, which takes no fees.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use rpc_types::wallet::ScannedCoin;
 use serde_json::{Value, json};
 
 use super::session::address_text;
@@ -12,6 +13,8 @@ use primitives::hex;
 use primitives::script::Script;
 use primitives::tx::{OutPoint, TxOut};
 use rpc::error::{CallError, ErrorKind};
+use rpc::table::calls::ScanScripts;
+use rpc::value::Json;
 use wallet::descriptor::Descriptor;
 use wallet::spend::Coin;
 
@@ -87,11 +90,10 @@ impl WalletSession {
                 break;
             }
             let hexes: Value = scripts.iter().map(|s| json!(hex::encode(s.as_bytes()))).collect();
-            let found = services.ask("scanscripts", vec![hexes])?;
-            scan.height = found["height"].as_u64().unwrap_or(0) as u32;
-            for number in found["used"].as_array().ok_or_else(malformed)? {
-                let number = number.as_u64().ok_or_else(malformed)? as usize;
-                let script = scripts.get(number).ok_or_else(malformed)?;
+            let Json(found) = services.call_node::<ScanScripts>(vec![hexes])?;
+            scan.height = found.height;
+            for number in found.used {
+                let script = scripts.get(number as usize).ok_or_else(malformed)?;
                 let (account, branch, index) = open.scripts.place(script).ok_or_else(malformed)?;
                 let next = &mut open.book.accounts[account].next[branch.min(1)];
                 *next = (*next).max(index + 1);
@@ -101,7 +103,7 @@ impl WalletSession {
                     }
                 }
             }
-            for row in found["coins"].as_array().ok_or_else(malformed)? {
+            for row in &found.coins {
                 let coin = read_coin(row, &scripts).ok_or_else(malformed)?;
                 let place = open.scripts.place(&coin.output.script_pubkey);
                 let (account, branch, index) = place.ok_or_else(malformed)?;
@@ -139,9 +141,21 @@ impl WalletSession {
     pub fn balances(&mut self, services: &mut dyn ConsoleServices) -> Result<Value, CallError> {
         let scan = self.scan(services)?;
         let mut sums = [0i64; 6];
+        let mut accounts: BTreeMap<usize, Amount> = BTreeMap::new();
         for coin in &scan.coins {
-            sums[self.state_of(coin, scan.height)? as usize] += coin.output.value.0;
+            let state = self.state_of(coin, scan.height)?;
+            sums[state as usize] += coin.output.value.0;
+            if state == State::Spendable {
+                let sum = accounts.entry(coin.account).or_default();
+                *sum = sum.saturating_add(coin.output.value);
+            }
         }
+        let book = &self.wallet()?.book;
+        // What a payment of each account can spend: accounts never mix.
+        let accounts: serde_json::Map<String, Value> = accounts
+            .iter()
+            .map(|(at, sum)| (book.accounts[*at].name.clone(), json!(sum.to_string())))
+            .collect();
         let shown = |at: usize| json!(Amount(sums[at]).to_string());
         Ok(json!({
             "balance": shown(0),
@@ -150,6 +164,7 @@ impl WalletSession {
             "locked": Amount(sums[3] + sums[4]).to_string(),
             "vaults": shown(5),
             "coins": scan.coins.len(),
+            "accounts": accounts,
         }))
     }
 
@@ -241,16 +256,14 @@ impl WalletSession {
     }
 }
 
-fn read_coin(row: &Value, scripts: &[Script]) -> Option<Coin> {
-    let script_pubkey = scripts.get(row[0].as_u64()? as usize)?.clone();
-    let txid = row[1].as_str()?.parse().ok()?;
-    let vout = u32::try_from(row[2].as_u64()?).ok()?;
-    let height = row[4].as_u64().and_then(|height| u32::try_from(height).ok());
+fn read_coin(row: &ScannedCoin, scripts: &[Script]) -> Option<Coin> {
+    let ScannedCoin(number, txid, vout, value, height, coinbase) = row;
+    let script_pubkey = scripts.get(usize::try_from(*number).ok()?)?.clone();
     Some(Coin {
-        outpoint: OutPoint { txid, vout },
-        output: TxOut { value: Amount(row[3].as_i64()?), script_pubkey },
-        height,
-        coinbase: row[5].as_bool()?,
+        outpoint: OutPoint { txid: txid.0.parse().ok()?, vout: *vout },
+        output: TxOut { value: Amount(*value), script_pubkey },
+        height: *height,
+        coinbase: *coinbase,
         account: 0,
         branch: 0,
         index: 0,

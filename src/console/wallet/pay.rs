@@ -17,6 +17,8 @@ use primitives::id::Txid;
 use primitives::script::Script;
 use primitives::tx::{Transaction, TxOut};
 use rpc::error::CallError;
+use rpc::table::calls;
+use rpc::value::Json;
 use wallet::descriptor::Descriptor;
 use wallet::journal::{Payment, State as Paid};
 use wallet::psbt::Psbt;
@@ -33,15 +35,6 @@ const MOST_RATE: i64 = 10_000;
 pub enum PaymentRequest {
     Pay(Vec<TxOut>),
     Sweep(Script),
-}
-
-fn amount_in(value: &Value) -> Option<Amount> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        _ => return None,
-    };
-    text.parse().ok()
 }
 
 impl WalletSession {
@@ -121,13 +114,13 @@ impl WalletSession {
         if let Some(rate) = self.rate {
             return Ok(rate);
         }
-        let estimate = services.ask("estimatesmartfee", vec![json!(TARGET_BLOCKS)])?;
-        if let Some(rate) = estimate.get("feerate").and_then(amount_in) {
-            return Ok(FeeRate { per_kvb: rate.0.max(1) });
+        let Json(estimate) =
+            services.call_node::<calls::EstimateFee>(vec![json!(TARGET_BLOCKS)])?;
+        if let Some(rate) = estimate.feerate {
+            return Ok(FeeRate { per_kvb: rate.base_units().max(1) });
         }
-        let info = services.ask("getmempoolinfo", Vec::new())?;
-        let floor = info.get("mempoolminfee").and_then(amount_in).unwrap_or_default();
-        Ok(FALLBACK_RATE.max(FeeRate { per_kvb: floor.0 }))
+        let Json(info) = services.call_node::<calls::PoolInfo>(Vec::new())?;
+        Ok(FALLBACK_RATE.max(FeeRate { per_kvb: info.mempoolminfee.base_units() }))
     }
 
     /// Coins that a payment of the chosen account may use, and what can't be used now.
@@ -406,9 +399,10 @@ impl WalletSession {
             let why = format!("{parent} has no unconfirmed output of this wallet to spend");
             return Err(CallError::not_found(why));
         }
-        let entry = services.ask("getmempoolentry", vec![json!(parent.to_string())])?;
-        let size = usize::try_from(entry["ancestorsize"].as_u64().unwrap_or(0)).unwrap_or(0);
-        let paid = amount_in(&entry["fees"]["ancestor"]).unwrap_or_default();
+        let params = vec![json!(parent.to_string())];
+        let Json(entry) = services.call_node::<calls::PoolEntry>(params)?;
+        let size = usize::try_from(entry.ancestorsize).unwrap_or(usize::MAX);
+        let paid = Amount(entry.fees.ancestor.base_units());
         let rate = self.rate(services)?.max(FeeRate::of(Amount(2 * paid.0), size));
         let open = self.wallet()?;
         let account = must[0].account;

@@ -1,5 +1,6 @@
 //! Vaults and signed messages: coins that wait for a height, a time or a secret.
 
+use rpc_types::block::HeaderResult;
 use serde_json::{Value, json};
 
 use super::pay::PaymentRequest;
@@ -11,6 +12,8 @@ use primitives::amount::Amount;
 use primitives::hex;
 use primitives::tx::{OutPoint, TxOut};
 use rpc::error::{CallError, ErrorKind};
+use rpc::table::calls;
+use rpc::value::Json;
 use wallet::book::{Book, Purpose, account_path};
 use wallet::descriptor::{Descriptor, KeyExpr};
 use wallet::keys::KeyOrigin;
@@ -197,14 +200,15 @@ impl WalletSession {
         height: u32,
         services: &mut dyn ConsoleServices,
     ) -> Result<(), CallError> {
-        let info = services.ask("getblockchaininfo", Vec::new())?;
-        let tip_time = info["mediantime"].as_u64().unwrap_or(0) as u32;
+        let Json(info) = services.call_node::<calls::GetChainInfo>(Vec::new())?;
+        let tip_time = info.mediantime;
         for coin in coins {
             let mut coin_time = 0;
             if let (Lock::For(_), Some(mined @ 1..)) = (lock, coin.height) {
-                let hash = services.ask("getblockhash", vec![json!(mined - 1)])?;
-                let header = services.ask("getblockheader", vec![hash])?;
-                coin_time = header["mediantime"].as_u64().unwrap_or(0) as u32;
+                let header = services.call_node::<calls::GetHeader>(vec![json!(mined - 1)])?;
+                if let HeaderResult::Header(header) = header.read()? {
+                    coin_time = header.mediantime;
+                }
             }
             match lock.opens(coin.height, coin_time, height, tip_time) {
                 Opens::Now => {}

@@ -10,13 +10,13 @@ use crate::console::host::ConsoleHost;
 use crate::console::host::throw_of;
 use crate::console::sandbox::Capability;
 use crate::console::wallet::pay::PaymentRequest;
+use audit_log::{AuditLog, head, tail, verify};
 use forth2012::host::HostContext;
 use primitives::amount::Amount;
 use primitives::hex;
 use primitives::script::Script;
 use primitives::tx::TxOut;
 use rpc::error::{CallError, ErrorKind};
-use store::audit::{AuditLog, head, tail, verify};
 use store::backup::Summary;
 
 /// Entries of the words.

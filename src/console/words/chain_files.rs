@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufWriter, Write};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
@@ -16,20 +17,38 @@ use primitives::hex;
 use rpc::error::{CallError, ErrorKind};
 
 /// Blocks of one request of an import, and their bytes together.
-const IMPORT_BLOCKS: usize = 1000;
-const IMPORT_BYTES: usize = 8 << 20;
+pub(super) const IMPORT_BLOCKS: usize = 1000;
+pub(super) const IMPORT_BYTES: usize = 8 << 20;
 
 /// Entries of the words.
 pub const WORDS: &[ConsoleWord] = &[
     ConsoleWord {
         name: "import-blocks-from",
         effect: "( c-addr u -- )",
-        help: "Import blocks from the named file; blocks that are already known are skipped.",
+        help: "Import blocks from the named file, or from a Bitcoin Core blocks folder, where damaged and refused blocks are reported and skipped.",
         example: "",
         group: CONSOLE,
         twin: None,
         capability: Capability::NodeChange,
-        run: |console, context| with_path(console, context, ConsoleHost::import_blocks),
+        run: |console, context| {
+            with_path(console, context, |host, name, context| {
+                host.import_blocks(name, false, context)
+            })
+        },
+    },
+    ConsoleWord {
+        name: "import-blocks-strictly-from",
+        effect: "( c-addr u -- )",
+        help: "Import blocks from the named file or folder, up to the first that is damaged or refused.",
+        example: "",
+        group: CONSOLE,
+        twin: None,
+        capability: Capability::NodeChange,
+        run: |console, context| {
+            with_path(console, context, |host, name, context| {
+                host.import_blocks(name, true, context)
+            })
+        },
     },
     ConsoleWord {
         name: "export-blocks-to",
@@ -49,8 +68,12 @@ impl ConsoleHost {
     fn import_blocks(
         &mut self,
         name: &str,
+        strict: bool,
         context: &mut HostContext<'_>,
     ) -> Result<(), CallError> {
+        if Path::new(name).is_dir() {
+            return self.import_folder(name, strict, context);
+        }
         let file = fs::File::open(name).map_err(|e| file_error("open", name, &e))?;
         let size = file.metadata().map_err(|e| file_error("read", name, &e))?.len();
         let mut blocks = BlockFile::new(file, self.config.params);

@@ -14,6 +14,8 @@ use crate::console::host::{ConsoleHost, file_error};
 use crate::console::sandbox::Capability;
 use forth2012::host::HostContext;
 use rpc::error::{CallError, ErrorKind};
+use rpc::table::calls;
+use rpc::value::Json;
 
 /// Entries of the words.
 pub const WORDS: &[ConsoleWord] = &[
@@ -144,7 +146,7 @@ impl ConsoleHost {
         name: &str,
         context: &mut HostContext<'_>,
     ) -> Result<(), CallError> {
-        let last = self.ask("getblockcount", Vec::new())?.as_u64().unwrap_or(0);
+        let last = u64::from(self.call_node::<calls::GetHeight>(Vec::new())?.0);
         let mut export = Export::new(name, BLOCK_COLUMNS)?;
         let mut progress = self.progress("blocks");
         let interrupt = context.interrupt();
@@ -197,20 +199,21 @@ impl ConsoleHost {
         let mut export = Export::new(name, CHAIN_COLUMNS)?;
         let mut progress = self.progress("addresses");
         let interrupt = context.interrupt();
-        let mut after = Value::Null;
+        let mut after = None;
         loop {
             if interrupt.load(Ordering::Relaxed) {
                 progress.done();
                 return Err(interrupted());
             }
-            let page = self.ask("listaddressbalances", vec![Value::Null, after])?;
-            for row in page.get("list").and_then(Value::as_array).into_iter().flatten() {
-                export.row(row)?;
+            let params = vec![Value::Null, json!(after)];
+            let Json(page) = self.call_node::<calls::ListHolders>(params)?;
+            for row in &page.list {
+                export.row(&json!(row))?;
             }
             // Pages go through the ids in order, so the next one says how far it is.
-            after = page.get("next").cloned().unwrap_or(Value::Null);
-            let Some(next) = after.as_str() else { break };
-            let part = u64::from_str_radix(next.get(..4).unwrap_or("0"), 16).unwrap_or(0);
+            let Some(next) = page.next else { break };
+            let part = u64::from_str_radix(next.0.get(..4).unwrap_or("0"), 16).unwrap_or(0);
+            after = Some(next);
             progress.show(export.rows, part, 0xffff);
         }
         progress.done();

@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rpc_types::mining::{MiningState, MiningStatus};
 use serde_json::{Value, json};
 
 use super::{CONSOLE, ConsoleWord};
@@ -12,7 +13,10 @@ use crate::console::host::{ConsoleHost, throw_of};
 use crate::console::sandbox::Capability;
 use crate::console::stack_values::push_json;
 use forth2012::host::{HostContext, Throw};
+use rpc::call::{Call, typed};
 use rpc::error::{CallError, ErrorKind};
+use rpc::table::calls;
+use rpc::value::Json;
 
 /// Entries of the words.
 pub const WORDS: &[ConsoleWord] = &[ConsoleWord {
@@ -48,28 +52,33 @@ pub struct Mine {
 
 type Ask<'a> = dyn FnMut(&str, Vec<Value>) -> Result<Value, CallError> + 'a;
 
-fn count(status: &Value, name: &str) -> u64 {
-    status.get(name).and_then(Value::as_u64).unwrap_or(0)
+fn status(ask: &mut Ask<'_>) -> Result<MiningStatus, CallError> {
+    let Json(status) = typed::<calls::MiningStatus>(ask(calls::MiningStatus::METHOD, vec![])?)?;
+    Ok(status)
+}
+
+fn start(blocks: u64, ask: &mut Ask<'_>) -> Result<u64, CallError> {
+    let answer = ask(calls::StartMining::METHOD, vec![json!(0), json!(blocks)])?;
+    let Json(started) = typed::<calls::StartMining>(answer)?;
+    Ok(started.blocks_found)
 }
 
 impl Mine {
     /// Mines, and says what came of it. A miner that already runs without end is only watched.
     pub fn run(&self, ask: &mut Ask<'_>, interrupt: &AtomicBool) -> Result<Value, CallError> {
         let begun = Instant::now();
-        let before = ask("getminingstatus", vec![])?;
-        let running = before["state"] != "off" && before["blocks_left"].is_null();
-        let running = running && count(&before, "threads") > 0;
+        let before = status(ask)?;
+        let running = before.state != MiningState::Off && before.blocks_left.is_none();
+        let running = running && before.threads > 0;
         let found = match running {
-            true => count(&before, "blocks_found"),
-            false => {
-                count(&ask("startmining", vec![json!(0), json!(self.blocks)])?, "blocks_found")
-            }
+            true => before.blocks_found,
+            false => start(self.blocks, ask)?,
         };
         let mut wait = FIRST_QUERY;
         let mut said = Instant::now();
         let ended = loop {
-            let status = ask("getminingstatus", vec![])?;
-            let mined = count(&status, "blocks_found").saturating_sub(found);
+            let status = status(ask)?;
+            let mined = status.blocks_found.saturating_sub(found);
             let failed = |kind, why: &str| {
                 let why = format!("{why}; {mined} of {} blocks were mined", self.blocks);
                 Err(CallError::new(kind, why))
@@ -80,11 +89,11 @@ impl Mine {
             if interrupt.load(Ordering::Relaxed) {
                 break failed(ErrorKind::Interrupted, "stopped");
             }
-            if status["state"] == "off" {
+            if status.state == MiningState::Off {
                 break failed(ErrorKind::Interrupted, "somebody else stopped the miner");
             }
-            if count(&status, "refused") > count(&before, "refused") {
-                let reason = status["reason"].as_str().unwrap_or("our own block was refused");
+            if status.refused > before.refused {
+                let reason = status.reason.as_deref().unwrap_or("our own block was refused");
                 break failed(ErrorKind::Rejected, reason);
             }
             if self.shown && said.elapsed() >= SHOW_EVERY {
@@ -100,11 +109,11 @@ impl Mine {
         match ended {
             Ok(status) => Ok(json!({
                 "mined": self.blocks,
-                "height": status["last_block"]["height"],
-                "hash": status["last_block"]["hash"],
-                "hashes": count(&status, "hashes").saturating_sub(count(&before, "hashes")),
+                "height": status.last_block.as_ref().map(|block| block.height),
+                "hash": status.last_block.as_ref().map(|block| &block.hash),
+                "hashes": status.hashes.saturating_sub(before.hashes),
                 "seconds": (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
-                "stale": count(&status, "stale").saturating_sub(count(&before, "stale")),
+                "stale": status.stale.saturating_sub(before.stale),
             })),
             Err(error) => {
                 if !running {
@@ -115,12 +124,12 @@ impl Mine {
         }
     }
 
-    fn show(&self, status: &Value, mined: u64) {
-        let rate = count(status, "hashrate") as f64;
-        let left = status["seconds_expected"].as_f64().unwrap_or(0.0);
-        let height = status["block"]["height"].as_u64().unwrap_or(0);
-        let about = match status["reason"].as_str() {
-            Some(reason) => reason.to_owned(),
+    fn show(&self, status: &MiningStatus, mined: u64) {
+        let rate = status.hashrate as f64;
+        let left = status.seconds_expected.unwrap_or(0.0);
+        let height = status.block.as_ref().map_or(0, |block| block.height);
+        let about = match &status.reason {
+            Some(reason) => reason.clone(),
             None => format!("block {height}, {:.2} MH/s, about {left:.0} s a block", rate / 1e6),
         };
         eprint!("\r\x1b[K{mined} of {} mined; {about} ", self.blocks);

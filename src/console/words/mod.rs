@@ -9,6 +9,7 @@ mod audit;
 mod calls;
 mod chain_files;
 mod compact;
+mod core_folder;
 mod export;
 mod help;
 mod mining;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rpc_types::upkeep::{BackupState, CheckState};
 use serde_json::{Value, json};
 
 use super::with_path;
@@ -15,6 +16,8 @@ use crate::console::stack_values::pop_lossy;
 use crypto::seal;
 use forth2012::host::HostContext;
 use rpc::error::{CallError, ErrorKind};
+use rpc::table::calls;
+use rpc::value::Json;
 use store::backup::file::{magic, restore, verify};
 use store::backup::{self, BackupError, Summary};
 
@@ -146,33 +149,32 @@ impl ConsoleHost {
         let interrupt = context.interrupt();
         let mut progress = self.progress("MiB");
         let mut wait = FIRST_QUERY;
-        let mut status = self.ask("backup", vec![json!(path)])?;
+        let Json(mut status) = self.call_node::<calls::StartBackup>(vec![json!(path)])?;
         loop {
-            let number = |name: &str| status.get(name).and_then(Value::as_u64).unwrap_or(0);
-            match status.get("state").and_then(Value::as_str) {
-                Some("writing" | "verifying") => {
-                    progress.show(number("bytes") / MIB, number("bytes"), number("of"));
+            match status.state {
+                BackupState::Writing | BackupState::Verifying => {
+                    let bytes = status.bytes.unwrap_or(0);
+                    progress.show(bytes / MIB, bytes, status.of.unwrap_or(0));
                 }
-                Some("failed") => {
+                BackupState::Failed => {
                     progress.done();
-                    let error = status.get("error").unwrap_or(&Value::Null);
-                    return Err(CallError::from_json(error));
+                    return Err(CallError::from_json(&json!(status.error)));
                 }
-                Some("done") => break,
-                _ => {
+                BackupState::Done => break,
+                BackupState::None => {
                     let why = "the node knows nothing of the backup: it was started anew";
                     return Err(CallError::new(ErrorKind::NoNode, why));
                 }
             }
             if interrupt.load(Ordering::Relaxed) {
-                self.ask("stopbackup", Vec::new())?;
+                self.call_node::<calls::StopBackup>(Vec::new())?;
             }
             std::thread::sleep(wait);
             wait = (wait * 2).min(QUERY_EVERY);
-            status = self.ask("getbackupinfo", Vec::new())?;
+            Json(status) = self.call_node::<calls::BackupStatus>(Vec::new())?;
         }
         progress.done();
-        self.show_value(&status, context)
+        self.show_value(&json!(status), context)
     }
 
     /// What a file is, by its first bytes, and whether it is whole.
@@ -245,27 +247,26 @@ impl ConsoleHost {
         &mut self,
         context: &mut HostContext<'_>,
     ) -> Result<(), CallError> {
-        let before = self.ask("getschema", Vec::new())?;
+        let Json(before) = self.call_node::<calls::GetSchema>(Vec::new())?;
         let interrupt = context.interrupt();
         let mut progress = self.progress("");
-        let current = before.get("current") == Some(&Value::Bool(true));
-        let building = before.get("building") == Some(&Value::Bool(true));
-        let mut left = !current || building;
+        let mut left = !before.current || before.building;
         while left {
-            let step = self.ask("reindex", vec![json!("continue")])?;
-            left = step.get("finished") == Some(&Value::Bool(false));
+            let Json(step) = self.call_node::<calls::ReindexStep>(vec![json!("continue")])?;
+            left = !step.finished;
             if interrupt.load(Ordering::Relaxed) {
                 progress.done();
                 let why = "stopped; migrate goes on where it was";
                 return Err(CallError::new(ErrorKind::Interrupted, why));
             }
-            let count = |name: &str| step.get(name).and_then(Value::as_u64).unwrap_or(0);
-            progress.show(count("done"), count("done"), count("of"));
+            let done = u64::from(step.done.unwrap_or(0));
+            progress.show(done, done, step.of.unwrap_or(0).into());
         }
         progress.done();
-        let mut after = self.ask("getschema", Vec::new())?;
-        if let (Value::Object(after), Some(schema)) = (&mut after, before.get("schema")) {
-            after.insert("schema_before".to_owned(), schema.clone());
+        let Json(after) = self.call_node::<calls::GetSchema>(Vec::new())?;
+        let mut after = json!(after);
+        if let Value::Object(after) = &mut after {
+            after.insert("schema_before".to_owned(), json!(before.schema));
         }
         self.show_value(&after, context)
     }
@@ -275,17 +276,14 @@ impl ConsoleHost {
         &mut self,
         context: &mut HostContext<'_>,
     ) -> Result<(), CallError> {
-        let health = self.ask("gethealth", Vec::new())?;
-        self.show_value(&health, context)?;
-        if health.get("healthy") == Some(&Value::Bool(true)) {
+        let Json(health) = self.call_node::<calls::GetHealth>(Vec::new())?;
+        self.show_value(&json!(health), context)?;
+        if health.healthy {
             return Ok(());
         }
-        let checks = health.get("checks").and_then(Value::as_array);
-        let failed = checks.into_iter().flatten().filter(|check| check["state"] == "fail");
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let failed: Vec<String> = failed
-            .map(|check| format!("{} ({})", text(&check["check"]), text(&check["why"])))
-            .collect();
+        let failed = health.checks.iter().filter(|check| check.state == CheckState::Fail);
+        let failed: Vec<String> =
+            failed.map(|check| format!("{} ({})", check.check, check.why)).collect();
         let why = format!("unhealthy: {}", failed.join(", "));
         Err(CallError::new(ErrorKind::Unhealthy, why))
     }

@@ -1,8 +1,8 @@
-//! Who may come in: names and origins that are asked for, credentials, proxies, rates.
+//! Access control of the API server: Host and Origin, credentials, proxies, rates.
 //!
 //! A page of another site must not reach the node through its visitor's browser: neither by a
 //! cross-site WebSocket or form (the Origin check) nor by a name that is made to point here (the
-//! Host check; DNS rebinding needs a name, so plain addresses are let in).
+//! Host check; DNS rebinding needs a name, so plain addresses are allowed).
 
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
@@ -26,24 +26,24 @@ use rpc::error::{CallError, ErrorKind};
 /// The cookie's user, as Core's.
 pub const COOKIE_USER: &str = "__cookie__";
 
-/// Addresses whose rates are remembered; beyond, the longest unseen is forgotten.
+/// Addresses whose rates are tracked; when full, idle ones are dropped.
 const RATES: usize = 10_000;
 
-/// Requests a second from one address when nobody says; this machine's own have no limit then.
+/// Requests a second from one address by default; loopback has no limit then.
 const DEFAULT_RATE: u32 = 1000;
 
-/// Requests that may come at once after a pause, in seconds of the rate.
+/// The burst that is allowed after a pause, in seconds of the rate.
 const BURST_S: f64 = 2.0;
 
-/// Who asks.
+/// The caller of an API: its address, and its user once authenticated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     pub address: IpAddr,
-    /// Known by credentials, and so trusted with every class of calls.
+    /// Authenticated by credentials, and so allowed every class of calls.
     pub user: Option<String>,
 }
 
-/// Wrong credentials, which are worse than none.
+/// Wrong credentials, which unlike none are refused.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unauthorized;
 
@@ -53,7 +53,7 @@ struct User {
     hash: Vec<u8>,
 }
 
-/// The checks, made once.
+/// The checks and what they need: made once, when the API server starts.
 pub struct Guard {
     cookie_file: PathBuf,
     cookie: String,
@@ -75,7 +75,7 @@ fn wrong_option(why: String) -> CallError {
 }
 
 impl Guard {
-    /// Makes a new cookie and writes it for programs of the same user to find.
+    /// Makes a new cookie and writes it to a file that only programs of the same user can read.
     pub fn new(service: &Service, cookie_file: &Path) -> Result<Guard, CallError> {
         let users = service.rpcauth.iter().map(|line| read_user(line)).collect::<Result<_, _>>()?;
         let proxy = |text: &String| {
@@ -103,7 +103,7 @@ impl Guard {
         })
     }
 
-    /// Who asks, or that the credentials are wrong. No credentials are no fault.
+    /// The caller, or that its credentials are wrong. No credentials are not an error.
     pub fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> Result<Caller, Unauthorized> {
         let address = self.address(peer, headers);
         let Some(value) = headers.get(AUTHORIZATION) else {
@@ -113,7 +113,7 @@ impl Guard {
         Ok(Caller { address, user: Some(user) })
     }
 
-    /// The address that the rate is counted for: the proxy's word is taken only from those named.
+    /// The address that the rate is counted for: `X-Real-IP` is believed of configured proxies only.
     pub fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let peer = peer.to_canonical();
         if !self.proxies.contains(&peer) {
@@ -140,7 +140,7 @@ impl Guard {
         if name == COOKIE_USER {
             return is_cookie(password).then(|| name.to_owned());
         }
-        // Every user is looked at, so that the time does not tell which names there are.
+        // Every user is compared, so that the time taken does not reveal which names exist.
         let fits = |user: &User| {
             let hash = hash_password(&user.salt, password);
             bool::from(user.name.as_bytes().ct_eq(name.as_bytes()) & hash.ct_eq(&user.hash))
@@ -148,7 +148,7 @@ impl Guard {
         (self.users.iter().filter(|user| fits(user)).count() > 0).then(|| name.to_owned())
     }
 
-    /// True when we may be asked under the request's Host. None at all is no browser's.
+    /// True when the request's Host is one of ours. A request without one is not a browser's.
     pub fn host_allowed(&self, headers: &HeaderMap, uri: &Uri) -> bool {
         let host = headers.get(HOST).map(|value| value.to_str().unwrap_or("?"));
         let Some(host) = host.or_else(|| uri.authority().map(|authority| authority.as_str()))
@@ -165,7 +165,8 @@ impl Guard {
             || self.hosts.contains(&name)
     }
 
-    /// True when the page that asks is ours or a named one. No Origin is no browser's page.
+    /// True when the page that asks is ours or an allowed one. A request without Origin is not a
+    /// browser page's.
     pub fn origin_allowed(&self, headers: &HeaderMap) -> bool {
         let Some(origin) = headers.get(ORIGIN) else { return true };
         let Ok(origin) = origin.to_str().map(str::to_lowercase) else { return false };
@@ -188,7 +189,7 @@ impl Guard {
         let (rate, now) = (f64::from(rate), Instant::now());
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         if rates.len() >= RATES && !rates.contains_key(&address) {
-            // Whoever has been quiet longer than a burst is as good as new.
+            // An address that was idle longer than a burst has its whole burst again.
             rates.retain(|_, bucket| now.duration_since(bucket.at).as_secs_f64() < BURST_S);
             if rates.len() >= RATES {
                 return false;
@@ -199,7 +200,7 @@ impl Guard {
         let since = now.duration_since(bucket.at).as_secs_f64();
         bucket.left = (bucket.left + since * rate).min(burst);
         bucket.at = now;
-        // A batch larger than a whole burst passes when nothing has been used.
+        // A batch larger than a whole burst is allowed when the burst is unused.
         let allowed = bucket.left >= (count as f64).min(burst);
         if allowed {
             bucket.left -= count as f64;

@@ -1,4 +1,4 @@
-//! How often each call was asked and how long it took, which also decides where it runs next.
+//! How often each call was made and how long it took, which also decides which thread runs it next.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use rpc::call::Entry;
 use rpc::table::CALLS;
 
-/// A read that has lately taken longer than this leaves the connection's thread.
+/// A read that has lately taken longer than this is not run on the connection's thread.
 const CHEAP: Duration = Duration::from_micros(500);
 
 /// What is counted of one call.
@@ -18,7 +18,7 @@ pub struct Meter {
     pub errors: AtomicU64,
     /// Nanoseconds in sum.
     pub nanos: AtomicU64,
-    /// Nanoseconds of a call of late: an eighth of each new one counts. 0 before the first.
+    /// Moving average of nanoseconds, each new call with a weight of 1/8. 0 before the first.
     recent: AtomicU64,
 }
 
@@ -37,7 +37,7 @@ impl Meter {
         self.recent.store(recent.max(1), Ordering::Relaxed);
     }
 
-    /// Known to be quick.
+    /// Known to be quick, by the moving average.
     pub fn is_cheap(&self) -> bool {
         let recent = self.recent.load(Ordering::Relaxed);
         recent != 0 && u128::from(recent) < CHEAP.as_nanos()

@@ -1,4 +1,4 @@
-//! `/metrics`: what Prometheus scrapes, read when it is asked for.
+//! `/metrics` in the format of OpenMetrics, for Prometheus; read at each scrape.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,11 +15,12 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use serde_json::Value;
 
-use super::back::{number, read};
-use super::health::{self, position};
+use super::readiness;
 use super::rpc::{App, plain};
+use crate::daemon::chain_position::position;
 use crate::daemon::clock::now_s;
 use crate::daemon::upkeep::memory::resident_bytes;
+use crate::daemon::view_query::{number, read};
 
 struct Node(Arc<App>);
 
@@ -29,8 +30,7 @@ impl fmt::Debug for Node {
     }
 }
 
-/// Metrics that a member of a call's answer gives: call, member, metric, help. A call without
-/// parameters that is not in the table gives none.
+/// Metrics that are a member of a read call's answer: call, member, metric, help.
 const FROM_CALLS: &[(&str, &str, &str, &str)] = &[
     ("getblockchaininfo", "difficulty", "difficulty", "Difficulty of the tip"),
     ("getblockchaininfo", "transactions", "chain_transactions", "Transactions on the best chain"),
@@ -60,7 +60,7 @@ fn flag(on: bool) -> f64 {
 impl Collector for Node {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let app = &self.0;
-        let view = app.back.view();
+        let view = app.backend.view();
         let mut gauge = |name: &str, help: &str, unit: Option<&Unit>, value: f64| {
             let gauge = ConstGauge::new(value);
             let encoder = encoder.encode_descriptor(
@@ -85,7 +85,7 @@ impl Collector for Node {
             None,
             view.net.orphans as f64,
         )?;
-        let ready = health::unreadiness(app, &view).is_none();
+        let ready = readiness::unreadiness(app, &view).is_none();
         gauge("ready", "1 when /ready says 200", None, flag(ready))?;
         let mut asked: Option<(&str, Option<Value>)> = None;
         for (method, member, name, help) in FROM_CALLS {
@@ -99,10 +99,10 @@ impl Collector for Node {
         }
         let count = |n: usize| n as f64;
         let open = app.connections.load(Ordering::Relaxed);
-        gauge("http_connections", "Open connections on the port", None, count(open))?;
+        gauge("http_connections", "Open connections of the API server", None, count(open))?;
         let sockets = app.sockets.load(Ordering::Relaxed);
         gauge("websocket_connections", "Open WebSockets", None, count(sockets))?;
-        let subscribers = app.pushes.subscribers();
+        let subscribers = app.notifier.subscribers();
         gauge(
             "websocket_subscribers",
             "WebSockets that listen to events",
@@ -110,11 +110,11 @@ impl Collector for Node {
             count(subscribers),
         )?;
         let uptime = app.started.elapsed().as_secs_f64();
-        gauge("uptime", "Time since the port opened", Some(&Unit::Seconds), uptime)?;
+        gauge("uptime", "Time since the API server started", Some(&Unit::Seconds), uptime)?;
         if let Some(bytes) = resident_bytes() {
             gauge("resident_memory", "Memory of the process", Some(&Unit::Bytes), bytes as f64)?;
         }
-        let rows = app.back.rows();
+        let rows = app.backend.rows();
         if let Some(rows) = rows {
             let waiting = rows.waiting.load(Ordering::Relaxed);
             gauge("postgres_rows_waiting", "Rows that wait for PostgreSQL", None, waiting as f64)?;
@@ -135,7 +135,7 @@ impl Collector for Node {
         let dropped = app.dropped_slow.load(Ordering::Relaxed);
         counter("websocket_dropped_slow", "Subscribers dropped for being too slow", dropped)?;
         let refused = app.refused.load(Ordering::Relaxed);
-        counter("http_refused", "Connections and requests refused at the door", refused)?;
+        counter("http_refused", "Connections and requests that were refused", refused)?;
 
         if let Some(rows) = rows {
             let written = rows.written.load(Ordering::Relaxed);

@@ -1,15 +1,15 @@
-//! One port for WebSocket, HTTP JSON-RPC, health, metrics and the explorer.
+//! The API server: WebSocket, HTTP JSON-RPC, health, metrics and the explorer on one port.
 //!
-//! The runtime lives in a thread of its own that exists only while the port is open.
+//! Its runtime has a thread of its own that exists only while the server runs.
 
-pub mod back;
+pub mod backend;
 mod guard;
-pub mod health;
 mod meter;
 mod metrics;
-mod news;
+mod notifications;
+mod notifier;
 mod pages;
-mod push;
+pub mod readiness;
 mod rpc;
 pub mod server;
 mod socket;

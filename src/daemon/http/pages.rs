@@ -1,4 +1,4 @@
-//! The explorer's files, inside the program.
+//! The block explorer's files, embedded in the program.
 
 use std::sync::OnceLock;
 

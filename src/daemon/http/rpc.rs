@@ -1,4 +1,5 @@
-//! Requests to replies: permission, rate, where a call runs; and `POST /` in Core's manner.
+//! JSON-RPC requests: permission, rate limit, which thread runs a call; and `POST /` as in Bitcoin
+//! Core.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
@@ -11,46 +12,46 @@ use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::back::Back;
+use super::backend::Backend;
 use super::guard::{Caller, Guard};
 use super::meter::Meters;
-use super::push::Pushes;
+use super::notifier::Notifier;
 use crate::config::Config;
-use crate::daemon::upkeep::audit::Who;
+use crate::daemon::requester::Requester;
 use rpc::call::{Class, Runner};
 use rpc::error::{CallError, ErrorKind};
 use rpc::openrpc;
 use rpc::value::Reply;
 use rpc::wire::{self, Item, MAX_LINE, Message, Request, Version};
 
-/// The longest request of whoever brings no token, in bytes: a transaction of any size fits.
+/// The longest request of an unauthenticated caller, in bytes: a transaction of any size fits.
 pub const MAX_OPEN_REQUEST: usize = 1 << 20;
 
-/// Slow reads at once; the next wait for a place.
+/// Slow reads at once; more wait for one to end.
 const SLOW_READS: usize = 8;
 
-/// Acts that wait for the node at once.
+/// Calls that wait for the node thread at once.
 const WAITING_ACTS: usize = 64;
 
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// What wrong credentials cost, as in Core.
+/// The delay of a reply to wrong credentials, as in Core.
 const WRONG_PASSWORD_WAIT: Duration = Duration::from_millis(250);
 
 /// Everything that connections share.
 pub struct App {
-    pub back: Arc<dyn Back>,
+    pub backend: Arc<dyn Backend>,
     pub config: Config,
     pub guard: Guard,
     pub meters: Meters,
-    pub pushes: Pushes,
+    pub notifier: Notifier,
     pub connections: AtomicUsize,
     pub sockets: AtomicUsize,
     pub refused: AtomicU64,
     pub dropped_slow: AtomicU64,
     pub max_connections: usize,
-    /// Replies that a socket may hold back while more requests are at hand; 1 sends each alone.
+    /// Replies that a WebSocket may batch while more requests are waiting; 1 sends each alone.
     pub replies_held: usize,
     pub started: Instant,
     slow: Arc<Semaphore>,
@@ -58,14 +59,19 @@ pub struct App {
 }
 
 impl App {
-    pub fn new(back: Arc<dyn Back>, config: Config, guard: Guard, replies_held: usize) -> App {
+    pub fn new(
+        backend: Arc<dyn Backend>,
+        config: Config,
+        guard: Guard,
+        replies_held: usize,
+    ) -> App {
         let max_connections = config.service.max_connections.max(1);
         App {
-            back,
+            backend,
             config,
             guard,
             meters: Meters::default(),
-            pushes: Pushes::default(),
+            notifier: Notifier::default(),
             connections: AtomicUsize::new(0),
             sockets: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
@@ -97,13 +103,13 @@ impl App {
         };
         if entry.class != Class::Read {
             let allowed = self.permit(caller, entry.method);
-            audit(caller, entry.method, entry.class, allowed.as_ref().err());
+            log_change(caller, entry.method, entry.class, allowed.as_ref().err());
             if let Err(error) = allowed {
-                let who = who(caller);
-                let (back, error) = (Arc::clone(&self.back), error);
-                // Writing waits for the disk.
-                return aside(&self.acts, move || {
-                    back.refused(&who, entry, &error);
+                let requester = requester(caller);
+                let (backend, error) = (Arc::clone(&self.backend), error);
+                // The audit log is written to disk.
+                return run_blocking(&self.acts, move || {
+                    backend.refused(&requester, entry, &error);
                     Err(error)
                 })
                 .await;
@@ -112,15 +118,15 @@ impl App {
         let started = Instant::now();
         let reply = match entry.runner {
             Runner::Read(_) if meter.is_cheap() => {
-                entry.run_read(&self.back.view(), request.params)
+                entry.run_read(&self.backend.view(), request.params)
             }
             Runner::Read(_) => {
-                let view = self.back.view();
-                aside(&self.slow, move || entry.run_read(&view, request.params)).await
+                let view = self.backend.view();
+                run_blocking(&self.slow, move || entry.run_read(&view, request.params)).await
             }
             Runner::Act(..) | Runner::Service(_) => {
-                let (back, who) = (Arc::clone(&self.back), who(caller));
-                aside(&self.acts, move || back.answer(&who, request)).await
+                let (backend, requester) = (Arc::clone(&self.backend), requester(caller));
+                run_blocking(&self.acts, move || backend.answer(&requester, request)).await
             }
         };
         meter.count(started.elapsed(), reply.is_err());
@@ -153,22 +159,22 @@ impl App {
     }
 }
 
-/// Runs what may take long away from the threads that serve connections.
-async fn aside<T: Send + 'static>(
-    places: &Arc<Semaphore>,
+/// Runs what may block on a thread that serves no connection, within a limit.
+async fn run_blocking<T: Send + 'static>(
+    permits: &Arc<Semaphore>,
     work: impl FnOnce() -> Result<T, CallError> + Send + 'static,
 ) -> Result<T, CallError> {
     let broken = || CallError::new(ErrorKind::Internal, "the call broke down");
-    let _place = Arc::clone(places).acquire_owned().await.map_err(|_| broken())?;
+    let _permit = Arc::clone(permits).acquire_owned().await.map_err(|_| broken())?;
     tokio::task::spawn_blocking(work).await.map_err(|_| broken())?
 }
 
-fn who(caller: &Caller) -> Who {
-    Who { door: "http", user: caller.user.clone(), address: Some(caller.address) }
+fn requester(caller: &Caller) -> Requester {
+    Requester { transport: "http", user: caller.user.clone(), address: Some(caller.address) }
 }
 
-/// Logs who asked for a change and whether it was let through.
-fn audit(caller: &Caller, method: &str, class: Class, refused: Option<&CallError>) {
+/// Logs who asked for a change and whether it was allowed.
+fn log_change(caller: &Caller, method: &str, class: Class, refused: Option<&CallError>) {
     let user = caller.user.as_deref().unwrap_or("-");
     let address = caller.address;
     match refused {
@@ -179,7 +185,7 @@ fn audit(caller: &Caller, method: &str, class: Class, refused: Option<&CallError
     }
 }
 
-/// Core's status for a reply of the old kind; the new kind's errors are replies like any other.
+/// Core's HTTP status for a JSON-RPC 1 reply; an error of JSON-RPC 2 is a reply like any other.
 fn status_of(version: Version, error: Option<&CallError>) -> StatusCode {
     match (version, error.map(|error| error.kind)) {
         (_, None) => StatusCode::OK,
@@ -205,7 +211,7 @@ fn json_reply(status: StatusCode, text: Vec<u8>) -> Response<Body> {
     response
 }
 
-/// What wrong credentials, or none where they are needed, are told.
+/// The response to wrong credentials, or to none where they are needed.
 pub async fn unauthorized(wrong: bool) -> Response<Body> {
     if wrong {
         tokio::time::sleep(WRONG_PASSWORD_WAIT).await;
@@ -255,7 +261,7 @@ pub async fn post(app: &App, caller: Caller, request: HttpRequest<Body>) -> Resp
 
 async fn post_one(app: &App, caller: &Caller, item: Item) -> Response<Body> {
     let (id, version, reply) = match item {
-        // Core takes what it can't read for the old kind.
+        // Core takes what it can't parse for JSON-RPC 1.
         Err(refused) if refused.error.kind == ErrorKind::Parse => {
             (Some(refused.id), Version::One, Err(refused.error))
         }
@@ -266,7 +272,7 @@ async fn post_one(app: &App, caller: &Caller, item: Item) -> Response<Body> {
             if nobody && reply.as_ref().is_err_and(|e| e.kind == ErrorKind::Forbidden) {
                 return unauthorized(false).await;
             }
-            // The old kind knows no notifications.
+            // JSON-RPC 1 has no notifications.
             let id = asked.id.or((asked.version == Version::One).then_some(Value::Null));
             (id, asked.version, reply)
         }

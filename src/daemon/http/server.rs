@@ -1,4 +1,4 @@
-//! Opens the port, takes connections within limits, and closes it in order.
+//! Starts the API server, accepts connections within limits, and shuts down cleanly.
 
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::{Value, json};
+use rpc_types::upkeep::ServerInfo;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower_service::Service as _;
 
-use super::back::Back;
+use super::backend::Backend;
 use super::guard::{Caller, Guard};
-use super::health;
 use super::metrics;
 use super::pages;
+use super::readiness;
 use super::rpc::{self, App, plain, unauthorized};
 use super::socket;
 use crate::config::{Config, SERVICE_ADDRESS};
@@ -38,16 +38,16 @@ const HEAD_TIME: Duration = Duration::from_secs(30);
 /// The longest head of a request, in bytes, and the connection's buffer.
 const HEAD_BYTES: usize = 16 << 10;
 
-/// How long open requests have to end when the port closes.
+/// How long open requests have to end when the server stops.
 const STOP_TIME: Duration = Duration::from_secs(3);
 
-/// A pause when the system has no more sockets for us.
+/// The pause after a connection could not be accepted.
 const NO_SOCKETS_WAIT: Duration = Duration::from_millis(100);
 
-/// Replies that a socket holds back while more requests are at hand.
+/// Replies that a WebSocket batches while more requests are waiting.
 const REPLIES_HELD: usize = 128;
 
-/// The open port.
+/// The running API server; it stops when this is dropped.
 pub struct Server {
     app: Arc<App>,
     pub address: SocketAddr,
@@ -55,7 +55,7 @@ pub struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Reads `HOST:PORT`, `HOST` or `:PORT`; what is left out is loopback and 8765.
+/// Reads `HOST:PORT`, `HOST` or `:PORT`; the defaults are loopback and 8765.
 fn resolve(text: &str) -> Result<SocketAddr, CallError> {
     let (default_host, default_port) = SERVICE_ADDRESS.split_once(':').unwrap_or_default();
     let whole = match text.rsplit_once(':') {
@@ -75,15 +75,15 @@ fn resolve(text: &str) -> Result<SocketAddr, CallError> {
 }
 
 impl Server {
-    /// Opens the port of `config` and serves it from threads of its own.
-    pub fn start(config: &Config, back: Arc<dyn Back>) -> Result<Server, CallError> {
-        Server::start_with(config, back, REPLIES_HELD)
+    /// Listens on the address of `config` and serves it from threads of its own.
+    pub fn start(config: &Config, backend: Arc<dyn Backend>) -> Result<Server, CallError> {
+        Server::start_with(config, backend, REPLIES_HELD)
     }
 
-    /// As `start`, with the number of replies that a socket may hold back; 1 is for comparison.
+    /// As `start`, with the number of replies that a WebSocket may batch; 1 is for comparison.
     pub fn start_with(
         config: &Config,
-        back: Arc<dyn Back>,
+        backend: Arc<dyn Backend>,
         replies_held: usize,
     ) -> Result<Server, CallError> {
         let wanted = resolve(config.service.websocket.as_deref().unwrap_or_default())?;
@@ -92,7 +92,7 @@ impl Server {
                 std::io::ErrorKind::AddrInUse => format!(
                     "{wanted} is in use by another program: stop it, or name another address with --websocket=ADDR"
                 ),
-                _ => format!("the port {wanted} can't be opened: {e}"),
+                _ => format!("the API server can't listen on {wanted}: {e}"),
             };
             CallError::new(ErrorKind::NoNode, why)
         };
@@ -102,7 +102,7 @@ impl Server {
         let mut config = config.clone();
         config.service.websocket = Some(address.to_string());
         let guard = Guard::new(&config.service, &config.cookie_file())?;
-        let app = Arc::new(App::new(back, config, guard, replies_held));
+        let app = Arc::new(App::new(backend, config, guard, replies_held));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("http")
             .enable_all()
@@ -117,39 +117,39 @@ impl Server {
                 runtime.shutdown_timeout(Duration::from_secs(1));
             })
             .map_err(failed)?;
-        tracing::info!(target: "http", %address, "the port is open");
+        tracing::info!(target: "http", %address, "the API server listens");
         Ok(Server { app, address, stop, thread: Some(thread) })
     }
 
     /// What `ws-status` shows.
-    pub fn status(&self) -> Value {
+    pub fn status(&self) -> ServerInfo {
         let app = &self.app;
-        let count = |n: usize| json!(n);
-        json!({
-            "running": true,
-            "address": self.address.to_string(),
-            "connections": count(app.connections.load(Ordering::Relaxed)),
-            "websockets": count(app.sockets.load(Ordering::Relaxed)),
-            "subscribers": count(app.pushes.subscribers()),
-            "calls": app.meters.iter().map(|(_, m)| m.calls.load(Ordering::Relaxed)).sum::<u64>(),
-            "dropped_slow": app.dropped_slow.load(Ordering::Relaxed),
-            "refused": app.refused.load(Ordering::Relaxed),
-            "max_connections": app.max_connections,
-            "uptime_s": app.started.elapsed().as_secs(),
-        })
+        let calls = app.meters.iter().map(|(_, m)| m.calls.load(Ordering::Relaxed)).sum();
+        ServerInfo {
+            running: true,
+            address: Some(self.address.to_string()),
+            connections: Some(app.connections.load(Ordering::Relaxed) as u64),
+            websockets: Some(app.sockets.load(Ordering::Relaxed) as u64),
+            subscribers: Some(app.notifier.subscribers() as u64),
+            calls: Some(calls),
+            dropped_slow: Some(app.dropped_slow.load(Ordering::Relaxed)),
+            refused: Some(app.refused.load(Ordering::Relaxed)),
+            max_connections: Some(app.max_connections as u64),
+            uptime_s: Some(app.started.elapsed().as_secs()),
+        }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.stop.send(true);
-        // A stop asked for over the port itself runs on one of its threads, which can't wait for
-        // itself.
+        // A stop that was requested over the API runs on one of the server's threads, which can't
+        // wait for itself.
         let ours = std::thread::current().name() == Some("http");
         if let Some(thread) = self.thread.take().filter(|_| !ours) {
             let _ = thread.join();
         }
-        tracing::info!(target: "http", address = %self.address, "the port is closed");
+        tracing::info!(target: "http", address = %self.address, "the API server has stopped");
     }
 }
 
@@ -157,14 +157,14 @@ async fn serve(app: Arc<App>, listener: TcpListener, mut stopped: watch::Receive
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
-            tracing::error!(target: "http", %error, "the port can't be served");
+            tracing::error!(target: "http", %error, "the API server can't serve its listener");
             return;
         }
     };
-    let pump = {
+    let notifier = {
         let app = Arc::clone(&app);
-        let (events, pool) = (app.back.events(), app.back.pool_events());
-        tokio::spawn(async move { app.pushes.pump(Arc::clone(&app.back), events, pool).await })
+        let (events, pool) = (app.backend.events(), app.backend.pool_events());
+        tokio::spawn(async move { app.notifier.run(Arc::clone(&app.backend), events, pool).await })
     };
     let router = router(Arc::clone(&app), stopped.clone());
     loop {
@@ -186,14 +186,14 @@ async fn serve(app: Arc<App>, listener: TcpListener, mut stopped: watch::Receive
                 });
             }
             Err(error) => {
-                // A connection that broke off is nothing; no more sockets is a matter of time.
+                // A connection that was reset is no error; a lack of descriptors passes.
                 tracing::debug!(target: "http", %error, "a connection was not taken");
                 tokio::time::sleep(NO_SOCKETS_WAIT).await;
             }
         }
     }
     drop(listener);
-    pump.abort();
+    notifier.abort();
     let deadline = tokio::time::Instant::now() + STOP_TIME;
     while app.connections.load(Ordering::Relaxed) > 0 && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -206,7 +206,7 @@ async fn connection(
     router: Router,
     mut stopped: watch::Receiver<bool>,
 ) {
-    // Replies are whole when they are sent; waiting to fill a segment only delays them.
+    // Replies are sent whole: waiting to fill a segment (Nagle) only delays them.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
@@ -222,14 +222,14 @@ async fn connection(
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
-        // What broke is the other side's to know.
+        // An error of one connection concerns its client alone.
         _ = connection.as_mut() => return,
         _ = stopped.changed() => connection.as_mut().graceful_shutdown(),
     }
     let _ = tokio::time::timeout(STOP_TIME, connection).await;
 }
 
-/// Where the other end is.
+/// The address of the connection's other end.
 #[derive(Debug, Clone, Copy)]
 struct Peer(IpAddr);
 
@@ -255,7 +255,7 @@ fn router(app: Arc<App>, stopped: watch::Receiver<bool>) -> Router {
         .with_state(Shared { app, stopped })
 }
 
-/// Why a request does not come in.
+/// Why a request is refused before it is read.
 enum Refused {
     Foreign(&'static str),
     WrongPassword,
@@ -270,8 +270,8 @@ impl Refused {
     }
 }
 
-/// Lets the request in, or says why not.
-fn enter(app: &App, request: &Request<Body>) -> Result<Caller, Refused> {
+/// The caller of a request, or why it is refused.
+fn authorize(app: &App, request: &Request<Body>) -> Result<Caller, Refused> {
     let refuse = |refused| {
         app.refused.fetch_add(1, Ordering::Relaxed);
         Err(refused)
@@ -294,7 +294,7 @@ fn enter(app: &App, request: &Request<Body>) -> Result<Caller, Refused> {
 
 async fn root(State(shared): State<Shared>, request: Request<Body>) -> Response<Body> {
     let app = shared.app;
-    let caller = match enter(&app, &request) {
+    let caller = match authorize(&app, &request) {
         Ok(caller) => caller,
         Err(refused) => return refused.response().await,
     };
@@ -315,7 +315,7 @@ fn moved(to: &'static str) -> Response<Body> {
 }
 
 async fn ready(State(shared): State<Shared>) -> Response<Body> {
-    health::ready(&shared.app)
+    readiness::ready(&shared.app)
 }
 
 async fn metrics(State(shared): State<Shared>) -> Response<Body> {
@@ -323,7 +323,7 @@ async fn metrics(State(shared): State<Shared>) -> Response<Body> {
 }
 
 async fn discover(State(shared): State<Shared>, request: Request<Body>) -> Response<Body> {
-    if let Err(refused) = enter(&shared.app, &request) {
+    if let Err(refused) = authorize(&shared.app, &request) {
         return refused.response().await;
     }
     let url = shared.app.config.service.websocket.as_deref().unwrap_or_default();
@@ -338,7 +338,7 @@ async fn explorer_folder() -> Response<Body> {
 }
 
 async fn explorer(State(shared): State<Shared>, request: Request<Body>) -> Response<Body> {
-    if let Err(refused) = enter(&shared.app, &request) {
+    if let Err(refused) = authorize(&shared.app, &request) {
         return refused.response().await;
     }
     let path = request.uri().path().strip_prefix("/explorer/").unwrap_or_default();

@@ -1,6 +1,6 @@
-//! `GET /` with an upgrade: JSON-RPC 2.0 over WebSocket (RFC 6455), with pushes.
+//! `GET /` with an upgrade: JSON-RPC 2.0 over WebSocket (RFC 6455), with notifications.
 //!
-//! Replies are queued and sent together once the socket has no more input at hand: a client that
+//! Replies are queued and sent together once the socket has no more input waiting: a client that
 //! sends many requests at once costs one write for all of them, and one that waits for each reply
 //! gets it at once.
 
@@ -27,17 +27,17 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Message as Frame, Utf8Bytes};
 
 use super::guard::Caller;
-use super::push::Subscription;
+use super::notifier::Subscription;
 use super::rpc::{App, plain};
 use rpc::error::{CallError, ErrorKind};
 use rpc::value::Reply;
 use rpc::wire::{self, Item, MAX_LINE, Message, Params, Request, Version};
 
-/// Quiet after which a socket is asked whether it lives, and after which it is dropped.
+/// Idle time after which a socket is pinged, and after which it is closed.
 const PING_EVERY: Duration = Duration::from_secs(30);
 const QUIET_LIMIT: Duration = Duration::from_secs(75);
 
-/// How long a reader may refuse to take what is sent.
+/// How long a client may leave sent data unread.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
 
 /// Buffers of a socket; small, since most sockets are idle.
@@ -74,7 +74,7 @@ pub fn upgrade(
         return plain(StatusCode::BAD_REQUEST, "this connection can't be upgraded");
     };
     tokio::spawn(async move {
-        // Whoever leaves in the middle of the handshake needs no more.
+        // A client that left during the handshake needs nothing more.
         let Ok(upgraded) = upgrading.await else { return };
         let longest = app.longest_request(&caller);
         let config = WebSocketConfig::default()
@@ -87,7 +87,7 @@ pub fn upgrade(
         app.connections.fetch_add(1, Ordering::Relaxed);
         app.sockets.fetch_add(1, Ordering::Relaxed);
         let counted = Counted(Arc::clone(&app));
-        let subscription = app.pushes.subscription();
+        let subscription = app.notifier.subscription();
         let socket = Socket { app, caller, stream, subscription };
         socket.serve(stop).await;
         drop(counted);
@@ -113,7 +113,7 @@ impl Drop for Counted {
 
 /// Why a socket ends.
 enum End {
-    /// The other side is gone, or has been told already.
+    /// The peer has disconnected, or the close frame has been sent already.
     Gone,
     Close(CloseCode, &'static str),
 }
@@ -148,13 +148,13 @@ impl Socket {
                 frame = self.stream.next() => {
                     (heard, asked) = (Instant::now(), false);
                     match frame {
-                        Some(Ok(frame)) => self.take_ready(frame).await,
+                        Some(Ok(frame)) => self.handle_ready(frame).await,
                         Some(Err(error)) => Err(error.into()),
                         None => Err(End::Gone),
                     }
                 }
                 texts = self.subscription.next() => match texts {
-                    Ok(texts) => self.push(texts).await,
+                    Ok(texts) => self.notify(texts).await,
                     Err(_) => {
                         self.app.dropped_slow.fetch_add(1, Ordering::Relaxed);
                         Err(End::Close(CloseCode::Again, "too slow for what was subscribed to"))
@@ -175,18 +175,18 @@ impl Socket {
         };
         if let End::Close(code, reason) = end {
             let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-            // Politeness towards whoever breaks the rules has its limits.
+            // A client that broke the protocol may not read it.
             let _ = timeout(Duration::from_secs(1), self.stream.close(Some(frame))).await;
         }
     }
 
-    /// Takes a frame and all that have already arrived behind it, then sends the replies.
-    async fn take_ready(&mut self, frame: Frame) -> Result<(), End> {
+    /// Handles a frame and all that have already arrived behind it, then sends the replies.
+    async fn handle_ready(&mut self, frame: Frame) -> Result<(), End> {
         let mut held = 0;
         let mut next = Some(frame);
         let mut ended = Ok(());
         while let Some(frame) = next.take() {
-            ended = self.take(frame).await;
+            ended = self.handle(frame).await;
             held += 1;
             if ended.is_err() || held >= self.app.replies_held {
                 break;
@@ -202,7 +202,7 @@ impl Socket {
         ended
     }
 
-    async fn take(&mut self, frame: Frame) -> Result<(), End> {
+    async fn handle(&mut self, frame: Frame) -> Result<(), End> {
         let text = match &frame {
             Frame::Text(text) => text.as_bytes(),
             Frame::Binary(bytes) => bytes,
@@ -259,7 +259,7 @@ impl Socket {
     }
 
     fn subscribe(&mut self, add: bool, request: &Request) -> Result<Value, CallError> {
-        let view = self.app.back.view();
+        let view = self.app.backend.view();
         match &request.params {
             Params::ByPosition(values) => self.subscription.change(&view, add, values),
             Params::ByName(values) => {
@@ -276,12 +276,12 @@ impl Socket {
     }
 
     async fn feed(&mut self, text: Vec<u8>) -> Result<(), End> {
-        // Ours is UTF-8 by making; anything else would be a fault of ours.
+        // JSON that we wrote is UTF-8; anything else would be a bug.
         let text = Utf8Bytes::try_from(text).map_err(|_| End::Gone)?;
         in_time(self.stream.feed(Frame::Text(text))).await
     }
 
-    async fn push(&mut self, texts: Vec<Utf8Bytes>) -> Result<(), End> {
+    async fn notify(&mut self, texts: Vec<Utf8Bytes>) -> Result<(), End> {
         for text in texts {
             in_time(self.stream.feed(Frame::Text(text))).await?;
         }
@@ -293,7 +293,7 @@ impl Socket {
     }
 }
 
-/// A send that the other side may not put off for ever.
+/// A send, with a limit on how long the other side may block it.
 async fn in_time(sending: impl Future<Output = Result<(), WsError>>) -> Result<(), End> {
     match timeout(SEND_LIMIT, sending).await {
         Ok(sent) => sent.map_err(End::from),

@@ -1,4 +1,4 @@
-//! What can be subscribed to, and an event written for subscribers.
+//! Topics that can be subscribed to, and a serialised notification.
 
 use std::collections::HashMap;
 
@@ -34,19 +34,19 @@ impl Topic {
     }
 }
 
-/// One event, written.
+/// One event, serialised for subscribers.
 #[derive(Debug)]
-pub struct Push {
+pub struct Notification {
     pub topic: Topic,
-    /// For everybody who has the topic.
+    /// For subscribers of the topic.
     pub texts: Vec<Utf8Bytes>,
-    /// For those who watch the address.
+    /// For subscribers of the address.
     pub by_address: HashMap<String, Vec<Utf8Bytes>>,
 }
 
-impl Push {
-    /// One event for everybody who has the topic.
-    pub fn of(topic: Topic, event: &Value) -> Push {
-        Push { topic, texts: vec![event.to_string().into()], by_address: HashMap::new() }
+impl Notification {
+    /// One event for all subscribers of the topic.
+    pub fn of(topic: Topic, event: &Value) -> Notification {
+        Notification { topic, texts: vec![event.to_string().into()], by_address: HashMap::new() }
     }
 }

@@ -1,5 +1,5 @@
-//! The backup that a process writes, one at a time, on a thread of its own: the node goes on, and
-//! whoever asked looks how far it is.
+//! Backups, one at a time, written on a thread of their own: the node goes on, and the caller polls
+//! the progress.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use rpc_types::BlockHash;
+use rpc_types::upkeep::{BackupFailure, BackupState, BackupStatus};
 
 use crate::daemon::clock::now_s;
 use node::view::View;
@@ -28,7 +29,7 @@ struct Job {
 
 struct State {
     path: PathBuf,
-    /// The store's size when it began: what the rows take is not known before they are read.
+    /// The store's size at the start: the size of the rows is not known before they are read.
     of: u64,
     done: AtomicU64,
     verifying: AtomicBool,
@@ -42,7 +43,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Backups {
-    pub fn start(&self, view: &View, path: &str) -> Result<Value, CallError> {
+    pub fn start(&self, view: &View, path: &str) -> Result<BackupStatus, CallError> {
         let path = Path::new(path);
         if !path.is_absolute() || path.file_name().is_none() {
             let why = "name the file by its whole path, as the node's process sees it";
@@ -86,10 +87,10 @@ impl Backups {
         Ok(state.status())
     }
 
-    pub fn status(&self) -> Value {
+    pub fn status(&self) -> BackupStatus {
         match &*lock(&self.last) {
             Some(job) => job.state.status(),
-            None => json!({ "state": "none" }),
+            None => BackupStatus::default(),
         }
     }
 
@@ -99,7 +100,7 @@ impl Backups {
         let Some(job) = &mut *last else { return };
         job.state.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = job.thread.take() {
-            // One that broke down has nothing more to write.
+            // A thread that panicked writes nothing more.
             let _ = thread.join();
         }
     }
@@ -112,31 +113,33 @@ impl Drop for Backups {
 }
 
 impl State {
-    fn status(&self) -> Value {
+    fn status(&self) -> BackupStatus {
         let file = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let file = Some(file);
         match &*lock(&self.ended) {
             None => {
                 let verifying = self.verifying.load(Ordering::Relaxed);
-                json!({
-                    "state": if verifying { "verifying" } else { "writing" },
-                    "file": file,
-                    "bytes": self.done.load(Ordering::Relaxed),
-                    "of": self.of,
-                })
+                let state = if verifying { BackupState::Verifying } else { BackupState::Writing };
+                let bytes = Some(self.done.load(Ordering::Relaxed));
+                BackupStatus { state, file, bytes, of: Some(self.of), ..BackupStatus::default() }
             }
             Some((_, Err(error))) => {
-                json!({ "state": "failed", "file": file, "error": error.to_json() })
+                let (code, message) = (error.kind.rpc_code(), error.message.clone());
+                let error = Some(BackupFailure { code, message });
+                let state = BackupState::Failed;
+                BackupStatus { state, file, error, ..BackupStatus::default() }
             }
-            Some((took, Ok(summary))) => json!({
-                "state": "done",
-                "file": file,
-                "bytes": summary.bytes,
-                "rows": summary.rows,
-                "height": summary.head.tip.height.0,
-                "best": summary.head.tip.hash.to_string(),
-                "schema": summary.head.schema,
-                "seconds": took.as_millis() as f64 / 1e3,
-            }),
+            Some((took, Ok(summary))) => BackupStatus {
+                state: BackupState::Done,
+                file,
+                bytes: Some(summary.bytes),
+                rows: Some(summary.rows),
+                height: Some(summary.head.tip.height.0),
+                best: Some(BlockHash(summary.head.tip.hash.to_string())),
+                schema: Some(summary.head.schema),
+                seconds: Some(took.as_millis() as f64 / 1e3),
+                ..BackupStatus::default()
+            },
         }
     }
 }

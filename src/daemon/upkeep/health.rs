@@ -1,14 +1,14 @@
-//! Whether a node does its work: what it can do something about itself makes it unhealthy, what
-//! depends on others is only warned of, so that a supervisor starts no node again for a quiet
-//! network.
+//! Whether a node works: what a restart or an operator can change makes it unhealthy, what depends on
+//! others is only a warning, so that a supervisor does not restart a node for a quiet network.
 
+use rpc_types::upkeep::CheckState::{self, Fail, Ok as Fine, Warn};
+use rpc_types::upkeep::{Check, Health};
 use rustix::fs::statvfs;
-use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::daemon::actor::Handle;
+use crate::daemon::chain_position::position;
 use crate::daemon::clock::now_s;
-use crate::daemon::http::health::position;
 use node::view::View;
 use primitives::network::REGTEST;
 use rpc::error::CallError;
@@ -17,35 +17,19 @@ use rpc::error::CallError;
 const LEAST_FREE: u64 = 64 << 20;
 const LITTLE_FREE: u64 = 1 << 30;
 
-/// How long the node's loop may take for one thing, in seconds.
-const LONGEST_BEAT_S: u32 = 120;
+/// How long the node's loop may take for one step, in seconds.
+const MAX_STEP_S: u32 = 120;
 
-/// How far in the future the tip may be, in seconds, before our clock is held for wrong: what a
-/// header may be ahead.
+/// How far ahead of our clock the tip may be, in seconds, before the clock is considered wrong: as far
+/// as the consensus rules allow a header.
 const CLOCK_LEEWAY_S: u32 = 2 * 60 * 60;
 
-enum State {
-    Ok,
-    Warn,
-    Fail,
-}
-
-use State::{Fail, Ok as Fine, Warn};
-
 #[derive(Default)]
-struct Checks(Vec<Value>, bool);
+struct Checks(Vec<Check>);
 
 impl Checks {
-    fn add(&mut self, name: &str, state: State, why: impl Into<String>) {
-        let shown = match state {
-            Fine => "ok",
-            Warn => "warn",
-            Fail => {
-                self.1 = true;
-                "fail"
-            }
-        };
-        self.0.push(json!({ "check": name, "state": shown, "why": why.into() }));
+    fn add(&mut self, name: &str, state: CheckState, why: impl Into<String>) {
+        self.0.push(Check { check: name.to_owned(), state, why: why.into() });
     }
 }
 
@@ -54,13 +38,13 @@ pub fn report(
     view: &View,
     node: Option<&Handle>,
     unaudited: Option<String>,
-) -> Value {
+) -> Health {
     let mut checks = Checks::default();
     match node {
         Some(node) => {
-            let quiet = now_s().saturating_sub(node.last_beat_s());
-            let state = if quiet > LONGEST_BEAT_S { Fail } else { Fine };
-            checks.add("node", state, format!("its loop came round {quiet} s ago"));
+            let silent = now_s().saturating_sub(node.last_beat_s());
+            let state = if silent > MAX_STEP_S { Fail } else { Fine };
+            checks.add("node", state, format!("its loop came round {silent} s ago"));
         }
         None => checks.add("node", Fine, "no node runs here: the folder alone is looked at"),
     }
@@ -77,7 +61,8 @@ pub fn report(
         let alone = peers == 0 && !config.peers.is_empty();
         checks.add("peers", if alone { Warn } else { Fine }, format!("{peers} connected"));
     }
-    json!({ "healthy": !checks.1, "checks": checks.0 })
+    let checks = checks.0;
+    Health { healthy: checks.iter().all(|check| check.state != Fail), checks }
 }
 
 /// The store, the clock against it, and where the chain is.

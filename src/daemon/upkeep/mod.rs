@@ -1,55 +1,46 @@
-//! Looks after the node of a process or the folder that it only reads: backups, health, memory.
+//! Maintenance of a node, or of the folder that a process only reads: backups, health, memory, audit.
 
-pub mod audit;
+pub mod audit_recorder;
 mod backups;
 mod health;
 pub mod memory;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
-use serde_json::Value;
+use rpc_types::upkeep::{BackupStatus, Health, MemoryInfo, ServerInfo};
 
-use self::audit::Audit;
+use self::audit_recorder::AuditRecorder;
 pub use self::backups::Backups;
 use super::actor::Handle;
+use super::row_counts::RowCounts;
 use crate::config::Config;
 use node::view::View;
 use rpc::error::{CallError, ErrorKind};
 use rpc::service::Services;
 
-/// Rows of metrics that PostgreSQL has taken, that wait for it, and that were given up while it was
-/// away.
-#[derive(Debug, Default)]
-pub struct RowCounts {
-    pub written: AtomicU64,
-    pub waiting: AtomicU64,
-    pub dropped: AtomicU64,
-}
-
-/// What looks after one process.
+/// The maintenance services of one process.
 pub struct Upkeep {
     pub config: Config,
     pub backups: Backups,
-    pub audit: Audit,
+    pub audit: AuditRecorder,
     pub rows: RowCounts,
     opened: Instant,
 }
 
 impl Upkeep {
     pub fn new(config: Config) -> Arc<Upkeep> {
-        let audit = Audit::new(config.data_folder());
+        let audit = AuditRecorder::new(config.data_folder());
         let (backups, rows) = (Backups::default(), RowCounts::default());
         Arc::new(Upkeep { config, backups, audit, rows, opened: Instant::now() })
     }
 
-    pub fn start_backup(&self, view: &View, path: &str) -> Result<Value, CallError> {
+    pub fn start_backup(&self, view: &View, path: &str) -> Result<BackupStatus, CallError> {
         self.backups.start(view, path)
     }
 
     /// `node` is the running node, if one runs in this process.
-    pub fn health(&self, view: &View, node: Option<&Handle>) -> Value {
+    pub fn health(&self, view: &View, node: Option<&Handle>) -> Health {
         health::report(&self.config, view, node, self.audit.fault())
     }
 
@@ -57,7 +48,7 @@ impl Upkeep {
         self.opened.elapsed().as_secs()
     }
 
-    pub fn memory(&self, view: &View, node: Option<&Handle>) -> Result<Value, CallError> {
+    pub fn memory(&self, view: &View, node: Option<&Handle>) -> Result<MemoryInfo, CallError> {
         memory::report(view, node.is_some())
     }
 }
@@ -73,7 +64,7 @@ fn no_node() -> CallError {
 }
 
 impl Services for AtRest<'_> {
-    fn start_server(&self) -> Result<Value, CallError> {
+    fn start_server(&self) -> Result<ServerInfo, CallError> {
         Err(no_node())
     }
 
@@ -81,8 +72,8 @@ impl Services for AtRest<'_> {
         Err(no_node())
     }
 
-    fn server_status(&self) -> Value {
-        Value::Null
+    fn server_status(&self) -> ServerInfo {
+        ServerInfo::default()
     }
 
     fn stop_node(&self) -> Result<(), CallError> {
@@ -93,11 +84,11 @@ impl Services for AtRest<'_> {
         Err(no_node())
     }
 
-    fn start_backup(&self, path: &str) -> Result<Value, CallError> {
+    fn start_backup(&self, path: &str) -> Result<BackupStatus, CallError> {
         self.upkeep.start_backup(self.view, path)
     }
 
-    fn backup_status(&self) -> Value {
+    fn backup_status(&self) -> BackupStatus {
         self.upkeep.backups.status()
     }
 
@@ -105,7 +96,7 @@ impl Services for AtRest<'_> {
         self.upkeep.backups.stop();
     }
 
-    fn health(&self) -> Value {
+    fn health(&self) -> Health {
         self.upkeep.health(self.view, None)
     }
 
@@ -113,7 +104,7 @@ impl Services for AtRest<'_> {
         self.upkeep.uptime_s()
     }
 
-    fn memory(&self) -> Result<Value, CallError> {
+    fn memory(&self) -> Result<MemoryInfo, CallError> {
         self.upkeep.memory(self.view, None)
     }
 }

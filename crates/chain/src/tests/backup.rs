@@ -1,4 +1,4 @@
-//! Backups: whole and equal, written while the chain moves, refused when a byte is wrong.
+//! Backups: complete and equal, written while the chain moves, rejected when a byte is wrong.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

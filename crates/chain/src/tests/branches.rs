@@ -1,4 +1,4 @@
-//! Questions about branches against walks from parent to parent.
+//! Queries about branches, compared with walks from parent to parent.
 
 use std::sync::Arc;
 

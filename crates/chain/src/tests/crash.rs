@@ -1,5 +1,5 @@
-//! Disks that tear writes, lose power and fill up: what comes back is a tip whose coins are its
-//! own, and nothing that was reported durable is lost.
+//! Disks that tear writes, lose power and fill up: what is recovered is a tip with the coins that
+//! belong to it, and nothing that was reported as durable is lost.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Ways to spoil a good block, each with the reason that Core gives for it.
+//! Ways to make a valid block invalid, each with the reason that Core gives for it.
 
 use crypto::hash::sha256;
 use primitives::amount::Amount;

@@ -1,4 +1,4 @@
-//! Files of blocks: both formats there and back, out of order, cut off, and spoilt.
+//! Block files: round trips in both formats, out of order, truncated and corrupt.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

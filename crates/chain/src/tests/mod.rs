@@ -1,7 +1,9 @@
-//! The chain against published data, against a naive model of itself, and on disks that fail.
+//! The chain compared with published data and with a naive model of itself, and on failing disks.
 
 mod backup;
 mod branches;
+mod cleanup;
+mod core_folder;
 mod crash;
 mod faults;
 mod files;

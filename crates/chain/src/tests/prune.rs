@@ -1,4 +1,4 @@
-//! Old blocks thrown away: what is left goes on, and what would need them is refused.
+//! Pruning: what remains keeps working, and what would need deleted blocks is refused.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Every broken rule is raised, with Core's reason, by a block or header that breaks it.
+//! Every rule is violated by a block or header, and rejected with Core's reason.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! The script index against a naive reading of the chain; made, dropped, built again, cut off.
+//! The script index compared with a naive scan of the chain: created, dropped, rebuilt,
+//! interrupted.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,10 +1,10 @@
-//! Checks as linear relations over the curve, and the randomised equation that holds for many of
+//! Checks as linear relations over the curve, and the randomised equation that verifies many of
 //! them at once (BIP340, "Batch Verification").
 //!
-//! A relation says u1·G + u2·Q = R. BIP340 gives R whole; ECDSA gives its x alone (and that modulo
-//! the order), so that the parity of y has to be told. Relations with R known are added up, each
-//! times a coefficient of 128 bits that a hash over all of them fixes: the sum is the identity if
-//! all hold, and if one does not, with a chance of about 2^-128.
+//! A relation states u1·G + u2·Q = R. BIP340 gives R whole; ECDSA gives only its x (modulo the
+//! order), so the parity of y has to be known from a hint. Relations with R known are added up,
+//! each multiplied by a 128-bit coefficient that is derived from a hash over all of them: the sum
+//! is the identity if all hold, and if one does not, with a probability of about 2^-128.
 
 use k256::Scalar;
 use sha2::{Digest, Sha256};
@@ -42,7 +42,7 @@ pub struct Relation {
     pub target: Target,
 }
 
-/// A relation with its nonce point told: x and the parity of y.
+/// A relation with its nonce point given: x and the parity of y.
 #[derive(Debug, Clone, Copy)]
 pub struct Told<'a> {
     pub relation: &'a Relation,
@@ -62,7 +62,8 @@ impl<'a> Told<'a> {
     }
 }
 
-/// All relations hold with the nonce points told. False says that one of them does not, not which.
+/// Whether all relations hold with the given nonce points. False means that one of them does not,
+/// but not which.
 #[inline(always)]
 pub fn holds<const W: usize, L: Lanes<W>>(told: &[Told<'_>]) -> bool {
     let seed = seed(told);
@@ -143,7 +144,7 @@ fn merge(mut terms: Vec<Term>) -> Option<Vec<Term>> {
     Some(merged)
 }
 
-/// A hash over every part of every relation and over what was told of it.
+/// A hash over every part of every relation and over its given nonce point.
 fn seed(told: &[Told<'_>]) -> [u8; 32] {
     let mut engine = tagged("ForthCoin/batch");
     for one in told {

@@ -1,7 +1,7 @@
-//! Some field elements at a time: what the formulas are written on.
+//! Several field elements at a time: the type over which the formulas are written.
 //!
-//! Forms: `Twin`, plain Rust over `field`, and those in the leaves of `simd`. They give the same
-//! elements; which of them runs is `simd`'s choice and shows in nothing but the time.
+//! Implementations: `Twin`, plain Rust over `field`, and those in the leaves of `simd`. Their
+//! results are identical; `simd` chooses one, and only the time differs.
 
 use std::sync::OnceLock;
 
@@ -42,6 +42,8 @@ pub trait Lanes<const W: usize>: Element {
 
     /// So many relations make the batch equation quicker than verifying each by itself.
     const EQUATION_FROM: usize;
+    /// One verification in a set of lanes, the others idle, is quicker than k256's.
+    const QUICK_ALONE: bool;
 
     /// Where these lanes keep what is made once for the process: the generator's multiples.
     fn generator() -> &'static OnceLock<Vec<Entry<Self::Slot>>>;
@@ -207,6 +209,7 @@ impl<const W: usize> Lanes<W> for Twin<W> {
     type Slot = Fe;
 
     const EQUATION_FROM: usize = 8;
+    const QUICK_ALONE: bool = false;
 
     fn generator() -> &'static OnceLock<Vec<Entry<Fe>>> {
         static MULTIPLES: OnceLock<Vec<Entry<Fe>>> = OnceLock::new();

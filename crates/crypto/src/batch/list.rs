@@ -6,6 +6,8 @@
 //! What one-by-one checks refuse before they touch the curve is refused here by the same code
 //! (`curve`).
 
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
 use k256::Scalar;
 use rayon::prelude::*;
 use sha2::Digest;
@@ -25,6 +27,12 @@ const EQUATION_MOST: usize = 4096;
 const BISECT_TO: usize = 16;
 /// Parts of a failed equation that may be tried again, in multiples of its size.
 const BISECT_BUDGET: usize = 2;
+/// Relations that may stand in equations that fail, before any has held.
+const CREDIT: i64 = 2 * EQUATION_MOST as i64;
+/// So many relations that equations have proven pay for one more that stands in a failing one. One
+/// in an equation costs less than 4/5 of one verified alone (the tests count multiplications), so
+/// each that is proven saves a quarter of what it cost.
+const PROVEN_FOR_ONE: i64 = 4;
 /// Checks without a hint from which on some are tried, to see whether all are of signers that make
 /// their nonce points even, as our wallet does; and how many are tried.
 const GUESS_FROM: usize = 64;
@@ -80,9 +88,100 @@ impl Check {
         Some(Check::Schnorr { r: Fe::from_bytes(&r)?, s: scalar::from_bytes(&s)?, key, challenge })
     }
 
-    /// Its nonce point has to be told.
+    /// The digest of an ECDSA check, where it was left for later.
+    pub fn set_digest(&mut self, made: [u8; 32]) {
+        if let Check::Ecdsa { digest, .. } = self {
+            *digest = made;
+        }
+    }
+
+    /// Both are ECDSA checks of one signature by one key, whatever they cover.
+    pub fn is_same_ecdsa(&self, other: &Check) -> bool {
+        match (self, other) {
+            (
+                Check::Ecdsa { signature, key, .. },
+                Check::Ecdsa { signature: signature2, key: key2, .. },
+            ) => signature == signature2 && key == key2,
+            _ => false,
+        }
+    }
+
+    /// Its nonce point has to be given.
     pub fn is_ecdsa(&self) -> bool {
         matches!(self, Check::Ecdsa { .. })
+    }
+}
+
+/// What checks have cost, counted in relations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Work {
+    /// Verified by themselves.
+    pub alone: usize,
+    /// Shown to be valid by an equation.
+    pub proven: usize,
+    /// In equations that were tried, whether they held or not.
+    pub in_equations: usize,
+}
+
+impl Work {
+    /// Checks that were made.
+    pub fn checks(&self) -> usize {
+        self.alone + self.proven
+    }
+}
+
+/// Keeps failing equations within bounds over many lists: they may cost a constant, and beyond it
+/// no more than equations that held have saved. Shared by the threads of one job.
+#[derive(Debug)]
+pub struct Ledger {
+    credit: AtomicI64,
+    alone: AtomicUsize,
+    proven: AtomicUsize,
+    in_equations: AtomicUsize,
+}
+
+impl Default for Ledger {
+    fn default() -> Ledger {
+        Ledger {
+            credit: AtomicI64::new(CREDIT),
+            alone: AtomicUsize::new(0),
+            proven: AtomicUsize::new(0),
+            in_equations: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Ledger {
+    /// What was done so far.
+    pub fn work(&self) -> Work {
+        Work {
+            alone: self.alone.load(Ordering::Relaxed),
+            proven: self.proven.load(Ordering::Relaxed),
+            in_equations: self.in_equations.load(Ordering::Relaxed),
+        }
+    }
+
+    /// So many checks were made elsewhere, each by itself.
+    pub fn made_alone(&self, checks: usize) {
+        self.alone.fetch_add(checks, Ordering::Relaxed);
+    }
+
+    /// An equation of so many relations may be tried.
+    fn try_equation(&self, relations: usize) -> bool {
+        let cost = relations as i64;
+        let less = |credit: i64| credit.checked_sub(cost).filter(|left| *left >= 0);
+        let taken = self.credit.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
+        if taken {
+            self.in_equations.fetch_add(relations, Ordering::Relaxed);
+        }
+        taken
+    }
+
+    /// An equation that was tried has held.
+    fn held(&self, relations: usize) {
+        self.proven.fetch_add(relations, Ordering::Relaxed);
+        let proven = relations as i64;
+        self.credit.fetch_add(proven + proven / PROVEN_FOR_ONE, Ordering::Relaxed);
     }
 }
 
@@ -90,24 +189,54 @@ impl Check {
 /// odd), in the order of checks, and may be wrong. On all threads; the verdicts are those of
 /// `verify_here`.
 pub fn verify(checks: &[Check], hints: &[Option<bool>]) -> Vec<Found> {
-    assert_eq!(checks.len(), hints.len(), "a hint or none for each check");
-    let threads = rayon::current_num_threads().max(1);
-    let part = checks.len().div_ceil(threads).clamp(CHECKS_PER_THREAD, EQUATION_MOST);
-    if checks.len() <= part {
-        return verify_here(checks, hints);
-    }
-    let parts: Vec<Vec<Found>> = checks
-        .par_chunks(part)
-        .zip(hints.par_chunks(part))
-        .map(|(checks, hints)| verify_here(checks, hints))
-        .collect();
-    parts.concat()
+    verify_within(checks, hints, &Ledger::default())
 }
 
 /// The same on this thread.
 pub fn verify_here(checks: &[Check], hints: &[Option<bool>]) -> Vec<Found> {
+    verify_here_within(checks, hints, &Ledger::default())
+}
+
+/// `verify` as one of many lists.
+pub fn verify_within(checks: &[Check], hints: &[Option<bool>], ledger: &Ledger) -> Vec<Found> {
+    assert_eq!(checks.len(), hints.len(), "a hint or none for each check");
+    let threads = rayon::current_num_threads().max(1);
+    let part = checks.len().div_ceil(threads).clamp(CHECKS_PER_THREAD, EQUATION_MOST);
+    if checks.len() <= part {
+        return verify_here_within(checks, hints, ledger);
+    }
+    let parts: Vec<Vec<Found>> = checks
+        .par_chunks(part)
+        .zip(hints.par_chunks(part))
+        .map(|(checks, hints)| verify_here_within(checks, hints, ledger))
+        .collect();
+    parts.concat()
+}
+
+/// `verify_here` as one of many lists.
+pub fn verify_here_within(checks: &[Check], hints: &[Option<bool>], ledger: &Ledger) -> Vec<Found> {
     let parts = checks.chunks(EQUATION_MOST).zip(hints.chunks(EQUATION_MOST));
-    parts.flat_map(|(checks, hints)| dispatch(Verify { checks, hints })).collect()
+    parts.flat_map(|(checks, hints)| dispatch(Verify { checks, hints, ledger })).collect()
+}
+
+/// Verifies one check, where one in a set of lanes is quicker than k256 is; else None.
+pub fn verify_one(check: &Check) -> Option<Found> {
+    dispatch(One(check))
+}
+
+struct One<'a>(&'a Check);
+
+impl Job for One<'_> {
+    type Output = Option<Found>;
+
+    #[inline(always)]
+    fn run<const W: usize, L: Lanes<W>>(self) -> Option<Found> {
+        if !L::QUICK_ALONE {
+            return None;
+        }
+        let relations = relations(std::slice::from_ref(self.0));
+        lockstep::verify::<W, L>(&relations).first().copied()
+    }
 }
 
 /// The work of one part, over any lanes.
@@ -115,6 +244,7 @@ pub fn verify_here(checks: &[Check], hints: &[Option<bool>]) -> Vec<Found> {
 pub(super) struct Verify<'a> {
     pub checks: &'a [Check],
     pub hints: &'a [Option<bool>],
+    pub ledger: &'a Ledger,
 }
 
 impl Job for Verify<'_> {
@@ -124,7 +254,7 @@ impl Job for Verify<'_> {
     fn run<const W: usize, L: Lanes<W>>(self) -> Vec<Found> {
         let relations = relations(self.checks);
         let mut found = vec![None; relations.len()];
-        let guess = guess::<W, L>(&relations, self.hints, &mut found);
+        let guess = guess::<W, L>(&relations, self.hints, self.ledger, &mut found);
         let told: Vec<(usize, Told<'_>)> = relations
             .iter()
             .zip(self.hints)
@@ -146,8 +276,12 @@ impl Job for Verify<'_> {
                     budget -= part.len();
                 }
                 first = false;
+                if !self.ledger.try_equation(part.len()) {
+                    continue;
+                }
                 let relations: Vec<Told<'_>> = part.iter().map(|(_, told)| *told).collect();
                 if holds::<W, L>(&relations) {
+                    self.ledger.held(part.len());
                     for (at, told) in part {
                         found[*at] = Some(Found { valid: true, odd: told.odd });
                     }
@@ -159,6 +293,7 @@ impl Job for Verify<'_> {
         }
         let rest: Vec<usize> = (0..found.len()).filter(|at| found[*at].is_none()).collect();
         if !rest.is_empty() {
+            self.ledger.made_alone(rest.len());
             let alone: Vec<Relation> = rest.iter().map(|at| relations[*at]).collect();
             for (at, one) in rest.iter().zip(lockstep::verify::<W, L>(&alone)) {
                 found[*at] = Some(one);
@@ -175,6 +310,7 @@ impl Job for Verify<'_> {
 fn guess<const W: usize, L: Lanes<W>>(
     relations: &[Relation],
     hints: &[Option<bool>],
+    ledger: &Ledger,
     found: &mut [Option<Found>],
 ) -> Option<bool> {
     let told = relations.iter().zip(hints).map(|(one, hint)| Told::new(one, *hint).is_some());
@@ -186,6 +322,7 @@ fn guess<const W: usize, L: Lanes<W>>(
     let sample: Vec<usize> = untold.iter().step_by(untold.len() / GUESS_BY).copied().collect();
     for some in sample[..GUESS_BY].chunks(W) {
         let alone: Vec<Relation> = some.iter().map(|at| relations[*at]).collect();
+        ledger.made_alone(alone.len());
         let verified = lockstep::verify::<W, L>(&alone);
         for (at, one) in some.iter().zip(&verified) {
             found[*at] = Some(*one);

@@ -1,7 +1,7 @@
 //! Independent verifications, as many at a time as there are lanes: the same operations on all of
-//! them, whatever their scalars, so that nothing has to be known of the others.
+//! them, whatever their scalars, so that nothing needs to be known in advance.
 //!
-//! It finds the nonce point whole, so it knows the parity that a batch needs to be told.
+//! It computes the whole nonce point, and so learns the parity that a batch needs as a hint.
 
 use super::equation::{Relation, Target};
 use super::field::Fe;

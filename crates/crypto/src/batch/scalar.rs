@@ -1,4 +1,4 @@
-//! Scalars modulo the group's order, cut in halves (GLV) and into digits. Arithmetic is k256's.
+//! Scalars modulo the group order, split into halves (GLV) and digits. Arithmetic is k256's.
 
 use k256::elliptic_curve::PrimeField;
 use k256::elliptic_curve::ops::Reduce;

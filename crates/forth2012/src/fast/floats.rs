@@ -1,18 +1,11 @@
 //! Handlers of the floating-point stack. Its depth is known only when the code runs: each handler
 //! checks it.
 
+use super::super::operation::FloatBinary;
 use super::super::stack::GUARD;
-use super::handlers::{Operands, Source, fail, load_cell, lost, store_cell};
-use super::{Exit, Insn, Vm, Window};
-
-macro_rules! fetch {
-    ($vm:ident, $ip:ident) => {
-        match $ip.first_chunk::<2>() {
-            Some([insn, next]) => (insn.x, next.f),
-            None => return lost($vm),
-        }
-    };
-}
+use super::chain::{Operands, Source, fail, fetch, invalid_code};
+use super::code::{Exit, Insn, Vm, Window};
+use super::handlers::{load_cell, store_cell};
 
 /// The top `N` floats; the depth changes by `$by`.
 macro_rules! floats {
@@ -23,7 +16,7 @@ macro_rules! floats {
         let end = GUARD + $vm.fdepth;
         match $vm.fstack.get_mut(end - $n..).and_then(|cells| cells.first_chunk_mut::<$n>()) {
             Some(cells) => cells,
-            None => return lost($vm),
+            None => return invalid_code($vm),
         }
     }};
 }
@@ -38,32 +31,6 @@ macro_rules! fpush {
         }
         $vm.fdepth += 1;
     }};
-}
-
-/// An operation of two floats.
-pub trait FBinary {
-    /// Its value.
-    fn eval(a: f64, b: f64) -> f64;
-}
-
-macro_rules! binaries {
-    ($($name:ident: $a:ident, $b:ident => $value:expr;)*) => {$(
-        /// An operation.
-        pub struct $name;
-        impl FBinary for $name {
-            #[inline(always)]
-            fn eval($a: f64, $b: f64) -> f64 {
-                $value
-            }
-        }
-    )*};
-}
-
-binaries! {
-    FAdd: a, b => a + b;
-    FSub: a, b => a - b;
-    FMul: a, b => a * b;
-    FDiv: a, b => a / b;
 }
 
 macro_rules! handler {
@@ -85,7 +52,7 @@ macro_rules! handler {
 
 handler! {
     /// Two floats to one.
-    fbin [O: FBinary] |vm, ip, frame, sp, acc, _x| {
+    fbin [O: FloatBinary] |vm, ip, frame, sp, acc, _x| {
         let [a, b] = floats!(vm, ip, sp, 2);
         *a = O::eval(*a, *b);
         vm.fdepth -= 1;
@@ -94,7 +61,7 @@ handler! {
 }
 handler! {
     /// A float and the literal of the instruction to one.
-    fbin_lit [O: FBinary] |vm, ip, frame, sp, acc, x| {
+    fbin_lit [O: FloatBinary] |vm, ip, frame, sp, acc, x| {
         let [a] = floats!(vm, ip, sp, 1);
         *a = O::eval(*a, f64::from_bits(x));
         acc
@@ -102,7 +69,7 @@ handler! {
 }
 handler! {
     /// A float and one from memory to one.
-    fbin_load [O: FBinary] |vm, ip, frame, sp, acc, x| {
+    fbin_load [O: FloatBinary] |vm, ip, frame, sp, acc, x| {
         let Some(bits) = load_cell(vm.space, x as i64) else { return fail(vm, ip, sp, -9) };
         let [a] = floats!(vm, ip, sp, 1);
         *a = O::eval(*a, f64::from_bits(bits as u64));
@@ -111,7 +78,7 @@ handler! {
 }
 handler! {
     /// FOVER and an operation: the deeper float stays.
-    fbin_over [O: FBinary] |vm, ip, frame, sp, acc, _x| {
+    fbin_over [O: FloatBinary] |vm, ip, frame, sp, acc, _x| {
         let [a, b] = floats!(vm, ip, sp, 2);
         *b = O::eval(*b, *a);
         acc
@@ -119,7 +86,7 @@ handler! {
 }
 handler! {
     /// FOVER FOVER and an operation.
-    fbin_two_over [O: FBinary] |vm, ip, frame, sp, acc, _x| {
+    fbin_two_over [O: FloatBinary] |vm, ip, frame, sp, acc, _x| {
         let [a, b] = floats!(vm, ip, sp, 2);
         let value = O::eval(*a, *b);
         fpush!(vm, ip, sp, value);

@@ -2,6 +2,7 @@
 
 use super::super::dict::{Dict, Kind};
 use super::super::op::{Op, Tok};
+use super::super::primitive::{Form, Primitive};
 use super::inline::Piece;
 
 /// Tokens in a row without a header.
@@ -41,21 +42,21 @@ impl Plan {
 }
 
 /// How a token passes control on.
-enum Way {
+enum Next {
     /// To the next, with this change of depth.
-    On(i32),
+    Fall(i32),
     /// To the next (first) or a target (second), with changes.
-    Both(i32, u32, i32),
+    Branch(i32, u32, i32),
     /// To a target.
-    To(u32),
-    /// Away: a call, the stepper, the caller.
-    Away,
+    Jump(u32),
+    /// Out of the definition: a call, the stepper, the caller.
+    Leave,
 }
 
-/// Items used and the way on.
+/// Items used and where control goes next.
 struct Effect {
     takes: i32,
-    way: Way,
+    next: Next,
 }
 
 /// Marks labels and headers and works out needs.
@@ -86,23 +87,23 @@ pub fn plan(code: &[Piece], dict: &Dict) -> Plan {
     let mut straight = 0;
     for token in start..end {
         let at = (token - start) as usize;
-        let before = at.checked_sub(1).map(|at| code[at].tok.op);
+        let form = |at: usize| dict.form(code[at].tok);
         straight += 1;
         if straight >= STRAIGHT
             && code[token as usize].site == 0
-            && code[token as usize].tok.op != Op::Pick
-            && before != Some(Op::QDup)
+            && form(at) != Some(Form::Pick)
+            && at.checked_sub(1).and_then(form) != Some(Form::DupIf)
         {
             plan.marks[at].header = true;
         }
         if plan.marks[at].header {
             straight = 0;
         }
-        if is_call(effect(code, dict, &plan, token).way, code[token as usize].tok.op) {
+        if is_call(effect(code, dict, &plan, token).next, code[token as usize].tok.op) {
             plan.marks[at + 1].header = true;
         }
     }
-    if !settle(code, dict, &mut plan, start, end) {
+    if !solve(code, dict, &mut plan, start, end) {
         for token in start..end {
             let tok = code[token as usize].tok;
             if tok.jumps() && tok.op != Op::Does && (start..=token).contains(&(tok.arg as u32)) {
@@ -110,17 +111,17 @@ pub fn plan(code: &[Piece], dict: &Dict) -> Plan {
             }
         }
         plan.needs.fill(0);
-        settle(code, dict, &mut plan, start, end);
+        solve(code, dict, &mut plan, start, end);
     }
     plan
 }
 
-fn is_call(way: Way, op: Op) -> bool {
-    matches!(way, Way::Away) && op != Op::Exit
+fn is_call(next: Next, op: Op) -> bool {
+    matches!(next, Next::Leave) && op != Op::Exit
 }
 
 /// Works the needs out backwards; false when they grow without end.
-fn settle(code: &[Piece], dict: &Dict, plan: &mut Plan, start: u32, end: u32) -> bool {
+fn solve(code: &[Piece], dict: &Dict, plan: &mut Plan, start: u32, end: u32) -> bool {
     for _ in 0..ROUNDS {
         let mut changed = false;
         for token in (start..end).rev() {
@@ -129,11 +130,11 @@ fn settle(code: &[Piece], dict: &Dict, plan: &mut Plan, start: u32, end: u32) ->
             let after = |token: u32, change: i32| {
                 if plan.mark(token).checked { 0 } else { plan.need(token) - change }
             };
-            let on = match effect.way {
-                Way::On(change) => after(token + 1, change),
-                Way::Both(on, target, there) => after(token + 1, on).max(after(target, there)),
-                Way::To(target) => after(target, 0),
-                Way::Away => 0,
+            let on = match effect.next {
+                Next::Fall(change) => after(token + 1, change),
+                Next::Branch(on, target, there) => after(token + 1, on).max(after(target, there)),
+                Next::Jump(target) => after(target, 0),
+                Next::Leave => 0,
             };
             let need = effect.takes.max(on).max(0);
             if need != plan.needs[at] {
@@ -148,45 +149,30 @@ fn settle(code: &[Piece], dict: &Dict, plan: &mut Plan, start: u32, end: u32) ->
     false
 }
 
-#[allow(clippy::too_many_lines)] // the effect of every word in one place
 fn effect(code: &[Piece], dict: &Dict, plan: &Plan, token: u32) -> Effect {
     let tok = code[token as usize].tok;
-    let on = |takes: i32, gives: i32| Effect { takes, way: Way::On(gives - takes) };
-    let away = |takes: i32| Effect { takes, way: Way::Away };
+    let on = |takes: i32, gives: i32| Effect { takes, next: Next::Fall(gives - takes) };
+    let away = |takes: i32| Effect { takes, next: Next::Leave };
     let target = tok.arg as u32;
     match tok.op {
-        Op::Enter | Op::Noop | Op::Unloop | Op::Frame | Op::Unframe => on(0, 0),
-        Op::Chars => on(1, 1),
-        Op::Lit | Op::Local | Op::LoopI | Op::LoopJ => on(0, 1),
-        Op::SetLocal | Op::SetValue | Op::Throw => on(1, 0),
-        Op::Branch => Effect { takes: 0, way: Way::To(target) },
-        Op::Branch0 => Effect { takes: 1, way: Way::Both(-1, target, -1) },
-        Op::Of => Effect { takes: 2, way: Way::Both(-2, target, -1) },
-        Op::Do => on(2, 0),
-        Op::QDo => Effect { takes: 2, way: Way::Both(-2, target, -2) },
-        Op::Loop => Effect { takes: 0, way: Way::Both(0, target, 0) },
-        Op::PlusLoop => Effect { takes: 1, way: Way::Both(-1, target, -1) },
-        Op::QDup => match code.get(token as usize + 1).map(|piece| piece.tok) {
-            Some(next) if next.op == Op::Branch0 && !plan.mark(token + 1).label => {
-                // The two run as one: the next token is passed over.
-                Effect { takes: 1, way: Way::Both(1, next.arg as u32, -1) }
-            }
-            _ => away(0),
+        Op::Primitive => match dict.primitive(tok) {
+            Some(primitive) => primitive_effect(code, plan, token, primitive),
+            None => away(0),
         },
-        Op::Pick => {
-            let before = token.checked_sub(1).map(|before| code[before as usize].tok);
-            match before {
-                Some(Tok { op: Op::Lit, arg: n @ 0..=31, .. }) if !plan.mark(token).label => {
-                    Effect { takes: n as i32 + 2, way: Way::On(0) }
-                }
-                _ => away(0),
-            }
-        }
+        Op::Enter | Op::Nothing | Op::Frame | Op::Unframe | Op::FLit => on(0, 0),
+        Op::Lit | Op::Local => on(0, 1),
+        Op::SetLocal | Op::SetValue => on(1, 0),
+        Op::Branch => Effect { takes: 0, next: Next::Jump(target) },
+        Op::Branch0 => Effect { takes: 1, next: Next::Branch(-1, target, -1) },
+        Op::Of => Effect { takes: 2, next: Next::Branch(-2, target, -1) },
+        Op::Do => on(2, 0),
+        Op::QDo => Effect { takes: 2, next: Next::Branch(-2, target, -2) },
+        Op::Loop => Effect { takes: 0, next: Next::Branch(0, target, 0) },
+        Op::PlusLoop => Effect { takes: 1, next: Next::Branch(-1, target, -1) },
         Op::Word => match dict.get(tok.arg as u32).map(|word| word.kind) {
             Some(Kind::Create(_, 0) | Kind::Constant(_) | Kind::Value(_)) => on(0, 1),
             _ => away(0),
         },
-        Op::Execute | Op::Catch => away(1),
         Op::Exit
         | Op::Deferred
         | Op::Compile
@@ -194,73 +180,36 @@ fn effect(code: &[Piece], dict: &Dict, plan: &Plan, token: u32) -> Effect {
         | Op::Halt
         | Op::CatchDone
         | Op::Interpret => away(0),
-        Op::FLit
-        | Op::FAdd
-        | Op::FSub
-        | Op::FMul
-        | Op::FDiv
-        | Op::FDup
-        | Op::FOver
-        | Op::FDrop
-        | Op::FSwap
-        | Op::FRot
-        | Op::FNegate
-        | Op::FAbs => on(0, 0),
-        Op::FFetch | Op::FStore | Op::SToF => on(1, 0),
-        Op::FLt | Op::FZLt | Op::FZEq => on(0, 1),
-        Op::DToF => on(2, 0),
-        Op::Dup => on(1, 2),
-        Op::Drop | Op::ToR => on(1, 0),
-        Op::Swap => on(2, 2),
-        Op::Over => on(2, 3),
-        Op::Rot | Op::MRot => on(3, 3),
-        Op::Nip => on(2, 1),
-        Op::Tuck => on(2, 3),
-        Op::TwoDup => on(2, 4),
-        Op::TwoDrop | Op::TwoToR | Op::Store | Op::CStore | Op::PlusStore => on(2, 0),
-        Op::TwoSwap => on(4, 4),
-        Op::TwoOver => on(4, 6),
-        Op::RFrom | Op::RFetch => on(0, 1),
-        Op::TwoRFrom | Op::TwoRFetch => on(0, 2),
-        Op::Invert
-        | Op::Negate
-        | Op::Abs
-        | Op::OnePlus
-        | Op::OneMinus
-        | Op::TwoStar
-        | Op::TwoSlash
-        | Op::ZEq
-        | Op::ZNe
-        | Op::ZLt
-        | Op::ZGt
-        | Op::Fetch
-        | Op::CFetch
-        | Op::Cells
-        | Op::CellPlus
-        | Op::CharPlus => on(1, 1),
-        Op::TwoFetch | Op::StoD => on(1, 2),
-        Op::TwoStore => on(3, 0),
-        Op::Within => on(3, 1),
-        Op::SlashMod => away(0),
-        Op::Add
-        | Op::Sub
-        | Op::Mul
-        | Op::Div
-        | Op::Mod
-        | Op::And
-        | Op::Or
-        | Op::Xor
-        | Op::Min
-        | Op::Max
-        | Op::LShift
-        | Op::RShift
-        | Op::Eq
-        | Op::Ne
-        | Op::Lt
-        | Op::Gt
-        | Op::Le
-        | Op::Ge
-        | Op::ULt
-        | Op::UGt => on(2, 1),
+    }
+}
+
+/// The effect of a primitive: what its stack effect says, unless its form knows better.
+fn primitive_effect(code: &[Piece], plan: &Plan, token: u32, primitive: &Primitive) -> Effect {
+    let on = |takes: i32, change: i32| Effect { takes, next: Next::Fall(change) };
+    let away = |takes: i32| Effect { takes, next: Next::Leave };
+    match primitive.form {
+        Form::Step => away(0),
+        Form::Execute | Form::Catch => away(1),
+        Form::Throw => on(1, -1),
+        Form::DupIf => match code.get(token as usize + 1).map(|piece| piece.tok) {
+            Some(next) if next.op == Op::Branch0 && !plan.mark(token + 1).label => {
+                // The two run as one: the next token is passed over.
+                Effect { takes: 1, next: Next::Branch(1, next.arg as u32, -1) }
+            }
+            _ => away(0),
+        },
+        Form::Pick => {
+            let before = token.checked_sub(1).map(|before| code[before as usize].tok);
+            match before {
+                Some(Tok { op: Op::Lit, arg: n @ 0..=31, .. }) if !plan.mark(token).label => {
+                    on(n as i32 + 2, 0)
+                }
+                _ => away(0),
+            }
+        }
+        _ => {
+            let (takes, gives) = (primitive.shape.takes, primitive.shape.gives);
+            on(i32::from(takes), i32::from(gives) - i32::from(takes))
+        }
     }
 }

@@ -10,6 +10,8 @@
 
 use super::super::dict::{Dict, Kind};
 use super::super::op::{Op, Tok};
+use super::super::primitive::Form;
+use super::code::Site;
 
 /// Tokens of a word that is copied.
 const LEAF_TOKENS: usize = 32;
@@ -35,17 +37,6 @@ pub struct Piece {
     pub token: u32,
     /// The site of the copy, 0 for none.
     pub site: u32,
-}
-
-/// Where a copy stands.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Site {
-    /// The calling token.
-    pub token: u32,
-    /// The site of that, 0 for none.
-    pub outer: u32,
-    /// The return address is on the return stack.
-    pub framed: bool,
 }
 
 /// A definition that is being copied.
@@ -150,7 +141,7 @@ impl<'a> Inliner<'a> {
                 self.bound.push(index);
                 Tok { op: Op::Lit, arg: i64::from(body), ..tok }
             }
-            None => Tok { op: Op::Noop, arg: 0, ..tok },
+            None => Tok { op: Op::Nothing, arg: 0, ..tok },
         };
         self.pieces.push(Piece { tok, token, site: how.site });
         let frame = (!leaf).then_some(self.pieces.len());
@@ -194,10 +185,17 @@ impl<'a> Inliner<'a> {
                 self.dict.get(tok.arg as u32).map(|word| word.kind),
                 Some(Kind::Colon(_) | Kind::Create(..) | Kind::Constant(_) | Kind::Value(_))
             ),
-            Op::Pick => at
-                .checked_sub(1)
-                .and_then(|before| code.get(before))
-                .is_some_and(|tok| tok.op == Op::Lit && (0..32).contains(&tok.arg)),
+            Op::Primitive => match self.dict.form(*tok) {
+                Some(Form::Pick) => at
+                    .checked_sub(1)
+                    .and_then(|before| code.get(before))
+                    .is_some_and(|tok| tok.op == Op::Lit && (0..32).contains(&tok.arg)),
+                Some(form) => !matches!(
+                    form,
+                    Form::Step | Form::Unloop | Form::OuterIndex | Form::Catch | Form::DupIf
+                ),
+                None => false,
+            },
             Op::Halt
             | Op::CatchDone
             | Op::Interpret
@@ -207,13 +205,8 @@ impl<'a> Inliner<'a> {
             | Op::QDo
             | Op::Loop
             | Op::PlusLoop
-            | Op::Unloop
-            | Op::LoopJ
             | Op::Local
-            | Op::SetLocal
-            | Op::Catch
-            | Op::QDup
-            | Op::SlashMod => false,
+            | Op::SetLocal => false,
             _ => true,
         })
     }
@@ -259,12 +252,15 @@ impl<'a> Inliner<'a> {
                         return false;
                     }
                 }
-                Op::ToR => (returns, uses_returns) = (returns + 1, true),
-                Op::TwoToR => (returns, uses_returns) = (returns + 2, true),
-                Op::RFrom => returns -= 1,
-                Op::TwoRFrom => returns -= 2,
-                Op::RFetch if returns < 1 => return false,
-                Op::TwoRFetch if returns < 2 => return false,
+                Op::Primitive => {
+                    match self.dict.form(*tok).and_then(|form| form.in_leaf(returns)) {
+                        Some(change) => {
+                            returns += change;
+                            uses_returns |= change > 0;
+                        }
+                        None => return false,
+                    }
+                }
                 Op::Halt
                 | Op::CatchDone
                 | Op::Interpret
@@ -274,16 +270,9 @@ impl<'a> Inliner<'a> {
                 | Op::QDo
                 | Op::Loop
                 | Op::PlusLoop
-                | Op::Unloop
-                | Op::LoopJ
                 | Op::Local
                 | Op::SetLocal
-                | Op::Deferred
-                | Op::Execute
-                | Op::Catch
-                | Op::QDup
-                | Op::Pick
-                | Op::SlashMod => return false,
+                | Op::Deferred => return false,
                 _ => {}
             }
             if returns < 0 {

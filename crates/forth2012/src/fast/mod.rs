@@ -1,8 +1,8 @@
 //! Fast code: tail-threaded handlers over the slots of a stack window.
 //!
 //! An instruction is a handler and 64 bits of operands. A handler does its work and calls the
-//! handler of the next instruction as its last act, which the optimiser turns into a jump; builds
-//! without optimisation return to the caller every few branches (see [`QUANTUM`]).
+//! handler of the next instruction as its last act. Optimised, these calls are jumps; where they are
+//! not, checks in the code bound the native stack (see [`probe`]).
 //!
 //! The data stack is seen through a window of 256 cells around the place where its top was when
 //! the definition, or the code after the last call, began. Translation knows the depth at each
@@ -11,140 +11,33 @@
 //! takes over and names the exact word. Return addresses are token indices and the stepper and
 //! fast code hand over to each other at every header.
 
-#[cfg(test)]
-mod check;
+mod calls;
+mod chain;
+pub mod code;
 pub mod floats;
 mod flow;
 pub mod handlers;
 mod inline;
+mod probe;
 pub mod select;
+#[cfg(test)]
+mod tests;
 mod translate;
 
 use std::cell::Cell;
 
 use super::dict::{Dict, Kind};
 use super::error::{Res, throw};
-use super::machine::{CatchFrame, Machine, RETURN_TAG, TO_TOKEN, is_return, return_token};
-use super::memory::Space;
+use super::frame::{RETURN_TAG, TO_TOKEN, is_return, return_token};
+use super::machine::Machine;
 use super::stack::GUARD;
+use code::{
+    BIAS, CHAIN_BYTES, Definitions, Entry, Exit, Fast, Handler, NEVER, NONE, QUANTUM, Vm, WINDOW,
+    locals_window,
+};
 
-/// Cells of the window.
-pub const WINDOW: usize = 256;
-/// Slot of the first cell above the top.
-pub const TOP: i32 = 128;
-/// Depths in fast code are this much greater than the depth of the stack: where paths meet, the
-/// middle of the window may lie below the bottom.
-pub const BIAS: usize = 128;
-/// Locals in view.
-pub const LOCALS: usize = 64;
-/// Backward branches and calls between two visits to the run loop.
-pub const QUANTUM: u32 = if cfg!(debug_assertions) { 32 } else { 8192 };
-/// As the place of an entry: this definition stays with the stepper.
-pub const NEVER: u32 = u32::MAX;
-/// As the place of an entry: not translated yet.
-pub const NONE: u32 = u32::MAX - 1;
 /// Instructions kept; beyond, all fast code is dropped and made anew on demand.
 const INSNS: usize = 2 << 20;
-
-/// The part of the data stack in view.
-pub type Window = [Cell<i64>; WINDOW];
-
-/// Runs one instruction and all that follow.
-pub type Handler = for<'v, 'a> fn(&'v mut Vm<'a>, &'a [Insn], &'a Window, usize, i64) -> Exit;
-
-/// One instruction.
-#[derive(Clone, Copy)]
-pub struct Insn {
-    /// Its handler.
-    pub f: Handler,
-    /// Its operands, see [`Operands`].
-    pub x: u64,
-}
-
-/// Where the fast code of a token is.
-#[derive(Debug, Clone, Copy)]
-pub struct Entry {
-    /// Index of its first instruction, behind the header; or [`NONE`], or [`NEVER`].
-    pub at: u32,
-    /// Items that must be on the stack.
-    pub need: u32,
-}
-
-/// Why fast code ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    /// The stepper must run the token `vm.token`.
-    Step,
-    /// Go on at the token `vm.token`, fast if possible.
-    Resume,
-    /// THROW `vm.code` at the token `vm.token`.
-    Throw,
-}
-
-/// What handlers work on. Hot values travel as arguments: the instruction, the window, the depth of
-/// the stack at the window's middle, and the last result.
-pub struct Vm<'a> {
-    pub space: &'a mut Space,
-    pub stack: &'a [Cell<i64>],
-    pub code: &'a [Insn],
-    pub entries: &'a [Entry],
-    pub heads: &'a [u32],
-    pub token_of: &'a [u32],
-    pub site_of: &'a [u32],
-    pub dict: &'a Dict,
-    pub rstack: &'a mut [i64],
-    pub rdepth: usize,
-    pub lstack: &'a [Cell<i64>],
-    pub ldepth: usize,
-    pub llimit: usize,
-    pub locals: &'a [Cell<i64>; LOCALS],
-    pub fstack: &'a mut [f64],
-    pub fdepth: usize,
-    pub loop_index: i64,
-    pub loop_limit: i64,
-    pub ticks: u32,
-    pub catches: &'a mut Vec<CatchFrame>,
-    pub floor: usize,
-    pub inputs: usize,
-    pub nested: usize,
-    pub caught: bool,
-    pub token: u32,
-    pub site: u32,
-    pub code_thrown: i64,
-    pub depth: usize,
-}
-
-/// Fast code of a machine.
-#[derive(Default)]
-pub struct Fast {
-    /// Instructions.
-    pub code: Vec<Insn>,
-    /// Token of each instruction.
-    pub token_of: Vec<u32>,
-    /// Site of each instruction, 0 for none.
-    pub site_of: Vec<u32>,
-    /// Definitions that are being translated.
-    pub nesting: usize,
-    /// Sites of copied words.
-    pub sites: Vec<inline::Site>,
-    /// Fast code of each token.
-    pub entries: Vec<Entry>,
-    /// Header of each definition by the index of its word, 0 when it has no fast code yet.
-    pub heads: Vec<u32>,
-}
-
-impl Fast {
-    /// Drops all code; it comes back when it is needed.
-    fn flush(&mut self) {
-        self.code.clear();
-        self.token_of.clear();
-        self.site_of.clear();
-        self.sites.clear();
-        self.entries.clear();
-        self.heads.clear();
-    }
-}
 
 impl Machine {
     /// Fast instructions of each token, copies of small words counted where they are used.
@@ -154,7 +47,12 @@ impl Machine {
             self.translate(start);
         }
         let mut counts = vec![0; (end - start) as usize];
-        for (&token, &site) in self.fast.token_of.iter().zip(&self.fast.site_of) {
+        let places = self.fast.token_of.iter().zip(&self.fast.site_of);
+        for (insn, (&token, &site)) in self.fast.code.iter().zip(places) {
+            // How many checks there are depends on how the program was built.
+            if std::ptr::fn_addr_eq(insn.f, chain::check_stack as Handler) {
+                continue;
+            }
             let mut token = token;
             let mut site = site;
             while let Some(&from) = self.fast.sites.get(site as usize)
@@ -207,55 +105,74 @@ impl Machine {
         }
     }
 
-    /// Runs fast code from a header until it hands over. False: the stepper must take the next
-    /// token.
-    pub(crate) fn run_fast(&mut self, entry: u32, floor: usize) -> Res<bool> {
+    /// The machine as handlers see it.
+    #[inline(always)]
+    fn fast_state(&mut self) -> Option<Vm<'_>> {
         // Cut so that a window exists exactly for the depths that are allowed.
         let room = self.ds.limit + BIAS + WINDOW;
         let stack = Cell::from_mut(&mut self.ds.cells[..room]).as_slice_of_cells();
         let lstack = Cell::from_mut(&mut self.ls.cells[..]).as_slice_of_cells();
-        let locals = locals_window(lstack, self.ls.depth);
-        let Some(code) = self.fast.code.get(entry as usize..) else { return Ok(false) };
-        let Some(frame) = stack.get(self.ds.depth + BIAS..).and_then(|cells| cells.first_chunk())
-        else {
-            return Ok(false);
-        };
-        let Some(first) = code.first() else { return Ok(false) };
-        let granted = match self.fuel {
-            Some(fuel) => QUANTUM.min(u32::try_from(fuel).unwrap_or(u32::MAX)).max(1),
-            None => QUANTUM,
-        };
-        let mut vm = Vm {
+        let depth = self.ds.depth + BIAS;
+        let frame = stack.get(depth..)?.first_chunk()?;
+        Some(Vm {
             space: &mut self.memory.space,
             stack,
             code: &self.fast.code,
             entries: &self.fast.entries,
-            heads: &self.fast.heads,
+            headers: &self.fast.headers,
             token_of: &self.fast.token_of,
             site_of: &self.fast.site_of,
-            dict: &self.dict,
+            definitions: &self.dict,
             rstack: &mut self.rs.cells[..GUARD + self.rs.limit],
             rdepth: self.rs.depth,
             lstack,
             ldepth: self.ls.depth,
             llimit: self.ls.limit,
-            locals,
+            locals: locals_window(lstack, self.ls.depth),
             fstack: &mut self.fs.cells[..GUARD + self.fs.limit],
             fdepth: self.fs.depth,
             loop_index: self.loop_index,
             loop_limit: self.loop_limit,
-            ticks: granted,
+            ticks: QUANTUM,
             catches: &mut self.catches,
-            floor,
+            floor: 0,
             inputs: self.inputs.len(),
             nested: self.ns.len(),
             caught: false,
             token: self.ip,
             site: 0,
             code_thrown: 0,
-            depth: self.ds.depth + BIAS,
+            depth,
+            native_base: 0,
+            native_used: 0,
+            resume: (&self.fast.code, frame, 0),
+        })
+    }
+
+    /// Runs fast code from a header until it hands over. False: the stepper must take the next
+    /// token.
+    pub(crate) fn run_fast(&mut self, entry: u32, floor: usize) -> Res<bool> {
+        let granted = match self.fuel {
+            Some(fuel) => QUANTUM.min(u32::try_from(fuel).unwrap_or(u32::MAX)).max(1),
+            None => QUANTUM,
         };
-        let exit = (first.f)(&mut vm, code, frame, self.ds.depth + BIAS, 0);
+        let Some(mut vm) = self.fast_state() else { return Ok(false) };
+        (vm.ticks, vm.floor) = (granted, floor);
+        // An address of this frame, as `code::position` would give one.
+        vm.native_base = std::ptr::from_ref(&vm.ticks).addr();
+        let Some(code) = vm.code.get(entry as usize..) else { return Ok(false) };
+        let Some(first) = code.first() else { return Ok(false) };
+        let (frame, sp) = (vm.resume.1, vm.depth);
+        let mut exit = (first.f)(&mut vm, code, frame, sp, 0);
+        let mut unwound = false;
+        while exit == Exit::Unwind {
+            unwound = true;
+            let (ip, frame, acc) = vm.resume;
+            let Some(first) = ip.first() else { return Ok(false) };
+            let sp = vm.depth;
+            exit = (first.f)(&mut vm, ip, frame, sp, acc);
+        }
+        let native_used = vm.native_used;
         let site = vm.site;
         let (token, thrown, caught) = (vm.token, vm.code_thrown, vm.caught);
         let (depth, rdepth, ldepth, fdepth) = (vm.depth, vm.rdepth, vm.ldepth, vm.fdepth);
@@ -275,7 +192,14 @@ impl Machine {
             self.caught_message = None;
         }
         self.ip = token;
-        self.leave_copy(site)?;
+        self.push_inlined_returns(site)?;
+        if unwound || native_used > CHAIN_BYTES {
+            self.note_nesting();
+        }
+        #[cfg(test)]
+        {
+            self.fast.native_peak = self.fast.native_peak.max(native_used);
+        }
         if let Some(fuel) = &mut self.fuel {
             *fuel = fuel.saturating_sub(u64::from(granted - left));
         }
@@ -284,7 +208,7 @@ impl Machine {
         }
         match exit {
             Exit::Step => Ok(false),
-            Exit::Resume => Ok(true),
+            Exit::Resume | Exit::Unwind => Ok(true),
             Exit::Throw => {
                 self.ip = token + 1;
                 Err(throw(thrown))
@@ -294,8 +218,17 @@ impl Machine {
 }
 
 impl Machine {
+    /// The native stack went deep: when the probe found jumps, some handler does not end in one.
+    #[cold]
+    fn note_nesting(&mut self) {
+        if self.fast.nests == Some(false) {
+            self.drop_fast_code();
+            self.fast.nests = Some(true);
+        }
+    }
+
     /// Gives the return addresses that a call would have left to code that was copied.
-    fn leave_copy(&mut self, site: u32) -> Res {
+    fn push_inlined_returns(&mut self, site: u32) -> Res {
         let mut chain = Vec::new();
         let mut at = site;
         while at != 0 {
@@ -310,24 +243,11 @@ impl Machine {
     }
 }
 
-/// The locals in view when `depth` of them are alive.
-pub fn locals_window(cells: &[Cell<i64>], depth: usize) -> &[Cell<i64>; LOCALS] {
-    cells[GUARD + depth - LOCALS..]
-        .first_chunk()
-        .expect("the locals stack has guard room on both sides")
-}
-
-/// The definition that an execution token starts, if it is one.
-#[inline]
-pub fn colon_of(dict: &Dict, xt: i64) -> Option<u32> {
-    match dict.get(dict.from_xt(xt)?)?.kind {
-        Kind::Colon(token) => Some(token),
-        _ => None,
+impl Definitions for Dict {
+    fn colon_of(&self, xt: i64) -> Option<u32> {
+        match self.get(self.from_xt(xt)?)?.kind {
+            Kind::Colon(token) => Some(token),
+            _ => None,
+        }
     }
-}
-
-/// A return address: the header of the fast code to go on with.
-#[inline(always)]
-pub const fn return_address(at: u32) -> i64 {
-    RETURN_TAG | at as i64
 }

@@ -1,9 +1,10 @@
 //! From an operation and the kinds of its operands to the handler.
 
-use super::super::op::Op;
-use super::Handler;
+use super::super::operation::{Bin, FloatBin, Un, bin, float_bin, un};
+use super::chain::{Acc, Imm, Index, Local, Slot, Zero};
+use super::code::Handler;
 use super::floats as f;
-use super::handlers::{self as h, Acc, Imm, Index, Local, Slot, Zero};
+use super::handlers as h;
 
 /// Kind of a first operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,34 +24,6 @@ pub enum Y {
     Acc,
     Local,
     Imm,
-}
-
-/// An operation of two operands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bin {
-    Add,
-    Sub,
-    RSub,
-    Mul,
-    And,
-    AndU,
-    Or,
-    Xor,
-    Shl,
-    Shr,
-    Sar,
-    Min,
-    Max,
-    Eq,
-    Ne,
-    Lt,
-    Ge,
-    Gt,
-    Le,
-    ULt,
-    UGe,
-    Tst,
-    NTst,
 }
 
 macro_rules! by_y {
@@ -78,7 +51,7 @@ macro_rules! by_xy {
 macro_rules! by_op {
     ($op:expr, $x:expr, $y:expr, $f:ident, [$($name:ident)*]) => {
         match $op {
-            $(Bin::$name => by_xy!($x, $y, $f, h::$name),)*
+            $(Bin::$name => by_xy!($x, $y, $f, bin::$name),)*
             _ => return None,
         }
     };
@@ -105,15 +78,6 @@ pub fn branch(op: Bin, x: X, y: Y, back: bool) -> Option<Handler> {
     Some(f)
 }
 
-/// An operation of one operand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Un {
-    Copy,
-    Invert,
-    Negate,
-    Abs,
-}
-
 macro_rules! by_x {
     ($x:expr, $f:ident, $($o:ty)?) => {
         match $x {
@@ -129,10 +93,10 @@ macro_rules! by_x {
 #[must_use]
 pub fn un(op: Un, x: X) -> Handler {
     match op {
-        Un::Copy => by_x!(x, un, h::Same),
-        Un::Invert => by_x!(x, un, h::Invert),
-        Un::Negate => by_x!(x, un, h::Negate),
-        Un::Abs => by_x!(x, un, h::Abs),
+        Un::Copy => by_x!(x, un, un::Copy),
+        Un::Invert => by_x!(x, un, un::Invert),
+        Un::Negate => by_x!(x, un, un::Negate),
+        Un::Abs => by_x!(x, un, un::Abs),
     }
 }
 
@@ -299,13 +263,11 @@ macro_rules! by_from {
 
 /// Handler of an operation of two floats.
 #[must_use]
-pub fn float_binary(op: Op, from: From) -> Option<Handler> {
-    let handler: Handler = match op {
-        Op::FAdd => by_from!(from, f::FAdd),
-        Op::FSub => by_from!(from, f::FSub),
-        Op::FMul => by_from!(from, f::FMul),
-        Op::FDiv => by_from!(from, f::FDiv),
-        _ => return None,
-    };
-    Some(handler)
+pub fn float_binary(operation: FloatBin, from: From) -> Handler {
+    match operation {
+        FloatBin::Add => by_from!(from, float_bin::Add),
+        FloatBin::Sub => by_from!(from, float_bin::Sub),
+        FloatBin::Mul => by_from!(from, float_bin::Mul),
+        FloatBin::Div => by_from!(from, float_bin::Div),
+    }
 }

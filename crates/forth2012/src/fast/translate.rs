@@ -5,17 +5,25 @@
 //! load; a comparison before a branch becomes one instruction. At the end of a block every item is
 //! put into its own slot. Any oddity ends the translation: the stepper then keeps the definition.
 
+mod cells;
+mod forms;
 mod labels;
 mod tokens;
 
 use super::super::dict::Kind;
-use super::super::machine::{Machine, RETURN_TAG, T_CATCH_DONE, TO_TOKEN};
+use super::super::frame::{RETURN_TAG, T_CATCH_DONE, TO_TOKEN};
+use super::super::machine::Machine;
 use super::super::op::{Op, Tok};
+use super::super::operation::{Bin, FloatBin, Un};
+use super::super::primitive::{Float, Form, Primitive};
+use super::calls;
+use super::chain;
+use super::code::{self, BIAS, Entry, Handler, Insn, LOCALS, NEVER, NONE, Site, TOP};
 use super::flow::{Plan, plan};
 use super::handlers as h;
-use super::inline::{Inliner, Piece, Site};
-use super::select::{self, Bin, Un, X, Y};
-use super::{BIAS, Entry, Handler, Insn, LOCALS, NEVER, NONE, TOP};
+use super::inline::{Inliner, Piece};
+use super::probe::probe;
+use super::select::{self, X, Y};
 
 /// What is known about an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +59,8 @@ impl Base {
 }
 
 /// Translation gives up: the definition stays with the stepper.
-struct GiveUp;
-type Step<T = ()> = Result<T, GiveUp>;
+struct Untranslatable;
+type Step<T = ()> = Result<T, Untranslatable>;
 
 /// Farthest slot from the middle that is used.
 const REACH: i32 = 110;
@@ -76,10 +84,14 @@ struct Translator<'m> {
     base: i32,
     acc: Option<i32>,
     token: u32,
-    alive: bool,
+    reachable: bool,
     bound: Vec<u32>,
     /// Frames of copies: instruction and piece.
     frames: Vec<(usize, u32)>,
+    /// Calls of handlers nest on the native stack.
+    nests: bool,
+    /// Length of the code at the last check of the native stack.
+    checked: usize,
 }
 
 const UNKNOWN: i32 = i32::MIN;
@@ -106,6 +118,7 @@ impl Machine {
         let plan = plan(&list, &self.dict);
         let labels = vec![(u32::MAX, UNKNOWN); list.len() + 1];
         let mut translator = Translator {
+            nests: self.fast.nests.unwrap_or(true),
             machine: self,
             plan,
             start,
@@ -121,9 +134,10 @@ impl Machine {
             base: 0,
             acc: None,
             token: 0,
-            alive: false,
+            reachable: false,
             bound,
             frames: Vec::new(),
+            checked: 0,
         };
         let done = translator.run().is_ok();
         let Translator { code, token_of, site_of, entries, bound, .. } = translator;
@@ -142,7 +156,7 @@ impl Machine {
         for (token, entry) in entries {
             self.fast.entries[token as usize] = entry;
         }
-        self.note_head(start);
+        self.record_header(start);
         for word in bound {
             if let Some(word) = self.dict.get_mut(word) {
                 word.flags |= super::super::dict::BOUND;
@@ -151,7 +165,7 @@ impl Machine {
     }
 
     /// Remembers the header of a definition for EXECUTE.
-    fn note_head(&mut self, start: u32) {
+    fn record_header(&mut self, start: u32) {
         let Some(&(_, index)) = self.code_words.iter().rev().find(|&&(at, _)| at == start) else {
             return;
         };
@@ -161,10 +175,10 @@ impl Machine {
             return;
         }
         let index = index as usize;
-        if self.fast.heads.len() <= index {
-            self.fast.heads.resize(index + 1, 0);
+        if self.fast.headers.len() <= index {
+            self.fast.headers.resize(index + 1, 0);
         }
-        self.fast.heads[index] = at - 1;
+        self.fast.headers[index] = at - 1;
     }
 
     /// Translates the definitions that a definition calls, so that the calls go straight there. Those
@@ -194,6 +208,9 @@ impl Machine {
 
     /// The code that every machine has: the end of CATCH.
     fn begin_fast_code(&mut self) {
+        if self.fast.nests.is_none() {
+            self.fast.nests = Some(probe(self));
+        }
         // Nothing returns to the first instruction: no depth is enough for it.
         let mut put = |f: Handler, token| {
             self.fast.code.push(Insn { f, x: imm_bits(i32::MAX) });
@@ -201,10 +218,10 @@ impl Machine {
             self.fast.site_of.push(0);
         };
         self.fast.sites.push(Site::default());
-        put(h::end, 0);
-        put(h::header, T_CATCH_DONE);
-        put(h::catch_done, T_CATCH_DONE);
-        put(h::end, 0);
+        put(calls::end, 0);
+        put(calls::header, T_CATCH_DONE);
+        put(calls::catch_done, T_CATCH_DONE);
+        put(calls::end, 0);
         if let Some(header) = self.fast.code.get_mut(1) {
             header.x = imm_bits(BIAS as i32);
         }
@@ -227,18 +244,21 @@ impl Translator<'_> {
         while token < end {
             self.token = token;
             self.arrive(token)?;
-            let used = if self.alive { self.translate_token(token)? } else { 1 };
+            if self.reachable && self.code.len() - self.checked >= code::apart(self.nests) {
+                self.check_stack();
+            }
+            let used = if self.reachable { self.translate_token(token)? } else { 1 };
             token += used;
         }
-        self.emit(h::end, 0);
+        self.emit(calls::end, 0);
         for (at, piece) in std::mem::take(&mut self.frames) {
-            self.code[at].x = self.way_back(piece)? as u64;
+            self.code[at].x = self.return_path(piece)? as u64;
         }
-        self.emit(h::end, 0);
+        self.emit(calls::end, 0);
         for &(at, target) in &self.fixups {
-            let (index, _) = *self.labels.get(target as usize).ok_or(GiveUp)?;
+            let (index, _) = *self.labels.get(target as usize).ok_or(Untranslatable)?;
             if index == u32::MAX {
-                return Err(GiveUp);
+                return Err(Untranslatable);
             }
             self.code[at].x |= u64::from(index) << 32;
         }
@@ -247,28 +267,28 @@ impl Translator<'_> {
 
     /// The return address of a copy with a frame, for code that leaves the copy half-way and comes
     /// back by a return: a header of its own and a jump to the end of the copy.
-    fn way_back(&mut self, piece: u32) -> Step<i64> {
+    fn return_path(&mut self, piece: u32) -> Step<i64> {
         let Some(&Piece { tok, token, site }) = self.list.get(piece as usize) else {
-            return Err(GiveUp);
+            return Err(Untranslatable);
         };
         let (back, target) = (token + 1, tok.arg as u32);
-        let (index, depth) = *self.labels.get(target as usize).ok_or(GiveUp)?;
+        let (index, depth) = *self.labels.get(target as usize).ok_or(Untranslatable)?;
         if index == u32::MAX {
             // Nothing ever leaves the copy at its end.
             return Ok(RETURN_TAG | TO_TOKEN | i64::from(back));
         }
         let need = self.plan.need(target);
         if need > REACH {
-            return Err(GiveUp);
+            return Err(Untranslatable);
         }
         let header = self.here();
         if site == 0 {
             let entry = Entry { at: header + 1, need: need as u32 + BIAS as u32 };
             self.entries.push((back, entry));
         }
-        self.emit(h::header, imm_bits(need + BIAS as i32));
+        self.emit(calls::header, imm_bits(need + BIAS as i32));
         if depth != 0 {
-            self.emit(h::shift, imm_bits(-depth));
+            self.emit(calls::shift, imm_bits(-depth));
         }
         self.emit(h::jump::<false>, 0);
         self.fixup(target);
@@ -277,7 +297,7 @@ impl Translator<'_> {
         self.token_of.extend(std::iter::repeat_n(back, made));
         self.site_of.truncate(self.site_of.len() - made);
         self.site_of.extend(std::iter::repeat_n(site, made));
-        Ok(h::return_address(header))
+        Ok(code::return_address(header))
     }
 
     // ------------------------------------------------------------------ emission
@@ -288,6 +308,12 @@ impl Translator<'_> {
         let (token, site) = piece.map_or((0, 0), |piece| (piece.token, piece.site));
         self.token_of.push(token);
         self.site_of.push(site);
+    }
+
+    /// A check of the native stack. Nothing but the instruction pointer changes.
+    fn check_stack(&mut self) {
+        self.emit(chain::check_stack, 0);
+        self.checked = self.code.len();
     }
 
     /// Index in the code of the machine.
@@ -308,7 +334,7 @@ impl Translator<'_> {
         while self.items.len() < n {
             self.base -= 1;
             if self.base < -REACH {
-                return Err(GiveUp);
+                return Err(Untranslatable);
             }
             self.items.insert(0, Val::Slot(self.base));
         }
@@ -317,12 +343,12 @@ impl Translator<'_> {
 
     fn push(&mut self, val: Val) -> Step {
         self.items.push(val);
-        if self.depth() > REACH { Err(GiveUp) } else { Ok(()) }
+        if self.depth() > REACH { Err(Untranslatable) } else { Ok(()) }
     }
 
     fn pop(&mut self) -> Step<Val> {
         self.ensure(1)?;
-        self.items.pop().ok_or(GiveUp)
+        self.items.pop().ok_or(Untranslatable)
     }
 
     /// True when an item other than `except` needs the slot.
@@ -336,7 +362,7 @@ impl Translator<'_> {
         while self.needed(at, usize::MAX) {
             at = if at < self.depth() { self.depth() } else { at + 1 };
             if at > REACH + 10 {
-                return Err(GiveUp);
+                return Err(Untranslatable);
             }
         }
         Ok(at)
@@ -362,7 +388,7 @@ impl Translator<'_> {
             Val::Slot(at) => (X::Slot, slot_byte(at) << 8),
             Val::Local(at) => (X::Local, u64::from(at) << 8),
             Val::Index => (X::Index, 0),
-            Val::Imm(_) | Val::Sum { .. } => return Err(GiveUp),
+            Val::Imm(_) | Val::Sum { .. } => return Err(Untranslatable),
         })
     }
 
@@ -376,7 +402,7 @@ impl Translator<'_> {
             Val::Slot(at) if self.acc == Some(at) => (Y::Acc, 0),
             Val::Slot(at) => (Y::Slot, slot_byte(at) << 16),
             Val::Local(at) => (Y::Local, u64::from(at) << 16),
-            _ => return Err(GiveUp),
+            _ => return Err(Untranslatable),
         })
     }
 
@@ -401,7 +427,7 @@ impl Translator<'_> {
                 if scaled {
                     self.result(home, select::scale(x), bits | imm_bits(offset))
                 } else {
-                    let f = select::bin(Bin::Add, x, Y::Imm).ok_or(GiveUp)?;
+                    let f = select::bin(Bin::Add, x, Y::Imm).ok_or(Untranslatable)?;
                     self.result(home, f, bits | imm_bits(offset))
                 }
             }
@@ -493,7 +519,7 @@ impl Translator<'_> {
         let slot = self.place(val, home)?;
         if slot != home {
             // `place` chose another slot because the item itself still reads this one.
-            let Some(last) = self.code[count..].last_mut() else { return Err(GiveUp) };
+            let Some(last) = self.code[count..].last_mut() else { return Err(Untranslatable) };
             last.x = (last.x & !0xff) | slot_byte(home);
             self.acc = Some(home);
         }
@@ -521,7 +547,7 @@ impl Translator<'_> {
                             free += 1;
                         }
                         if free > REACH + 10 {
-                            return Err(GiveUp);
+                            return Err(Untranslatable);
                         }
                         let from = moves[0].1;
                         now = vec![(free, from)];

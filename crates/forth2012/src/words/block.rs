@@ -8,11 +8,13 @@ use std::rc::Rc;
 
 use crate::dict::{Entry, WordSet, constant, prim};
 use crate::error::{Res, throw, throw_with};
+use crate::frame::T_INTERPRET;
 use crate::host::{FileMode, HostFiles};
 use crate::limits::{BLOCK_BUFFERS, BLOCKS};
-use crate::machine::{Machine, T_INTERPRET};
+use crate::machine::Machine;
 use crate::memory::{BLK, SCR, TO_IN};
 use crate::source::{Input, Refill};
+use crate::words::state::Buffer;
 
 /// The table.
 pub const SET: WordSet = WordSet { name: "BLOCK", words: WORDS };
@@ -50,23 +52,6 @@ const BLOCK_BYTES: usize = 1024;
 const LINE_BYTES: usize = 64;
 /// The file when nobody named one.
 const DEFAULT_NAME: &[u8] = b"blocks.fb";
-
-struct Buffer {
-    address: usize,
-    block: Option<i64>,
-    changed: bool,
-    used: u64,
-}
-
-/// The block file and its buffers.
-#[derive(Default)]
-pub struct Blocks {
-    name: Option<Vec<u8>>,
-    file: Option<i64>,
-    buffers: Vec<Buffer>,
-    current: Option<usize>,
-    clock: u64,
-}
 
 fn host(m: &mut Machine) -> Res<&mut dyn HostFiles> {
     m.host.file().ok_or_else(|| throw_with(-21, "files are switched off here"))

@@ -77,7 +77,7 @@ fn trace(m: &mut Machine) -> Res {
 fn trace_compiled(m: &mut Machine) -> Res {
     let place = here_as_text(m);
     super::core_compile::compile_string(m, place.as_bytes())?;
-    super::core_compile::compile_named(m, "(~~)")
+    m.compile_named("(~~)")
 }
 
 fn trace_at(m: &mut Machine) -> Res {

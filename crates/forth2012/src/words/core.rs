@@ -1,40 +1,84 @@
 //! CORE: stack, arithmetic, memory, execution.
 
-use crate::dict::{Entry, WordSet, constant, op, op_only, prim};
+use crate::dict::{Entry, WordSet, constant, prim, primitive, stepped, stepped_only};
 use crate::error::{Fault, Res, throw};
-use crate::machine::{Machine, T_INTERPRET};
+use crate::frame::T_INTERPRET;
+use crate::machine::Machine;
 use crate::memory;
-use crate::op::Op;
+use crate::operation::{Bin, Un};
+use crate::primitive::{DUP, Form, SWAP};
+use crate::words::keyboard::next_key;
+use crate::words::number::spaces;
 
 /// The table.
 pub const SET: WordSet = WordSet { name: "CORE", words: WORDS };
 
 static WORDS: &[Entry] = &[
-    op("dup", "( x -- x x )", "Copies the top item.", Op::Dup),
-    op("drop", "( x -- )", "Removes the top item.", Op::Drop),
-    op("swap", "( x1 x2 -- x2 x1 )", "Exchanges the top two items.", Op::Swap),
-    op("over", "( x1 x2 -- x1 x2 x1 )", "Copies the second item to the top.", Op::Over),
-    op("rot", "( x1 x2 x3 -- x2 x3 x1 )", "Brings the third item to the top.", Op::Rot),
-    op("2dup", "( x1 x2 -- x1 x2 x1 x2 )", "Copies the top pair.", Op::TwoDup),
-    op("2drop", "( x1 x2 -- )", "Removes the top pair.", Op::TwoDrop),
-    op("2swap", "( x1 x2 x3 x4 -- x3 x4 x1 x2 )", "Exchanges the top two pairs.", Op::TwoSwap),
-    op(
+    primitive("dup", "( x -- x x )", "Copies the top item.", Form::Shuffle),
+    primitive("drop", "( x -- )", "Removes the top item.", Form::Shuffle),
+    primitive("swap", "( x1 x2 -- x2 x1 )", "Exchanges the top two items.", Form::Shuffle),
+    primitive("over", "( x1 x2 -- x1 x2 x1 )", "Copies the second item to the top.", Form::Shuffle),
+    primitive(
+        "rot",
+        "( x1 x2 x3 -- x2 x3 x1 )",
+        "Brings the third item to the top.",
+        Form::Shuffle,
+    ),
+    primitive("2dup", "( x1 x2 -- x1 x2 x1 x2 )", "Copies the top pair.", Form::Shuffle),
+    primitive("2drop", "( x1 x2 -- )", "Removes the top pair.", Form::Shuffle),
+    primitive(
+        "2swap",
+        "( x1 x2 x3 x4 -- x3 x4 x1 x2 )",
+        "Exchanges the top two pairs.",
+        Form::Shuffle,
+    ),
+    primitive(
         "2over",
         "( x1 x2 x3 x4 -- x1 x2 x3 x4 x1 x2 )",
         "Copies the second pair to the top.",
-        Op::TwoOver,
+        Form::Shuffle,
     ),
-    op("?dup", "( x -- 0 | x x )", "Copies the top item unless it is zero.", Op::QDup),
+    stepped(
+        "?dup",
+        "( x -- 0 | x x )",
+        "Copies the top item unless it is zero.",
+        dup_if,
+        Form::DupIf,
+    ),
     prim("depth", "( -- n )", "Number of items on the stack.", depth),
-    op_only(">r", "( x -- ) ( R: -- x )", "Moves an item to the return stack.", Op::ToR),
-    op_only("r>", "( -- x ) ( R: x -- )", "Moves an item from the return stack.", Op::RFrom),
-    op_only("r@", "( -- x ) ( R: x -- x )", "Copies the top of the return stack.", Op::RFetch),
-    op("+", "( n1 n2 -- n3 )", "Adds.", Op::Add),
-    op("-", "( n1 n2 -- n3 )", "Subtracts n2 from n1.", Op::Sub),
-    op("*", "( n1 n2 -- n3 )", "Multiplies.", Op::Mul),
-    op("/", "( n1 n2 -- n3 )", "Divides, rounding down.", Op::Div),
-    op("mod", "( n1 n2 -- n3 )", "Remainder with the sign of the divisor.", Op::Mod),
-    op("/mod", "( n1 n2 -- rem quot )", "Remainder and quotient.", Op::SlashMod),
+    stepped_only(
+        ">r",
+        "( x -- ) ( R: -- x )",
+        "Moves an item to the return stack.",
+        to_r,
+        Form::ToReturn,
+    ),
+    stepped_only(
+        "r>",
+        "( -- x ) ( R: x -- )",
+        "Moves an item from the return stack.",
+        r_from,
+        Form::FromReturn,
+    ),
+    stepped_only(
+        "r@",
+        "( -- x ) ( R: x -- x )",
+        "Copies the top of the return stack.",
+        r_fetch,
+        Form::FetchReturn(0),
+    ),
+    primitive("+", "( n1 n2 -- n3 )", "Adds.", Form::Binary(Bin::Add)),
+    primitive("-", "( n1 n2 -- n3 )", "Subtracts n2 from n1.", Form::Binary(Bin::Sub)),
+    primitive("*", "( n1 n2 -- n3 )", "Multiplies.", Form::Binary(Bin::Mul)),
+    stepped("/", "( n1 n2 -- n3 )", "Divides, rounding down.", |m| divide(m, div), Form::Divide),
+    stepped(
+        "mod",
+        "( n1 n2 -- n3 )",
+        "Remainder with the sign of the divisor.",
+        |m| divide(m, modulo),
+        Form::Modulo,
+    ),
+    stepped("/mod", "( n1 n2 -- rem quot )", "Remainder and quotient.", slash_mod, Form::Step),
     prim(
         "*/",
         "( n1 n2 n3 -- n4 )",
@@ -42,43 +86,83 @@ static WORDS: &[Entry] = &[
         mul_div,
     ),
     prim("*/mod", "( n1 n2 n3 -- rem quot )", "As */ with the remainder.", mul_div_mod),
-    op("and", "( x1 x2 -- x3 )", "Bitwise and.", Op::And),
-    op("or", "( x1 x2 -- x3 )", "Bitwise or.", Op::Or),
-    op("xor", "( x1 x2 -- x3 )", "Bitwise exclusive or.", Op::Xor),
-    op("invert", "( x1 -- x2 )", "Inverts all bits.", Op::Invert),
-    op("negate", "( n1 -- n2 )", "Changes the sign.", Op::Negate),
-    op("abs", "( n -- u )", "Absolute value.", Op::Abs),
-    op("min", "( n1 n2 -- n3 )", "The smaller of two.", Op::Min),
-    op("max", "( n1 n2 -- n3 )", "The greater of two.", Op::Max),
-    op("1+", "( n1 -- n2 )", "Adds one.", Op::OnePlus),
-    op("1-", "( n1 -- n2 )", "Subtracts one.", Op::OneMinus),
-    op("2*", "( x1 -- x2 )", "Shifts left by one bit.", Op::TwoStar),
-    op("2/", "( x1 -- x2 )", "Halves, rounding down.", Op::TwoSlash),
-    op("lshift", "( x1 u -- x2 )", "Shifts left by u bits.", Op::LShift),
-    op("rshift", "( x1 u -- x2 )", "Shifts right by u bits, filling with zeroes.", Op::RShift),
-    op("=", "( x1 x2 -- f )", "True when equal.", Op::Eq),
-    op("<", "( n1 n2 -- f )", "True when n1 is less.", Op::Lt),
-    op(">", "( n1 n2 -- f )", "True when n1 is greater.", Op::Gt),
-    op("u<", "( u1 u2 -- f )", "True when u1 is less, without sign.", Op::ULt),
-    op("0=", "( x -- f )", "True when zero.", Op::ZEq),
-    op("0<", "( n -- f )", "True when negative.", Op::ZLt),
-    op("s>d", "( n -- d )", "Makes a double number of a single one.", Op::StoD),
+    primitive("and", "( x1 x2 -- x3 )", "Bitwise and.", Form::Binary(Bin::And)),
+    primitive("or", "( x1 x2 -- x3 )", "Bitwise or.", Form::Binary(Bin::Or)),
+    primitive("xor", "( x1 x2 -- x3 )", "Bitwise exclusive or.", Form::Binary(Bin::Xor)),
+    primitive("invert", "( x1 -- x2 )", "Inverts all bits.", Form::Unary(Un::Invert)),
+    primitive("negate", "( n1 -- n2 )", "Changes the sign.", Form::Unary(Un::Negate)),
+    primitive("abs", "( n -- u )", "Absolute value.", Form::Unary(Un::Abs)),
+    primitive("min", "( n1 n2 -- n3 )", "The smaller of two.", Form::Binary(Bin::Min)),
+    primitive("max", "( n1 n2 -- n3 )", "The greater of two.", Form::Binary(Bin::Max)),
+    primitive("1+", "( n1 -- n2 )", "Adds one.", Form::Add(1)),
+    primitive("1-", "( n1 -- n2 )", "Subtracts one.", Form::Add(-1)),
+    stepped(
+        "2*",
+        "( x1 -- x2 )",
+        "Shifts left by one bit.",
+        |m| m.map_top(|x| x.wrapping_mul(2)),
+        Form::Sequence(&[Form::Number(1), Form::Binary(Bin::Shl)]),
+    ),
+    stepped(
+        "2/",
+        "( x1 -- x2 )",
+        "Halves, rounding down.",
+        |m| m.map_top(|x| x >> 1),
+        Form::Sequence(&[Form::Number(1), Form::Binary(Bin::Sar)]),
+    ),
+    primitive("lshift", "( x1 u -- x2 )", "Shifts left by u bits.", Form::Binary(Bin::Shl)),
+    primitive(
+        "rshift",
+        "( x1 u -- x2 )",
+        "Shifts right by u bits, filling with zeroes.",
+        Form::Binary(Bin::Shr),
+    ),
+    primitive("=", "( x1 x2 -- f )", "True when equal.", Form::Binary(Bin::Eq)),
+    primitive("<", "( n1 n2 -- f )", "True when n1 is less.", Form::Binary(Bin::Lt)),
+    primitive(">", "( n1 n2 -- f )", "True when n1 is greater.", Form::Binary(Bin::Gt)),
+    primitive(
+        "u<",
+        "( u1 u2 -- f )",
+        "True when u1 is less, without sign.",
+        Form::Binary(Bin::ULt),
+    ),
+    primitive("0=", "( x -- f )", "True when zero.", Form::CompareZero(Bin::Eq)),
+    primitive("0<", "( n -- f )", "True when negative.", Form::CompareZero(Bin::Lt)),
+    stepped(
+        "s>d",
+        "( n -- d )",
+        "Makes a double number of a single one.",
+        s_to_d,
+        Form::Sequence(&[DUP, Form::Number(63), Form::Binary(Bin::Sar)]),
+    ),
     prim("m*", "( n1 n2 -- d )", "Multiplies to a double number.", m_star),
     prim("um*", "( u1 u2 -- ud )", "Multiplies to a double number, without sign.", um_star),
     prim("um/mod", "( ud u -- rem quot )", "Divides a double number, without sign.", um_mod),
     prim("fm/mod", "( d n -- rem quot )", "Divides a double number, rounding down.", fm_mod),
     prim("sm/rem", "( d n -- rem quot )", "Divides a double number, rounding to zero.", sm_rem),
-    op("@", "( a-addr -- x )", "Reads a cell.", Op::Fetch),
-    op("!", "( x a-addr -- )", "Writes a cell.", Op::Store),
-    op("c@", "( c-addr -- char )", "Reads a byte.", Op::CFetch),
-    op("c!", "( char c-addr -- )", "Writes a byte.", Op::CStore),
-    op("+!", "( n a-addr -- )", "Adds to a cell.", Op::PlusStore),
-    op("2@", "( a-addr -- x1 x2 )", "Reads a pair, x2 from the lower address.", Op::TwoFetch),
-    op("2!", "( x1 x2 a-addr -- )", "Writes a pair, x2 to the lower address.", Op::TwoStore),
-    op("cells", "( n1 -- n2 )", "Bytes of n1 cells.", Op::Cells),
-    op("cell+", "( a-addr1 -- a-addr2 )", "Address of the next cell.", Op::CellPlus),
-    op("chars", "( n1 -- n2 )", "Bytes of n1 characters.", Op::Chars),
-    op("char+", "( c-addr1 -- c-addr2 )", "Address of the next character.", Op::CharPlus),
+    stepped("@", "( a-addr -- x )", "Reads a cell.", fetch, Form::Load),
+    stepped("!", "( x a-addr -- )", "Writes a cell.", store, Form::Store),
+    stepped("c@", "( c-addr -- char )", "Reads a byte.", c_fetch, Form::LoadByte),
+    stepped("c!", "( char c-addr -- )", "Writes a byte.", c_store, Form::StoreByte),
+    stepped("+!", "( n a-addr -- )", "Adds to a cell.", plus_store, Form::StoreAdd),
+    stepped(
+        "2@",
+        "( a-addr -- x1 x2 )",
+        "Reads a pair, x2 from the lower address.",
+        two_fetch,
+        TWO_FETCH,
+    ),
+    stepped(
+        "2!",
+        "( x1 x2 a-addr -- )",
+        "Writes a pair, x2 to the lower address.",
+        super::double::two_store,
+        TWO_STORE,
+    ),
+    primitive("cells", "( n1 -- n2 )", "Bytes of n1 cells.", Form::Cells),
+    primitive("cell+", "( a-addr1 -- a-addr2 )", "Address of the next cell.", Form::Add(8)),
+    primitive("chars", "( n1 -- n2 )", "Bytes of n1 characters.", Form::Nothing),
+    primitive("char+", "( c-addr1 -- c-addr2 )", "Address of the next character.", Form::Add(1)),
     prim("here", "( -- addr )", "The end of the dictionary.", here),
     prim("allot", "( n -- )", "Reserves n bytes of data space, or gives them back.", allot),
     prim(",", "( x -- )", "Appends a cell to data space.", comma),
@@ -87,7 +171,13 @@ static WORDS: &[Entry] = &[
     prim("aligned", "( addr -- a-addr )", "The first aligned address from addr on.", aligned),
     prim("move", "( addr1 addr2 u -- )", "Copies u bytes, overlapping or not.", move_bytes),
     prim("fill", "( c-addr u char -- )", "Fills u bytes.", fill),
-    op("execute", "( i*x xt -- j*x )", "Runs the word of an execution token.", Op::Execute),
+    stepped(
+        "execute",
+        "( i*x xt -- j*x )",
+        "Runs the word of an execution token.",
+        execute,
+        Form::Execute,
+    ),
     prim("count", "( c-addr1 -- c-addr2 u )", "The text of a counted string.", count),
     prim("type", "( c-addr u -- )", "Prints a string.", type_text),
     prim("emit", "( x -- )", "Prints a character.", emit),
@@ -117,11 +207,85 @@ static WORDS: &[Entry] = &[
     prim("abort", "( i*x -- )", "Empties the stacks and goes back to the keyboard.", abort),
 ];
 
-/// A well-formed flag.
-#[inline]
-#[must_use]
-pub const fn flag(value: bool) -> i64 {
-    -(value as i64)
+/// `2@`: the cell behind first.
+const TWO_FETCH: Form = Form::Sequence(&[DUP, Form::Add(8), Form::Load, SWAP, Form::Load]);
+
+/// `2!`: the top item of the pair to the lower address first.
+const TWO_STORE: Form =
+    Form::Sequence(&[Form::Arrange(3, &[0, 2, 1, 2]), Form::Store, Form::Add(8), Form::Store]);
+
+fn dup_if(m: &mut Machine) -> Res {
+    let x = m.pop()?;
+    if x == 0 { m.push(x) } else { m.push_n([x, x]) }
+}
+
+fn to_r(m: &mut Machine) -> Res {
+    let x = m.pop()?;
+    m.rpush(x)
+}
+
+fn r_from(m: &mut Machine) -> Res {
+    let x = m.rpop()?;
+    m.push(x)
+}
+
+fn r_fetch(m: &mut Machine) -> Res {
+    let x = m.rpop()?;
+    m.rpush(x)?;
+    m.push(x)
+}
+
+fn divide(m: &mut Machine, operation: fn(i64, i64) -> Res<i64>) -> Res {
+    let [a, b] = m.pop_n()?;
+    m.push(operation(a, b)?)
+}
+
+fn slash_mod(m: &mut Machine) -> Res {
+    let [a, b] = m.pop_n()?;
+    m.push_n([modulo(a, b)?, div(a, b)?])
+}
+
+fn s_to_d(m: &mut Machine) -> Res {
+    let x = m.pop()?;
+    m.push_n([x, x >> 63])
+}
+
+fn fetch(m: &mut Machine) -> Res {
+    let at = m.pop()?;
+    m.push(m.memory.cell(at)?)
+}
+
+fn store(m: &mut Machine) -> Res {
+    let [x, at] = m.pop_n()?;
+    m.memory.set_cell(at, x)
+}
+
+fn c_fetch(m: &mut Machine) -> Res {
+    let at = m.pop()?;
+    let byte = m.memory.byte(at)?;
+    m.push(i64::from(byte))
+}
+
+fn c_store(m: &mut Machine) -> Res {
+    let [x, at] = m.pop_n()?;
+    m.memory.set_byte(at, x as u8)
+}
+
+fn plus_store(m: &mut Machine) -> Res {
+    let [n, at] = m.pop_n()?;
+    let old = m.memory.cell(at)?;
+    m.memory.set_cell(at, old.wrapping_add(n))
+}
+
+fn two_fetch(m: &mut Machine) -> Res {
+    let at = m.pop()?;
+    let pair = m.fetch_two(at)?;
+    m.push_pair(pair)
+}
+
+fn execute(m: &mut Machine) -> Res {
+    let xt = m.pop()?;
+    m.execute_xt(xt)
 }
 
 /// Quotient, rounding down.
@@ -295,20 +459,8 @@ fn space(m: &mut Machine) -> Res {
     m.print(b" ")
 }
 
-/// SPACES.
-pub fn spaces(m: &mut Machine) -> Res {
-    let mut count = m.pop()?;
-    while count > 64 {
-        m.print(&[b' '; 64])?;
-        count -= 64;
-        // A field may be wider than anybody waits for.
-        m.tick()?;
-    }
-    m.print(&[b' '; 64][..count.max(0) as usize])
-}
-
 fn key(m: &mut Machine) -> Res {
-    match super::facility::next_key(m)? {
+    match next_key(m)? {
         Some(byte) => m.push(i64::from(byte)),
         None => Err(throw(-39)),
     }

@@ -1,14 +1,15 @@
 //! CORE: defining words, control flow, parsing.
 
-use crate::compiler::Flow;
+use crate::definition::Flow;
 use crate::dict::{
-    CT_BASE, Entry, IMMEDIATE, Kind, NONE, Name, WordSet, XT_BASE, control, dual, immediate,
-    op_only, prim,
+    CT_BASE, Entry, IMMEDIATE, Kind, NONE, WordSet, XT_BASE, control, dual, immediate, prim,
+    stepped_only,
 };
 use crate::error::{Res, throw, throw_with};
 use crate::machine::Machine;
 use crate::memory::{STATE, WORD_BUFFER};
 use crate::op::Op;
+use crate::primitive::Form;
 
 /// The table.
 pub const SET: WordSet = WordSet { name: "CORE", words: WORDS };
@@ -41,9 +42,27 @@ static WORDS: &[Entry] = &[
         plus_loop,
     ),
     control("leave", "( -- )", "Leaves the counted loop.", leave),
-    op_only("unloop", "( -- )", "Forgets the innermost counted loop, before EXIT.", Op::Unloop),
-    op_only("i", "( -- n )", "Index of the innermost counted loop.", Op::LoopI),
-    op_only("j", "( -- n )", "Index of the next outer counted loop.", Op::LoopJ),
+    stepped_only(
+        "unloop",
+        "( -- )",
+        "Forgets the innermost counted loop, before EXIT.",
+        |m| m.end_loop(),
+        Form::Unloop,
+    ),
+    stepped_only(
+        "i",
+        "( -- n )",
+        "Index of the innermost counted loop.",
+        |m| m.push(m.loop_index),
+        Form::Index,
+    ),
+    stepped_only(
+        "j",
+        "( -- n )",
+        "Index of the next outer counted loop.",
+        outer_index,
+        Form::OuterIndex,
+    ),
     control("exit", "( -- )", "Returns from the definition.", exit),
     control("recurse", "( -- )", "Calls the definition itself.", recurse),
     control("does>", "( -- addr )", "What words made by this definition do.", does),
@@ -317,23 +336,6 @@ pub fn compile_string(m: &mut Machine, text: &[u8]) -> Res {
     m.emit(Op::Lit, text.len() as i64)
 }
 
-/// Compiles a call of a word of the machine by name.
-pub fn compile_named(m: &mut Machine, name: &str) -> Res {
-    match m.dict.find_in(&Name::new(name.as_bytes()), crate::dict::FORTH_LIST) {
-        // A user may have redefined the name: the machine's own word is the one with a table row.
-        Some(word) if m.dict.get(word).is_some_and(|word| word.entry.is_some()) => {
-            m.compile_word(word)
-        }
-        _ => {
-            let own = (0..m.dict.len() as u32).find(|&word| {
-                m.dict.get(word).is_some_and(|header| header.entry.is_some())
-                    && m.dict.name(word).eq_ignore_ascii_case(name.as_bytes())
-            });
-            own.map_or(Err(throw(-13)), |word| m.compile_word(word))
-        }
-    }
-}
-
 fn s_quote(m: &mut Machine) -> Res {
     let text = parse_quoted(m)?;
     let pair = m.transient(&text)?;
@@ -353,13 +355,13 @@ fn dot_quote(m: &mut Machine) -> Res {
 fn dot_quote_compiled(m: &mut Machine) -> Res {
     let text = parse_quoted(m)?;
     compile_string(m, &text)?;
-    compile_named(m, "type")
+    m.compile_named("type")
 }
 
 fn abort_quote(m: &mut Machine) -> Res {
     let text = parse_quoted(m)?;
     compile_string(m, &text)?;
-    compile_named(m, "(abort\")")
+    m.compile_named("(abort\")")
 }
 
 fn paren(m: &mut Machine) -> Res {
@@ -439,6 +441,11 @@ fn case(m: &mut Machine) -> Res {
     m.flow_push(Flow::Case(Vec::new()))
 }
 
+fn outer_index(m: &mut Machine) -> Res {
+    let index = m.rs.peek(0).ok_or(throw(-26))?;
+    m.push(index)
+}
+
 fn of(m: &mut Machine) -> Res {
     let at = m.branch_ahead(Op::Of)?;
     m.flow_push(Flow::Of(at))
@@ -456,7 +463,7 @@ fn end_of(m: &mut Machine) -> Res {
 
 fn end_case(m: &mut Machine) -> Res {
     let Flow::Case(ends) = m.flow_pop()? else { return Err(throw(-22)) };
-    m.emit(Op::Drop, 0)?;
+    m.compile_named("drop")?;
     ends.into_iter().try_for_each(|at| m.resolve(at))
 }
 
@@ -466,7 +473,7 @@ fn compile_comma(m: &mut Machine) -> Res {
         Some(word) => m.compile_word(word),
         None => {
             m.emit(Op::Lit, xt)?;
-            m.emit(Op::Execute, 0)
+            m.compile_named("execute")
         }
     }
 }

@@ -3,44 +3,78 @@
 use std::rc::Rc;
 
 use crate::dict::{
-    Entry, Kind, NONE, WordSet, constant, control, dual, immediate, op, op_only, prim,
+    Entry, Kind, NONE, WordSet, constant, control, dual, immediate, prim, primitive, stepped,
+    stepped_only,
 };
 use crate::error::{Res, throw};
 use crate::lex;
 use crate::machine::Machine;
 use crate::memory;
 use crate::op::Op;
+use crate::operation::Bin;
+use crate::primitive::{Form, SWAP};
 use crate::source::Refill;
+use crate::words::state::MarkerState;
 
 /// The table.
 pub const SET: WordSet = WordSet { name: "CORE EXT", words: WORDS };
 
 static WORDS: &[Entry] = &[
-    op("nip", "( x1 x2 -- x2 )", "Removes the second item.", Op::Nip),
-    op("tuck", "( x1 x2 -- x2 x1 x2 )", "Copies the top item below the second.", Op::Tuck),
-    op("-rot", "( x1 x2 x3 -- x3 x1 x2 )", "Moves the top item below the next two.", Op::MRot),
-    op("pick", "( xu ... x0 u -- xu ... x0 xu )", "Copies item u to the top.", Op::Pick),
+    primitive("nip", "( x1 x2 -- x2 )", "Removes the second item.", Form::Shuffle),
+    primitive(
+        "tuck",
+        "( x1 x2 -- x2 x1 x2 )",
+        "Copies the top item below the second.",
+        Form::Shuffle,
+    ),
+    primitive(
+        "-rot",
+        "( x1 x2 x3 -- x3 x1 x2 )",
+        "Moves the top item below the next two.",
+        Form::Shuffle,
+    ),
+    stepped(
+        "pick",
+        "( xu ... x0 u -- xu ... x0 xu )",
+        "Copies item u to the top.",
+        pick,
+        Form::Pick,
+    ),
     prim("roll", "( xu ... x0 u -- xu-1 ... x0 xu )", "Moves item u to the top.", roll),
-    op_only("2>r", "( x1 x2 -- ) ( R: -- x1 x2 )", "Moves a pair to the return stack.", Op::TwoToR),
-    op_only(
+    stepped_only(
+        "2>r",
+        "( x1 x2 -- ) ( R: -- x1 x2 )",
+        "Moves a pair to the return stack.",
+        two_to_r,
+        Form::Sequence(&[SWAP, Form::ToReturn, Form::ToReturn]),
+    ),
+    stepped_only(
         "2r>",
         "( -- x1 x2 ) ( R: x1 x2 -- )",
         "Moves a pair from the return stack.",
-        Op::TwoRFrom,
+        two_r_from,
+        Form::Sequence(&[Form::FromReturn, Form::FromReturn, SWAP]),
     ),
-    op_only(
+    stepped_only(
         "2r@",
         "( -- x1 x2 ) ( R: x1 x2 -- x1 x2 )",
         "Copies a pair of the return stack.",
-        Op::TwoRFetch,
+        two_r_fetch,
+        Form::Sequence(&[Form::FetchReturn(1), Form::FetchReturn(0)]),
     ),
-    op("<>", "( x1 x2 -- f )", "True when different.", Op::Ne),
-    op("0<>", "( x -- f )", "True when not zero.", Op::ZNe),
-    op("0>", "( n -- f )", "True when above zero.", Op::ZGt),
-    op("<=", "( n1 n2 -- f )", "True when n1 is not greater.", Op::Le),
-    op(">=", "( n1 n2 -- f )", "True when n1 is not less.", Op::Ge),
-    op("u>", "( u1 u2 -- f )", "True when u1 is greater, without sign.", Op::UGt),
-    op("within", "( x low high -- f )", "True when low <= x < high.", Op::Within),
+    primitive("<>", "( x1 x2 -- f )", "True when different.", Form::Binary(Bin::Ne)),
+    primitive("0<>", "( x -- f )", "True when not zero.", Form::CompareZero(Bin::Ne)),
+    primitive("0>", "( n -- f )", "True when above zero.", Form::CompareZero(Bin::Gt)),
+    primitive("<=", "( n1 n2 -- f )", "True when n1 is not greater.", Form::Binary(Bin::Le)),
+    primitive(">=", "( n1 n2 -- f )", "True when n1 is not less.", Form::Binary(Bin::Ge)),
+    stepped(
+        "u>",
+        "( u1 u2 -- f )",
+        "True when u1 is greater, without sign.",
+        u_greater,
+        Form::Sequence(&[SWAP, Form::Binary(Bin::ULt)]),
+    ),
+    stepped("within", "( x low high -- f )", "True when low <= x < high.", within, WITHIN),
     constant("true", "( -- true )", "The true flag: all bits set.", -1),
     constant("false", "( -- false )", "The false flag: zero.", 0),
     constant("pad", "( -- c-addr )", "Room of 1024 bytes for any use.", memory::PAD as i64),
@@ -99,8 +133,54 @@ static WORDS: &[Entry] = &[
         "Compiles the next word even when immediate.",
         bracket_compile,
     ),
-    op("noop", "( -- )", "Does nothing.", Op::Noop),
+    primitive("noop", "( -- )", "Does nothing.", Form::Nothing),
 ];
+
+const WITHIN: Form = Form::Sequence(&[
+    // ( x low high ) : x-low < high-low, without sign.
+    Form::Arrange(3, &[0, 1, 2, 1]),
+    Form::Binary(Bin::Sub),
+    Form::Arrange(3, &[2, 0, 1]),
+    Form::Binary(Bin::Sub),
+    SWAP,
+    Form::Binary(Bin::ULt),
+]);
+
+fn within(m: &mut Machine) -> Res {
+    let [x, low, high] = m.pop_n()?;
+    m.push_flag((x.wrapping_sub(low) as u64) < high.wrapping_sub(low) as u64)
+}
+
+fn u_greater(m: &mut Machine) -> Res {
+    let [a, b] = m.pop_n()?;
+    m.push_flag(a as u64 > b as u64)
+}
+
+fn pick(m: &mut Machine) -> Res {
+    let n = m.pop()?;
+    let item = usize::try_from(n).ok().and_then(|n| m.ds.peek(n));
+    m.push(item.ok_or(throw(-4))?)
+}
+
+fn two_to_r(m: &mut Machine) -> Res {
+    let [a, b] = m.pop_n()?;
+    m.rpush(a)?;
+    m.rpush(b)
+}
+
+fn two_r_from(m: &mut Machine) -> Res {
+    let b = m.rpop()?;
+    let a = m.rpop()?;
+    m.push_n([a, b])
+}
+
+fn two_r_fetch(m: &mut Machine) -> Res {
+    let b = m.rpop()?;
+    let a = m.rpop()?;
+    m.rpush(a)?;
+    m.rpush(b)?;
+    m.push_n([a, b])
+}
 
 fn roll(m: &mut Machine) -> Res {
     let n = m.pop()?;
@@ -373,11 +453,11 @@ fn to_compiled(m: &mut Machine) -> Res {
         Kind::Value(at) | Kind::Defer(at) => m.emit(Op::SetValue, i64::from(at)),
         Kind::TwoValue(at) => {
             m.emit(Op::Lit, i64::from(at))?;
-            m.emit(Op::TwoStore, 0)
+            m.compile_named("2!")
         }
         Kind::FValue(at) => {
             m.emit(Op::Lit, i64::from(at))?;
-            super::core_compile::compile_named(m, "f!")
+            m.compile_named("f!")
         }
         _ => Err(throw(-32)),
     }
@@ -436,7 +516,7 @@ fn action_of_compiled(m: &mut Machine) -> Res {
     let word = m.tick_name()?;
     let at = deferred_at(m, word)?;
     m.emit(Op::Lit, at)?;
-    m.emit(Op::Fetch, 0)
+    m.compile_named("@")
 }
 
 fn defer_fetch(m: &mut Machine) -> Res {
@@ -461,22 +541,6 @@ fn bracket_compile(m: &mut Machine) -> Res {
         }
         _ => m.compile_word(word),
     }
-}
-
-/// What a MARKER puts back.
-#[derive(Debug, Clone)]
-pub struct MarkerState {
-    words: usize,
-    code: usize,
-    code_words: usize,
-    texts: usize,
-    here: usize,
-    strings: usize,
-    lists: usize,
-    order: Vec<u32>,
-    current: u32,
-    markers: usize,
-    included: usize,
 }
 
 fn marker(m: &mut Machine) -> Res {
@@ -570,7 +634,7 @@ impl Machine {
     /// Cuts the code, unless something that still runs would return into it.
     fn forget_code(&mut self, len: usize) {
         self.drop_fast_code();
-        use crate::machine::{is_return, return_token};
+        use crate::frame::{is_return, return_token};
         let returns = |value: &i64| is_return(*value) && return_token(*value, &[]) as usize >= len;
         if self.ip as usize >= len || self.rs.items().iter().any(returns) {
             return;

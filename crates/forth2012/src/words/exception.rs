@@ -1,17 +1,29 @@
 //! EXCEPTION and EXCEPTION EXT.
 
-use crate::dict::{Entry, WordSet, op, prim};
+use crate::dict::{Entry, WordSet, prim, stepped};
 use crate::error::{Fault, Res, throw};
 use crate::host::Throw;
 use crate::machine::Machine;
-use crate::op::Op;
+use crate::primitive::Form;
 
 /// The table.
 pub const SET: WordSet = WordSet { name: "EXCEPTION", words: WORDS };
 
 static WORDS: &[Entry] = &[
-    op("catch", "( i*x xt -- j*x 0 | i*x n )", "Runs a token; n is what it THROWs.", Op::Catch),
-    op("throw", "( k*x n -- k*x | i*x n )", "Goes back to CATCH unless n is zero.", Op::Throw),
+    stepped(
+        "catch",
+        "( i*x xt -- j*x 0 | i*x n )",
+        "Runs a token; n is what it THROWs.",
+        catch,
+        Form::Catch,
+    ),
+    stepped(
+        "throw",
+        "( k*x n -- k*x | i*x n )",
+        "Goes back to CATCH unless n is zero.",
+        throw_word,
+        Form::Throw,
+    ),
     prim(
         "(abort\")",
         "( f c-addr u -- )",
@@ -21,8 +33,12 @@ static WORDS: &[Entry] = &[
     super::core_ext::DEFERRED,
 ];
 
-/// THROW.
-pub fn throw_word(m: &mut Machine) -> Res {
+fn catch(m: &mut Machine) -> Res {
+    let xt = m.pop()?;
+    m.catch(xt)
+}
+
+fn throw_word(m: &mut Machine) -> Res {
     let code = m.pop()?;
     if code == 0 {
         return Ok(());

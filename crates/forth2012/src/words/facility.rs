@@ -5,6 +5,7 @@ use crate::error::{Res, throw};
 use crate::machine::Machine;
 use crate::memory::STATE;
 use crate::op::Op;
+use crate::words::keyboard::next_key;
 
 /// The table.
 pub const SET: WordSet = WordSet { name: "FACILITY", words: WORDS };
@@ -85,16 +86,6 @@ fn key_ready(m: &mut Machine) -> Res {
     m.flush_out()?;
     let ready = !m.extra.keys.is_empty() || m.host.key_ready();
     m.push_flag(ready)
-}
-
-/// One byte from the keyboard, also one that EKEY gave back; `None` at the end of input.
-pub fn next_key(m: &mut Machine) -> Res<Option<u8>> {
-    if let Some(byte) = m.extra.keys.pop_front() {
-        return Ok(Some(byte));
-    }
-    m.flush_out()?;
-    m.host.flush()?;
-    Ok(m.host.key()?)
 }
 
 /// A byte that is there already.
@@ -215,7 +206,7 @@ fn field(m: &mut Machine, size: i64, align: i64) -> Res {
     let state = m.memory.system(STATE);
     m.begin_definition(Some(&name))?;
     m.emit(Op::Lit, offset)?;
-    m.emit(Op::Add, 0)?;
+    m.compile_named("+")?;
     m.end_definition()?;
     m.memory.set_system(STATE, state);
     m.push(offset.wrapping_add(size))

@@ -5,14 +5,14 @@
 //! [`SOURCE_ID_BASE`] on which READ-LINE, FILE-POSITION and the like work too. A line ends with a
 //! line feed; a carriage return before it is left out unless the file was opened with BIN.
 
-use std::collections::BTreeMap;
-
 use crate::dict::{Entry, WordSet, constant, prim};
 use crate::error::{Res, throw, throw_with};
+use crate::frame::T_INTERPRET;
 use crate::host::{FileMode, HostFiles};
 use crate::limits::{OPEN_FILES, SOURCE_BYTES};
-use crate::machine::{Machine, T_INTERPRET};
+use crate::machine::Machine;
 use crate::source::Refill;
+use crate::words::state::{Files, OpenFile};
 
 /// The table.
 pub const SET: WordSet = WordSet { name: "FILE", words: WORDS };
@@ -79,14 +79,6 @@ pub const SOURCE_ID_BASE: i64 = 1 << 40;
 /// The ior of words that got an identifier of no open file.
 const NO_SUCH_FILE: i64 = -37;
 
-/// An open file.
-struct OpenFile {
-    mode: FileMode,
-    position: u64,
-    buffer: Vec<u8>,
-    buffer_at: u64,
-}
-
 impl OpenFile {
     /// What the buffer holds from the position on.
     fn ahead(&self) -> &[u8] {
@@ -127,13 +119,6 @@ impl OpenFile {
             self.buffer = Vec::new();
         }
     }
-}
-
-/// The open files of a machine.
-#[derive(Default)]
-pub struct Files {
-    open: BTreeMap<i64, OpenFile>,
-    sources: i64,
 }
 
 impl Files {

@@ -3,45 +3,139 @@
 //! Arithmetic follows IEEE 754: a division by zero gives an infinity or a NaN, never a THROW. A
 //! float that does not fit an integer is THROW -11.
 
-use crate::dict::{Entry, Kind, WordSet, control, op, prim};
+use crate::dict::{Entry, Kind, WordSet, control, prim, primitive, stepped};
 use crate::error::{Res, throw};
 use crate::machine::Machine;
 use crate::op::Op;
+use crate::operation::FloatBin;
+use crate::primitive::{Float, Form};
 
 /// The table.
 pub const SET: WordSet = WordSet { name: "FLOATING", words: WORDS };
 
 static WORDS: &[Entry] = &[
-    op("d>f", "( d -- ) ( F: -- r )", "Makes a float of a double number.", Op::DToF),
+    stepped(
+        "d>f",
+        "( d -- ) ( F: -- r )",
+        "Makes a float of a double number.",
+        d_to_f,
+        Form::Float(Float::FromDouble),
+    ),
     prim("f>d", "( -- d ) ( F: r -- )", "Makes a double number, cutting the fraction.", f_to_d),
-    op("f!", "( f-addr -- ) ( F: r -- )", "Writes a float.", Op::FStore),
-    op("f@", "( f-addr -- ) ( F: -- r )", "Reads a float.", Op::FFetch),
-    op("f+", "( F: r1 r2 -- r3 )", "Adds floats.", Op::FAdd),
-    op("f-", "( F: r1 r2 -- r3 )", "Subtracts r2 from r1.", Op::FSub),
-    op("f*", "( F: r1 r2 -- r3 )", "Multiplies floats.", Op::FMul),
-    op("f/", "( F: r1 r2 -- r3 )", "Divides floats.", Op::FDiv),
-    op("f0<", "( -- f ) ( F: r -- )", "True when negative.", Op::FZLt),
-    op("f0=", "( -- f ) ( F: r -- )", "True when zero.", Op::FZEq),
-    op("f<", "( -- f ) ( F: r1 r2 -- )", "True when r1 is less.", Op::FLt),
+    stepped(
+        "f!",
+        "( f-addr -- ) ( F: r -- )",
+        "Writes a float.",
+        f_store,
+        Form::Float(Float::Store),
+    ),
+    stepped(
+        "f@",
+        "( f-addr -- ) ( F: -- r )",
+        "Reads a float.",
+        f_fetch,
+        Form::Float(Float::Fetch),
+    ),
+    primitive(
+        "f+",
+        "( F: r1 r2 -- r3 )",
+        "Adds floats.",
+        Form::Float(Float::Binary(FloatBin::Add)),
+    ),
+    primitive(
+        "f-",
+        "( F: r1 r2 -- r3 )",
+        "Subtracts r2 from r1.",
+        Form::Float(Float::Binary(FloatBin::Sub)),
+    ),
+    primitive(
+        "f*",
+        "( F: r1 r2 -- r3 )",
+        "Multiplies floats.",
+        Form::Float(Float::Binary(FloatBin::Mul)),
+    ),
+    primitive(
+        "f/",
+        "( F: r1 r2 -- r3 )",
+        "Divides floats.",
+        Form::Float(Float::Binary(FloatBin::Div)),
+    ),
+    stepped(
+        "f0<",
+        "( -- f ) ( F: r -- )",
+        "True when negative.",
+        |m| ask(m, |r| r < 0.0),
+        Form::Float(Float::Negative),
+    ),
+    stepped(
+        "f0=",
+        "( -- f ) ( F: r -- )",
+        "True when zero.",
+        |m| ask(m, |r| r == 0.0),
+        Form::Float(Float::Zero),
+    ),
+    stepped(
+        "f<",
+        "( -- f ) ( F: r1 r2 -- )",
+        "True when r1 is less.",
+        |m| compare(m, |r1, r2| r1 < r2),
+        Form::Float(Float::Less),
+    ),
     prim("fdepth", "( -- n )", "Number of floats on their stack.", f_depth),
-    op("fdrop", "( F: r -- )", "Removes the top float.", Op::FDrop),
-    op("fdup", "( F: r -- r r )", "Copies the top float.", Op::FDup),
-    op("fover", "( F: r1 r2 -- r1 r2 r1 )", "Copies the second float to the top.", Op::FOver),
-    op("fswap", "( F: r1 r2 -- r2 r1 )", "Exchanges the top two floats.", Op::FSwap),
-    op("frot", "( F: r1 r2 r3 -- r2 r3 r1 )", "Brings the third float to the top.", Op::FRot),
+    stepped(
+        "fdrop",
+        "( F: r -- )",
+        "Removes the top float.",
+        |m| m.fpop().map(drop),
+        Form::Float(Float::Drop),
+    ),
+    stepped(
+        "fdup",
+        "( F: r -- r r )",
+        "Copies the top float.",
+        |m| pick(m, 0),
+        Form::Float(Float::Dup),
+    ),
+    stepped(
+        "fover",
+        "( F: r1 r2 -- r1 r2 r1 )",
+        "Copies the second float to the top.",
+        |m| pick(m, 1),
+        Form::Float(Float::Over),
+    ),
+    stepped(
+        "fswap",
+        "( F: r1 r2 -- r2 r1 )",
+        "Exchanges the top two floats.",
+        |m| rotate(m, 2),
+        Form::Float(Float::Swap),
+    ),
+    stepped(
+        "frot",
+        "( F: r1 r2 r3 -- r2 r3 r1 )",
+        "Brings the third float to the top.",
+        |m| rotate(m, 3),
+        Form::Float(Float::Rot),
+    ),
     prim("floor", "( F: r1 -- r2 )", "Rounds down to a whole number.", |m| one(m, f64::floor)),
     prim("fround", "( F: r1 -- r2 )", "Rounds to the nearest whole number, ties to even.", |m| {
         one(m, f64::round_ties_even)
     }),
     prim("fmax", "( F: r1 r2 -- r3 )", "The greater of two floats.", |m| two(m, f64::max)),
     prim("fmin", "( F: r1 r2 -- r3 )", "The smaller of two floats.", |m| two(m, f64::min)),
-    op("fnegate", "( F: r1 -- r2 )", "Changes the sign.", Op::FNegate),
+    stepped(
+        "fnegate",
+        "( F: r1 -- r2 )",
+        "Changes the sign.",
+        |m| one(m, |r| -r),
+        Form::Float(Float::Negate),
+    ),
     prim("falign", "( -- )", "Moves HERE to an address aligned for floats.", |m| m.memory.align()),
     prim("faligned", "( addr -- f-addr )", "The first address from addr on for a float.", |m| {
         aligned(m, 8)
     }),
-    op("float+", "( f-addr1 -- f-addr2 )", "Address of the next float.", Op::CellPlus),
-    op("floats", "( n1 -- n2 )", "Bytes of n1 floats.", Op::Cells),
+    primitive("float+", "( f-addr1 -- f-addr2 )", "Address of the next float.", Form::Add(8)),
+    primitive("floats", "( n1 -- n2 )", "Bytes of n1 floats.", Form::Cells),
     prim("fconstant", "( \"name\" -- ) ( F: r -- )", "Makes a word that pushes r.", f_constant),
     prim(
         "fvariable",
@@ -51,34 +145,6 @@ static WORDS: &[Entry] = &[
     ),
     control("fliteral", "( F: r -- )", "Compiles a float.", f_literal),
 ];
-
-/// The words that the translator knows, one at a time.
-pub fn step(m: &mut Machine, op: Op) -> Res {
-    match op {
-        Op::FAdd => two(m, |a, b| a + b),
-        Op::FSub => two(m, |a, b| a - b),
-        Op::FMul => two(m, |a, b| a * b),
-        Op::FDiv => two(m, |a, b| a / b),
-        Op::FDup => pick(m, 0),
-        Op::FOver => pick(m, 1),
-        Op::FDrop => m.fpop().map(drop),
-        Op::FSwap => rotate(m, 2),
-        Op::FRot => rotate(m, 3),
-        Op::FNegate => one(m, |a| -a),
-        Op::FAbs => one(m, f64::abs),
-        Op::FFetch => f_fetch(m),
-        Op::FStore => f_store(m),
-        Op::FLt => compare(m, |a, b| a < b),
-        Op::FZLt => ask(m, |a| a < 0.0),
-        Op::FZEq => ask(m, |a| a == 0.0),
-        Op::DToF => d_to_f(m),
-        Op::SToF => {
-            let value = m.pop()?;
-            m.fpush(value as f64)
-        }
-        _ => Err(throw(-21)),
-    }
-}
 
 /// Replaces the top float.
 pub fn one(m: &mut Machine, f: fn(f64) -> f64) -> Res {

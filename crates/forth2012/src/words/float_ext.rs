@@ -1,9 +1,9 @@
 //! FLOATING EXT (Forth-2012 12.6.2) without text conversion.
 
-use crate::dict::{Entry, Kind, WordSet, op, prim};
+use crate::dict::{Entry, Kind, WordSet, prim, primitive, stepped};
 use crate::error::{Res, throw};
 use crate::machine::Machine;
-use crate::op::Op;
+use crate::primitive::{Float, Form};
 
 use super::float::{aligned, need, one, pop_two, to_integer, two};
 
@@ -11,9 +11,21 @@ use super::float::{aligned, need, one, pop_two, to_integer, two};
 pub const SET: WordSet = WordSet { name: "FLOATING EXT", words: WORDS };
 
 static WORDS: &[Entry] = &[
-    op("s>f", "( n -- ) ( F: -- r )", "Makes a float of a number.", Op::SToF),
+    stepped(
+        "s>f",
+        "( n -- ) ( F: -- r )",
+        "Makes a float of a number.",
+        s_to_f,
+        Form::Float(Float::FromSingle),
+    ),
     prim("f>s", "( -- n ) ( F: r -- )", "Makes a number, cutting the fraction.", f_to_s),
-    op("fabs", "( F: r1 -- r2 )", "Absolute value.", Op::FAbs),
+    stepped(
+        "fabs",
+        "( F: r1 -- r2 )",
+        "Absolute value.",
+        |m| one(m, f64::abs),
+        Form::Float(Float::Abs),
+    ),
     prim("fsqrt", "( F: r1 -- r2 )", "Square root.", |m| one(m, f64::sqrt)),
     prim("ftrunc", "( F: r1 -- r2 )", "Rounds to zero.", |m| one(m, f64::trunc)),
     prim("f**", "( F: r1 r2 -- r3 )", "r1 to the power r2.", |m| two(m, f64::powf)),
@@ -48,8 +60,13 @@ static WORDS: &[Entry] = &[
     prim("df@", "( df-addr -- ) ( F: -- r )", "Reads a float of 64 bits.", double_fetch),
     prim("sf!", "( sf-addr -- ) ( F: r -- )", "Writes a float as 32 bits.", single_store),
     prim("sf@", "( sf-addr -- ) ( F: -- r )", "Reads a float of 32 bits.", single_fetch),
-    op("dfloat+", "( df-addr1 -- df-addr2 )", "Address of the next 64-bit float.", Op::CellPlus),
-    op("dfloats", "( n1 -- n2 )", "Bytes of n1 64-bit floats.", Op::Cells),
+    primitive(
+        "dfloat+",
+        "( df-addr1 -- df-addr2 )",
+        "Address of the next 64-bit float.",
+        Form::Add(8),
+    ),
+    primitive("dfloats", "( n1 -- n2 )", "Bytes of n1 64-bit floats.", Form::Cells),
     prim("sfloat+", "( sf-addr1 -- sf-addr2 )", "Address of the next 32-bit float.", |m| {
         let at = m.pop()?;
         m.push(at.wrapping_add(4))
@@ -71,6 +88,11 @@ static WORDS: &[Entry] = &[
 /// Rust's `asinh` loses the sign of zero on some targets.
 fn asinh(a: f64) -> f64 {
     if a == 0.0 { a } else { a.asinh() }
+}
+
+fn s_to_f(m: &mut Machine) -> Res {
+    let n = m.pop()?;
+    m.fpush(n as f64)
 }
 
 fn f_to_s(m: &mut Machine) -> Res {

@@ -44,9 +44,6 @@ static PRINTERS: &[Entry] = &[
     prim("set-precision", "( u -- )", "Sets the significant digits to print.", set_precision),
 ];
 
-/// Digits that F. prints when nobody said otherwise: all that any decimal keeps.
-pub const DEFAULT_PRECISION: usize = 15;
-
 /// Reads a text as `>FLOAT` does: more lenient than the text interpreter (12.6.1.0558).
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<f64> {

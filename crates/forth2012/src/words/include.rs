@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use crate::dict::{Entry, WordSet, prim};
 use crate::error::{Fault, Res, throw, throw_with};
-use crate::machine::{Machine, T_INTERPRET};
+use crate::frame::T_INTERPRET;
+use crate::machine::Machine;
 
 /// The table.
 pub const SET: WordSet = WordSet { name: "FILE", words: WORDS };

@@ -1,8 +1,9 @@
 //! The word sets: one module and one table each.
 //!
 //! To add a word set: write `words/NAME.rs` with `pub const SET: WordSet` (rows made by `prim`,
-//! `immediate`, `control`, `dual`, `constant`, `op` of `dict`), name the module here and put its
-//! `SET` into [`SETS`]. State that outlives a word goes into [`Extra`].
+//! `immediate`, `control`, `dual`, `constant`, `primitive` and `stepped` of `dict`), name the module
+//! here and put its `SET` into [`SETS`]. To add a primitive, which is a word that the fast engine
+//! knows: add its row, see [`super::primitive`]. State that outlives a word goes into [`state::Extra`].
 
 pub mod block;
 pub mod comfort;
@@ -18,11 +19,13 @@ pub mod float;
 pub mod float_ext;
 pub mod float_text;
 pub mod include;
+pub mod keyboard;
 pub mod locals;
 pub mod memory;
 pub mod number;
 pub mod search;
 pub mod see_code;
+pub mod state;
 pub mod step;
 pub mod string;
 pub mod string_ext;
@@ -31,6 +34,9 @@ pub mod tools_ext;
 pub mod xchar;
 
 use super::dict::{Code, Dict, Entry, FORTH_LIST, Kind, WordSet};
+use super::host::Host;
+use super::limits::Limits;
+use super::machine::Machine;
 
 /// All word sets in the order of the standard.
 pub static SETS: &[WordSet] = &[
@@ -66,46 +72,14 @@ pub static SETS: &[WordSet] = &[
     xchar::EXT,
 ];
 
-/// State of word sets that the machine itself does not need.
-pub struct Extra {
-    /// Names that (LOCAL) collects until the empty name.
-    pub pending_locals: Vec<Vec<u8>>,
-    /// Bytes from the keyboard that EKEY or XKEY looked at and gave back.
-    pub keys: std::collections::VecDeque<u8>,
-    /// Digits that F. FE. FS. print.
-    pub precision: usize,
-    /// Open files.
-    pub files: file::Files,
-    /// Block buffers.
-    pub blocks: block::Blocks,
-    /// Texts of REPLACES.
-    pub substitutions: string_ext::Substitutions,
-    /// What STEP walks through.
-    pub walk: Option<step::Walk>,
-}
-
-impl Default for Extra {
-    fn default() -> Self {
-        Self {
-            pending_locals: Vec::new(),
-            keys: std::collections::VecDeque::new(),
-            precision: float_text::DEFAULT_PRECISION,
-            files: file::Files::default(),
-            blocks: block::Blocks::default(),
-            substitutions: string_ext::Substitutions::default(),
-            walk: None,
-        }
-    }
-}
-
 /// Puts all tables into a dictionary.
 pub fn install(dict: &mut Dict) {
     for entry in SETS.iter().flat_map(|set| set.words) {
-        let kind = match entry.code {
-            Code::Op(op) => Kind::Op(op),
-            Code::Prim(prim) => Kind::Prim(prim),
-            Code::Dual(interpreted, compiled) => Kind::Dual(interpreted, compiled),
-            Code::Constant(value) => Kind::Constant(value),
+        let kind = match &entry.code {
+            Code::Primitive(primitive) => Kind::Primitive(primitive),
+            Code::Prim(prim) => Kind::Prim(*prim),
+            Code::Dual(interpreted, compiled) => Kind::Dual(*interpreted, *compiled),
+            Code::Constant(value) => Kind::Constant(*value),
         };
         let index = dict.add(entry.name.as_bytes(), FORTH_LIST, kind, entry.flags, 0);
         if let Some(word) = dict.get_mut(index) {
@@ -120,4 +94,44 @@ pub fn set_of(entry: &'static Entry) -> &'static str {
     SETS.iter()
         .find(|set| set.words.iter().any(|word| std::ptr::eq(word, entry)))
         .map_or("", |set| set.name)
+}
+
+impl Machine {
+    /// A machine with all word sets and the words of the host.
+    #[must_use]
+    pub fn new(limits: Limits, host: Box<dyn Host>) -> Self {
+        let mut machine = Self::without_words(limits, host);
+        install(&mut machine.dict);
+        for (index, word) in machine.host_words.iter().enumerate() {
+            let kind = Kind::Host(index as u32);
+            machine.dict.add(word.name.as_bytes(), FORTH_LIST, kind, 0, 0);
+        }
+        machine
+    }
+
+    /// All tables of the machine's own words.
+    #[must_use]
+    pub fn word_table() -> &'static [WordSet] {
+        SETS
+    }
+
+    /// Rows of the machine's own words with their word set.
+    pub fn entries() -> impl Iterator<Item = (&'static str, &'static Entry)> {
+        SETS.iter().flat_map(|set| set.words.iter().map(move |word| (set.name, word)))
+    }
+
+    /// Hands words of the machine itself over to the host: however one of them is reached, it runs
+    /// as [`Host::call`] with the index that `index_of` gives for its name and word set. Code that
+    /// was compiled before keeps what it has, so this is for a new machine.
+    pub fn delegate(&mut self, index_of: impl Fn(&str, &str) -> Option<u32>) {
+        let mut index = 0;
+        while let Some(word) = self.dict.get_mut(index) {
+            if let Some(entry) = word.entry
+                && let Some(at) = index_of(entry.name, set_of(entry))
+            {
+                word.kind = Kind::Host(at);
+            }
+            index += 1;
+        }
+    }
 }

@@ -146,7 +146,7 @@ fn print_number(m: &mut Machine, mut text: Vec<u8>) -> Res {
 fn print_right(m: &mut Machine, text: &[u8], width: i64) -> Res {
     let pad = width.saturating_sub(text.len() as i64);
     m.push(pad)?;
-    super::core::spaces(m)?;
+    spaces(m)?;
     m.print(text)
 }
 
@@ -210,4 +210,16 @@ fn to_number(m: &mut Machine) -> Res {
     }
     m.push_double(value as i128)?;
     m.push_n([address + used, len - used])
+}
+
+/// SPACES.
+pub fn spaces(m: &mut Machine) -> Res {
+    let mut count = m.pop()?;
+    while count > 64 {
+        m.print(&[b' '; 64])?;
+        count -= 64;
+        // A field may be wider than anybody waits for.
+        m.tick()?;
+    }
+    m.print(&[b' '; 64][..count.max(0) as usize])
 }

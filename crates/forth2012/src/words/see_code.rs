@@ -25,7 +25,7 @@ fn see_code(m: &mut Machine) -> Res {
     for (token, count) in (start..end).zip(&counts) {
         let tok = m.code[token as usize];
         let what = match tok.op {
-            Op::Word | Op::Compile => {
+            Op::Word | Op::Compile | Op::Primitive => {
                 String::from_utf8_lossy(m.dict.name(tok.arg as u32)).into_owned()
             }
             Op::Lit | Op::Local | Op::SetLocal | Op::SetValue | Op::Deferred => tok.arg.to_string(),

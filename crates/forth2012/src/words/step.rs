@@ -8,6 +8,7 @@ use crate::dict::{Entry, Kind, WordSet, prim};
 use crate::error::{Res, throw, throw_with};
 use crate::machine::Machine;
 use crate::op::{Op, Tok};
+use crate::words::state::Walk;
 
 /// The table.
 pub const SET: WordSet = WordSet { name: "TOOLS", words: WORDS };
@@ -28,17 +29,6 @@ const WIDTH: usize = 16;
 const HELP: &[u8] =
     b"  Enter: next word; i: into the words that it calls; o: only this definition again;\n  \
       g: go on without stopping; q: stop here (THROW -28)\n";
-
-/// What is walked through.
-pub struct Walk {
-    /// Its tokens.
-    from: u32,
-    to: u32,
-    /// Show the words that it calls, too.
-    deep: bool,
-    /// Ask at each stop.
-    ask: bool,
-}
 
 fn step(m: &mut Machine) -> Res {
     let word = m.tick_name()?;

@@ -26,13 +26,6 @@ static WORDS: &[Entry] = &[
     ),
 ];
 
-/// Texts by name, without case.
-#[derive(Default)]
-pub struct Substitutions {
-    texts: BTreeMap<Vec<u8>, Vec<u8>>,
-    bytes: usize,
-}
-
 fn replaces(m: &mut Machine) -> Res {
     let name = m.pop_text()?.to_ascii_lowercase();
     let text = m.pop_text()?;

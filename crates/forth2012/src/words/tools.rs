@@ -4,6 +4,7 @@ use crate::dict::{COMPILE_ONLY, Entry, IMMEDIATE, Kind, NONE, Name, WordSet, imm
 use crate::error::{Res, throw, throw_with};
 use crate::lex;
 use crate::machine::Machine;
+use crate::op::Op;
 
 /// The table.
 pub const SET: WordSet = WordSet { name: "TOOLS", words: WORDS };
@@ -157,9 +158,8 @@ fn where_(m: &mut Machine) -> Res {
     let mut last = u32::MAX;
     for (index, tok) in m.code.iter().enumerate() {
         let used = match (tok.op, kind) {
-            (crate::op::Op::Word | crate::op::Op::Compile, _) => tok.arg == i64::from(word),
-            (crate::op::Op::Deferred, Some(Kind::Defer(at))) => tok.arg == i64::from(at),
-            (op, Some(Kind::Op(wanted))) => op == wanted && !matches!(op, crate::op::Op::Exit),
+            (Op::Word | Op::Compile | Op::Primitive, _) => tok.arg == i64::from(word),
+            (Op::Deferred, Some(Kind::Defer(at))) => tok.arg == i64::from(at),
             _ => false,
         };
         if !used || tok.pos == last {

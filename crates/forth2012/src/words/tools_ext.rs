@@ -2,11 +2,12 @@
 //!
 //! CODE, ;CODE, ASSEMBLER and EDITOR are absent: there is no assembler and no block editor.
 
-use crate::compiler::Flow;
+use crate::definition::Flow;
 use crate::dict::{COMPILE_ONLY, CT_BASE, Entry, IMMEDIATE, Kind, Name, WordSet, XT_BASE, prim};
 use crate::error::{Fault, Res, throw, throw_with};
+use crate::frame::T_HALT;
 use crate::limits::CALLBACK_NESTING;
-use crate::machine::{Machine, T_HALT};
+use crate::machine::Machine;
 
 /// The table.
 pub const SET: WordSet = WordSet { name: "TOOLS EXT", words: WORDS };

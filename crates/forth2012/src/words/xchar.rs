@@ -6,6 +6,7 @@
 use crate::dict::{Entry, WordSet, prim};
 use crate::error::{Res, throw};
 use crate::machine::Machine;
+use crate::words::keyboard::next_key;
 
 /// The table.
 pub const SET: WordSet = WordSet { name: "XCHAR", words: WORDS };
@@ -195,7 +196,7 @@ pub fn rest_of_key(m: &mut Machine, lead: u8) -> Res<u32> {
     };
     let mut bytes = vec![lead];
     while bytes.len() < wanted {
-        let Some(byte) = super::facility::next_key(m)? else { return Err(throw(-77)) };
+        let Some(byte) = next_key(m)? else { return Err(throw(-77)) };
         if byte & 0xc0 != 0x80 {
             m.extra.keys.push_front(byte);
             return Err(throw(-77));
@@ -206,7 +207,7 @@ pub fn rest_of_key(m: &mut Machine, lead: u8) -> Res<u32> {
 }
 
 fn key(m: &mut Machine) -> Res {
-    let Some(lead) = super::facility::next_key(m)? else { return Err(throw(-39)) };
+    let Some(lead) = next_key(m)? else { return Err(throw(-39)) };
     let value = rest_of_key(m, lead)?;
     m.push(i64::from(value))
 }

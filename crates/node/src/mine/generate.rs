@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::io::{MineDone, Wanted};
-use super::standing::{Around, payout_of};
+use super::standing::{MiningContext, payout_of};
 use crate::io::NodeError;
 use chain::error::BlockError;
 use chain::event::ChainEvent;
@@ -12,9 +12,9 @@ use chain::state::Chain;
 use consensus::connect::CoinView;
 use crypto::lanes::Lanes;
 use mempool::pool::Pool;
+use mining::block_template::Template;
 use mining::grind::{NONCES, grind};
 use mining::select::{Chosen, Limits};
-use mining::template::Template;
 use primitives::amount::Amount;
 use primitives::codec::Encode;
 use primitives::id::BlockHash;
@@ -60,25 +60,25 @@ const TRIES: u64 = 1_000_000;
 /// A block of just these transactions on the tip (Core's `generateblock`); what happened to the
 /// chain is added to `events` if it is to be taken.
 pub(crate) fn block_of(
-    around: &mut Around<'_>,
+    ctx: &mut MiningContext<'_>,
     address: &str,
     wanted: Vec<Wanted>,
     submit: bool,
     events: &mut Vec<ChainEvent>,
 ) -> Result<MineDone, NodeError> {
     let refused = |reason: String| NodeError::Refused { reason };
-    let params = around.chain.params();
+    let params = ctx.chain.params();
     let payout = payout_of(address, params)?;
-    let chosen = choose(around, wanted)?;
+    let chosen = choose(ctx, wanted)?;
     let template = {
-        let (_, branch) = around.chain.around_tip()?;
-        Template::with(&branch, params, around.now, b"", Limits::default(), |_| chosen)
+        let (_, branch) = ctx.chain.around_tip()?;
+        Template::with(&branch, params, ctx.now, b"", Limits::default(), |_| chosen)
             .map_err(|error| refused(error.to_string()))?
     };
     let coinbase = template.coinbase(&payout, 0);
     let mut header = template.header(&coinbase, template.time);
     let unworked = template.block(header, coinbase.clone());
-    around.chain.test_block(&unworked, around.now).map_err(of_block)?;
+    ctx.chain.test_block(&unworked, ctx.now).map_err(of_block)?;
     let ground = grind(Lanes::best(), &header, template.target, 0..TRIES);
     header.nonce = ground.nonce.ok_or_else(|| {
         refused(format!("{TRIES} hashes did not do; only regtest's blocks are made on request"))
@@ -87,16 +87,16 @@ pub(crate) fn block_of(
     if !submit {
         return Ok(MineDone::Made { hash: block.hash(), block: Some(block.to_bytes()) });
     }
-    let accepted = around.chain.accept_own_block(&block, around.now).map_err(of_block)?;
+    let accepted = ctx.chain.accept_own_block(&block, ctx.now).map_err(of_block)?;
     events.extend(accepted.events);
     Ok(MineDone::Made { hash: accepted.hash, block: None })
 }
 
 /// The transactions with what they pay, in the order given; each may spend from those before it.
-fn choose(around: &mut Around<'_>, wanted: Vec<Wanted>) -> Result<Vec<Chosen>, NodeError> {
+fn choose(ctx: &mut MiningContext<'_>, wanted: Vec<Wanted>) -> Result<Vec<Chosen>, NodeError> {
     let mut txs: Vec<Arc<Transaction>> = Vec::with_capacity(wanted.len());
     {
-        let pool = around.pool.read();
+        let pool = ctx.pool.read();
         for wanted in wanted {
             txs.push(match wanted {
                 Wanted::Whole(tx) => tx,
@@ -109,7 +109,7 @@ fn choose(around: &mut Around<'_>, wanted: Vec<Wanted>) -> Result<Vec<Chosen>, N
             });
         }
     }
-    let (coins, _) = around.chain.around_tip()?;
+    let (coins, _) = ctx.chain.around_tip()?;
     let mut made: HashMap<OutPoint, TxOut> = HashMap::new();
     let mut seen = HashSet::new();
     let mut chosen = Vec::with_capacity(txs.len());

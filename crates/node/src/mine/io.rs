@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mining::template::Template;
+use mining::block_template::Template;
 use mining::work::Meter;
 use primitives::amount::Amount;
 use primitives::block::Height;

@@ -13,8 +13,8 @@ use crate::pool::SharedPool;
 use chain::error::BlockError;
 use chain::event::ChainEvent;
 use chain::state::Chain;
+use mining::block_template::{MAX_TAG, Template};
 use mining::select::{Limits, RESERVED_WEIGHT};
-use mining::template::{MAX_TAG, Template};
 use mining::work::{Found, MAX_THREADS, Meter, Work};
 use primitives::address::{Address, AddressError};
 use primitives::block::{Block, Height};
@@ -93,7 +93,7 @@ pub struct Mining {
 
 /// What one step works on. `now` is what blocks are dated with, `clock` how time passes; both in
 /// seconds since 1970 and the same but for `setmocktime`.
-pub struct Around<'a> {
+pub struct MiningContext<'a> {
     pub chain: &'a mut Chain,
     pub pool: &'a SharedPool,
     pub now: u32,
@@ -293,10 +293,10 @@ impl Mining {
     /// A template on the tip, as new as `oldest_s` asks, checked as a block would be.
     fn template(
         &mut self,
-        around: &mut Around<'_>,
+        ctx: &mut MiningContext<'_>,
         oldest_s: u32,
     ) -> Result<Arc<Template>, NodeError> {
-        let Around { chain, pool, now, clock } = around;
+        let MiningContext { chain, pool, now, clock } = ctx;
         let updates = pool.read().updates();
         let tip = chain.tip().hash;
         if let Some(cached) = &self.cached
@@ -328,46 +328,46 @@ impl Mining {
         &mut self,
         ticket: u64,
         long_poll: Option<&str>,
-        around: &mut Around<'_>,
+        ctx: &mut MiningContext<'_>,
     ) -> Option<Result<Done, NodeError>> {
-        if let Err(error) = self.check_ready(around.chain) {
+        if let Err(error) = self.check_ready(ctx.chain) {
             return Some(Err(error));
         }
-        let told = long_poll.and_then(|id| {
+        let parsed = long_poll.and_then(|id| {
             let (prev, updates) = (id.get(..64)?, id.get(64..)?);
             Some((prev.parse().ok()?, updates.parse().ok()?))
         });
-        match (long_poll, told) {
+        match (long_poll, parsed) {
             (Some(id), None) => {
                 let shown: String = id.chars().take(100).collect();
                 let reason = format!("{shown:?} is no longpollid of this node");
                 Some(Err(NodeError::NoMining { reason }))
             }
-            (_, Some((prev, updates))) if prev == around.chain.tip().hash => {
+            (_, Some((prev, updates))) if prev == ctx.chain.tip().hash => {
                 if self.polls.len() >= MAX_POLLS {
                     let reason = format!("{MAX_POLLS} long polls are waiting: ask without one");
                     return Some(Err(NodeError::NoMining { reason }));
                 }
-                self.polls.push(Poll { ticket, prev, updates, since: around.clock });
+                self.polls.push(Poll { ticket, prev, updates, since: ctx.clock });
                 None
             }
-            _ => Some(self.template_now(around)),
+            _ => Some(self.template_now(ctx)),
         }
     }
 
-    fn template_now(&mut self, around: &mut Around<'_>) -> Result<Done, NodeError> {
-        let template = self.template(around, CACHED_S)?;
+    fn template_now(&mut self, ctx: &mut MiningContext<'_>) -> Result<Done, NodeError> {
+        let template = self.template(ctx, CACHED_S)?;
         let updates = self.cached.as_ref().map_or(0, |cached| cached.updates);
         let long_poll = long_poll_id(template.prev, updates);
-        Ok(Done::Mine(MineDone::Template { template, long_poll, now: around.now }))
+        Ok(Done::Mine(MineDone::Template { template, long_poll, now: ctx.now }))
     }
 
-    fn answer_polls(&mut self, around: &mut Around<'_>, out: &mut Vec<Output>) {
+    fn answer_polls(&mut self, ctx: &mut MiningContext<'_>, out: &mut Vec<Output>) {
         if self.polls.is_empty() {
             return;
         }
-        let (tip, clock) = (around.chain.tip().hash, around.clock);
-        let updates = around.pool.read().updates();
+        let (tip, clock) = (ctx.chain.tip().hash, ctx.clock);
+        let updates = ctx.pool.read().updates();
         let is_due = |poll: &Poll| {
             let waited = clock.saturating_sub(poll.since);
             poll.prev != tip
@@ -377,7 +377,7 @@ impl Mining {
         let (due, waiting) = std::mem::take(&mut self.polls).into_iter().partition(is_due);
         self.polls = waiting;
         for Poll { ticket, .. } in due {
-            let answer = self.template_now(around);
+            let answer = self.template_now(ctx);
             out.push(Output::Reply { ticket, answer });
         }
     }
@@ -386,13 +386,13 @@ impl Mining {
     pub fn propose(
         &self,
         bytes: &[u8],
-        around: &mut Around<'_>,
+        ctx: &mut MiningContext<'_>,
     ) -> Result<Option<String>, NodeError> {
         use primitives::codec::Decode;
         let block = Block::from_bytes(bytes)
             .map_err(|error| NodeError::Undecodable { reason: error.to_string() })?;
         let hash = block.hash();
-        let tree = around.chain.tree()?;
+        let tree = ctx.chain.tree()?;
         if let Some(id) = tree.id_of(&hash) {
             let entry = tree.entry(id);
             let said = match (entry.failed, entry.has_data()) {
@@ -402,10 +402,10 @@ impl Mining {
             };
             return Ok(Some(said.to_owned()));
         }
-        if block.header.prev != around.chain.tip().hash {
+        if block.header.prev != ctx.chain.tip().hash {
             return Ok(Some("inconclusive-not-best-prevblk".to_owned()));
         }
-        match around.chain.test_block(&block, around.now) {
+        match ctx.chain.test_block(&block, ctx.now) {
             Ok(()) => Ok(None),
             Err(BlockError::Rule(rule)) => Ok(Some(rule.reason())),
             Err(BlockError::Store(error)) => Err(NodeError::Store(error)),
@@ -419,10 +419,10 @@ impl Mining {
     pub fn mined(
         &mut self,
         found: &Found,
-        around: &mut Around<'_>,
+        ctx: &mut MiningContext<'_>,
         out: &mut Vec<Output>,
     ) -> Result<Vec<ChainEvent>, StoreError> {
-        let tip = around.chain.tip().hash;
+        let tip = ctx.chain.tip().hash;
         let work = self.works.iter().find(|work| work.epoch == found.epoch);
         let Some(work) = work.filter(|work| work.template.prev == tip) else {
             self.stale += 1;
@@ -431,7 +431,7 @@ impl Mining {
         };
         let height = work.template.height;
         let block = work.block(found);
-        match around.chain.accept_own_block(&block, around.now) {
+        match ctx.chain.accept_own_block(&block, ctx.now) {
             Ok(accepted) => {
                 self.found += 1;
                 self.last = Some((height, accepted.hash));
@@ -447,7 +447,7 @@ impl Mining {
                         }
                     }
                     None if self.params.no_retarget => {
-                        self.rest_until = around.clock.saturating_add(1);
+                        self.rest_until = ctx.clock.saturating_add(1);
                     }
                     None => {}
                 }
@@ -460,7 +460,7 @@ impl Mining {
                 self.refused += 1;
                 out.push(Output::Note(format!("our own block {height} is refused: {error}")));
                 self.cached = None;
-                self.pause(error.to_string(), around.clock, out);
+                self.pause(error.to_string(), ctx.clock, out);
                 Ok(Vec::new())
             }
         }
@@ -484,10 +484,10 @@ impl Mining {
     /// Keeps step with chain, pool and time: work goes out, or dies.
     pub fn follow(
         &mut self,
-        around: &mut Around<'_>,
+        ctx: &mut MiningContext<'_>,
         out: &mut Vec<Output>,
     ) -> Result<(), StoreError> {
-        self.answer_polls(around, out);
+        self.answer_polls(ctx, out);
         if !self.is_wanted() {
             self.paused = None;
             if !self.works.is_empty() {
@@ -499,18 +499,18 @@ impl Mining {
             }
             return Ok(());
         }
-        if behind(around.chain)? > MAX_BEHIND {
-            self.pause("peers have blocks that are not here yet".to_owned(), around.clock, out);
+        if behind(ctx.chain)? > MAX_BEHIND {
+            self.pause("peers have blocks that are not here yet".to_owned(), ctx.clock, out);
             return Ok(());
         }
-        let tip = around.chain.tip().hash;
-        let clock = around.clock;
+        let tip = ctx.chain.tip().hash;
+        let clock = ctx.clock;
         let threads = if clock < self.rest_until { 0 } else { self.threads };
-        let pool_moved = || around.pool.read().updates() != self.updates;
+        let pool_moved = || ctx.pool.read().updates() != self.updates;
         let good = self.works.back().is_some_and(|work| {
             work.template.prev == tip
                 && work.threads == threads
-                && around.now <= work.template.max_time
+                && ctx.now <= work.template.max_time
                 && (clock < self.made.saturating_add(REFRESH_S) || !pool_moved())
         });
         if good && !self.due {
@@ -523,7 +523,7 @@ impl Mining {
         if self.works.back().is_some_and(|work| work.template.prev != tip) {
             self.works.clear();
         }
-        match self.template(around, REFRESH_S) {
+        match self.template(ctx, REFRESH_S) {
             Ok(template) => self.hand_out(template, threads, clock, out),
             Err(NodeError::Store(error)) => return Err(error),
             Err(error) => self.pause(error.to_string(), clock, out),

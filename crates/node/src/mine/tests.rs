@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::io::{MineAct, MineDone, MiningState};
 use crate::io::{Act, Done, Input, NodeError, Output};
-use crate::state::Node;
+use crate::node::Node;
 use crypto::lanes::Lanes;
 use mempool::policy::Policy;
 use mempool::pool::Pool;
@@ -254,7 +254,10 @@ fn a_changed_pool_makes_new_work_after_a_while() {
     assert!(lab.work().is_none(), "the pool has not changed");
 }
 
-fn template(lab: &mut Lab, long_poll: Option<String>) -> (Arc<mining::template::Template>, String) {
+fn template(
+    lab: &mut Lab,
+    long_poll: Option<String>,
+) -> (Arc<mining::block_template::Template>, String) {
     match lab.mine(MineAct::Template { long_poll }) {
         Ok(MineDone::Template { template, long_poll, .. }) => (template, long_poll),
         other => panic!("{other:?}"),
@@ -369,7 +372,7 @@ fn nobody_mines_while_peers_are_ahead_or_for_a_replica() {
     lab.now += 2;
     lab.step(Input::Tick);
     assert_eq!(lab.node.view().mining.aim.as_ref().map(|aim| aim.height), Some(Height(5)));
-    lab.node.net().set_readonly();
+    lab.node.net_mut().set_readonly();
     lab.step(Input::Tick);
     assert!(matches!(lab.work(), Some(None)));
     let start = MineAct::Start { threads: None, blocks: None, patient: false };

@@ -1,16 +1,13 @@
 //! What operators ask of the network side.
 
-use super::io::{NetAct, NetDone, NetOutput};
+use super::connections::is_target;
+use super::context::StepContext;
+use super::io::{NetAct, NetDone};
 use super::peer::Origin;
-use super::state::{Added, Net};
-use super::work::Work;
+use super::router::Net;
 use crate::io::{Act, Done, NodeError};
 use p2p::address::split_host_port;
 use p2p::bans::Ban;
-use p2p::download::PeerId;
-
-/// Nodes on the list of those to keep.
-const MAX_ADDED: usize = 64;
 
 /// Whether a replica may do it: nothing that changes chain or pool.
 pub fn allowed_readonly(act: &Act) -> bool {
@@ -27,87 +24,79 @@ impl Net {
         &mut self,
         ticket: u64,
         act: NetAct,
-        work: &mut Work<'_>,
+        step: &mut StepContext<'_>,
     ) -> Option<Result<Done, NodeError>> {
         let result = match act {
-            NetAct::Start => {
-                self.start(work);
-                Ok(NetDone::Done)
+            NetAct::Listen { address } => {
+                return self.listen(ticket, address, step).err().map(Err);
             }
-            NetAct::Listen { address } => return self.listen(ticket, address, work),
             NetAct::Connect { host, port, readonly } => {
-                return self.connect(ticket, &host, port, readonly, work);
+                return self.connect(ticket, &host, port, readonly, step).err().map(Err);
             }
-            NetAct::StopListening => {
-                self.listening = None;
-                work.net(NetOutput::StopListening);
-                Ok(NetDone::Done)
-            }
-            NetAct::AddNode { target } => self.add_node(&target, work),
-            NetAct::RemoveNode { target } => self.remove_node(&target),
-            NetAct::TryNode { target } => self.target(&target).map(|(host, port)| {
-                self.start(work);
-                self.dial(&host, port, Origin::Manual, work);
-                NetDone::Done
-            }),
-            NetAct::Disconnect { target } => self.disconnect(&target, work),
-            NetAct::Ban { net, seconds, absolute, reason } => {
-                let now = self.now_s().max(u64::from(work.now));
-                let until = if absolute { seconds } else { now.saturating_add(seconds) };
-                self.bans.add(net, Ban { created: now, until, reason });
-                let hit = self.peers.values().filter(|p| net.contains(&p.address.ip()));
-                let hit: Vec<PeerId> = hit.map(|peer| peer.id).collect();
-                hit.into_iter().for_each(|id| self.close(id, "the operator bans it", work));
-                Ok(NetDone::Done)
-            }
-            NetAct::Unban { net } => match self.bans.remove(&net) {
-                true => Ok(NetDone::Done),
-                false => refused(format!("{net} is not banned: `bans` shows who is")),
-            },
-            NetAct::ClearBans => {
-                self.bans.clear();
-                Ok(NetDone::Done)
-            }
-            NetAct::SetActive(on) => {
-                self.active = on;
-                if !on {
-                    let all: Vec<PeerId> = self.peers.keys().copied().collect();
-                    all.into_iter().for_each(|id| self.close(id, "the network is off", work));
-                }
-                Ok(NetDone::Active(on))
-            }
-            NetAct::SetReadonly => {
-                self.readonly = true;
-                Ok(NetDone::Done)
-            }
-            NetAct::ServeFilters => {
-                self.serve_filters();
-                Ok(NetDone::Done)
-            }
-            NetAct::Ping => {
-                self.peers.values_mut().for_each(|peer| peer.ping.soon());
-                Ok(NetDone::Done)
-            }
+            act => self.act_now(act, step),
         };
-        if let Err(fault) = self.publish(work) {
+        if let Err(fault) = self.publish(step) {
             return Some(Err(NodeError::Store(fault)));
         }
         Some(result.map(Done::Net))
     }
 
-    /// Starts the network side, once.
-    fn start(&mut self, work: &mut Work<'_>) {
-        if !self.started {
-            self.started = true;
-            self.now_ms = self.now_ms.max(u64::from(work.now) * 1000);
-            // What is here already is no news.
-            self.told_tip = Some(work.chain.tip().id);
-            work.net(NetOutput::Open);
+    /// What is answered at once.
+    fn act_now(&mut self, act: NetAct, step: &mut StepContext<'_>) -> Result<NetDone, NodeError> {
+        match act {
+            NetAct::Start => self.start(step),
+            NetAct::StopListening => {
+                self.run_sure(step, |managers, ctx| managers.connections.stop_listening(ctx))?;
+            }
+            NetAct::AddNode { target } => self.add_node(&target, step)?,
+            NetAct::RemoveNode { target } => {
+                let (host, port) = self.target(&target)?;
+                if !self.managers.connections.remove_node(&host, port) {
+                    return refused(format!("{target} is not on the list of added nodes"));
+                }
+            }
+            NetAct::TryNode { target } => {
+                let (host, port) = self.target(&target)?;
+                self.start(step);
+                self.run_sure(step, |managers, ctx| {
+                    managers.connections.dial(&host, port, Origin::Manual, ctx);
+                })?;
+            }
+            NetAct::Disconnect { target } => self.disconnect(&target, step)?,
+            NetAct::Ban { net, seconds, absolute, reason } => {
+                let now = (self.shared.now_ms / 1000).max(u64::from(step.now));
+                let until = if absolute { seconds } else { now.saturating_add(seconds) };
+                self.run_sure(step, |managers, ctx| {
+                    managers.peers.bans_mut().add(net, Ban { created: now, until, reason });
+                    managers.peers.close_subnet(&net, "the operator bans it", ctx);
+                })?;
+            }
+            NetAct::Unban { net } => {
+                if !self.managers.peers.bans_mut().remove(&net) {
+                    return refused(format!("{net} is not banned: `bans` shows who is"));
+                }
+            }
+            NetAct::ClearBans => self.managers.peers.bans_mut().clear(),
+            NetAct::SetActive(active) => {
+                self.run_sure(step, |managers, ctx| {
+                    managers.connections.set_active(active);
+                    if !active {
+                        managers.peers.close_all("the network is off", ctx);
+                    }
+                })?;
+                return Ok(NetDone::Active(active));
+            }
+            NetAct::SetReadonly => self.set_readonly(),
+            NetAct::ServeFilters => self.serve_filters(),
+            NetAct::Ping => self.managers.peers.ping_soon(),
+            // Taken before.
+            NetAct::Listen { .. } | NetAct::Connect { .. } => {}
         }
+        Ok(NetDone::Done)
     }
 
     fn target(&self, text: &str) -> Result<(String, u16), NodeError> {
-        split_host_port(text, self.params.p2p_port).map_or_else(
+        split_host_port(text, self.shared.params.p2p_port).map_or_else(
             || refused(format!("{text:?} is no address: write HOST:PORT, for instance node1:8333")),
             Ok,
         )
@@ -117,23 +106,20 @@ impl Net {
         &mut self,
         ticket: u64,
         address: Option<String>,
-        work: &mut Work<'_>,
-    ) -> Option<Result<Done, NodeError>> {
-        let port = self.params.p2p_port;
-        let (host, port) = match address.map(|address| self.target(&address)) {
-            None => ("::".to_owned(), port),
-            Some(Ok(target)) => target,
-            Some(Err(error)) => return Some(Err(error)),
+        step: &mut StepContext<'_>,
+    ) -> Result<(), NodeError> {
+        let (host, port) = match address {
+            None => ("::".to_owned(), self.shared.params.p2p_port),
+            Some(address) => self.target(&address)?,
         };
-        if let Some(address) = self.listening {
-            return Some(refused(format!(
+        if let Some(address) = self.managers.connections.listening() {
+            return refused(format!(
                 "this node listens on {address} already: stop-listening ends that"
-            )));
+            ));
         }
-        self.start(work);
-        self.listen_tickets.push(ticket);
-        work.net(NetOutput::Listen { host, port });
-        None
+        self.start(step);
+        self.run_sure(step, |m, ctx| m.connections.listen(ticket, host, port, ctx))?;
+        Ok(())
     }
 
     fn connect(
@@ -142,67 +128,50 @@ impl Net {
         host: &str,
         port: Option<u16>,
         readonly: bool,
-        work: &mut Work<'_>,
-    ) -> Option<Result<Done, NodeError>> {
+        step: &mut StepContext<'_>,
+    ) -> Result<(), NodeError> {
         let text = match port {
             Some(port) if host.contains(':') => format!("[{host}]:{port}"),
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         };
-        let (host, port) = match self.target(&text) {
-            Ok(target) => target,
-            Err(error) => return Some(Err(error)),
-        };
-        if !self.active {
-            return Some(refused("the network is off: `true set-network-active` turns it on"));
+        let (host, port) = self.target(&text)?;
+        if !self.managers.connections.is_active() {
+            return refused("the network is off: `true set-network-active` turns it on");
         }
-        self.readonly |= readonly;
-        self.start(work);
-        let id = self.dial(&host, port, Origin::Manual, work);
-        self.connect_tickets.insert(id, ticket);
-        None
+        self.shared.readonly |= readonly;
+        self.start(step);
+        self.run_sure(step, |m, ctx| m.connections.connect(ticket, &host, port, ctx))?;
+        Ok(())
     }
 
-    fn add_node(&mut self, target: &str, work: &mut Work<'_>) -> Result<NetDone, NodeError> {
+    fn add_node(&mut self, target: &str, step: &mut StepContext<'_>) -> Result<(), NodeError> {
         let (host, port) = self.target(target)?;
-        if self.added.iter().any(|added| added.host == host && added.port == port) {
-            return refused(format!("{target} is on the list of added nodes already"));
+        if let Some(reason) = self.managers.connections.refuses_to_add(target, &host, port) {
+            return refused(reason);
         }
-        if self.added.len() >= MAX_ADDED {
-            return refused(format!("{MAX_ADDED} nodes are the most that can be added"));
-        }
-        self.start(work);
-        self.added.push(Added { host, port, next_ms: 0, fails: 0 });
-        Ok(NetDone::Done)
+        self.start(step);
+        self.managers.connections.add_node(host, port);
+        Ok(())
     }
 
-    fn remove_node(&mut self, target: &str) -> Result<NetDone, NodeError> {
-        let (host, port) = self.target(target)?;
-        let before = self.added.len();
-        self.added.retain(|added| added.host != host || added.port != port);
-        match self.added.len() < before {
-            true => Ok(NetDone::Done),
-            false => refused(format!("{target} is not on the list of added nodes")),
-        }
-    }
-
-    fn disconnect(&mut self, target: &str, work: &mut Work<'_>) -> Result<NetDone, NodeError> {
+    fn disconnect(&mut self, target: &str, step: &mut StepContext<'_>) -> Result<(), NodeError> {
         let address = self.target(target).ok();
-        let found = self.peers.values().filter(|peer| !peer.closing).find(|peer| {
-            let by_address = address
-                .as_ref()
-                .is_some_and(|(host, port)| super::state::is_target(&peer.address, host, *port));
+        let connections = &self.managers.connections;
+        let found = self.managers.peers.open().find(|peer| {
+            let by_address =
+                address.as_ref().is_some_and(|(host, port)| is_target(&peer.address, host, *port));
             by_address
                 || target.parse() == Ok(peer.id)
                 || target.parse() == Ok(peer.address.ip())
-                || self.names.get(&peer.id) == address.as_ref()
+                || connections.name_of(peer.id) == address.as_ref()
         });
-        match found.map(|peer| peer.id) {
-            Some(id) => {
-                self.close(id, "the operator asked for it", work);
-                Ok(NetDone::Done)
-            }
-            None => refused(format!("{target} is no peer of this node: `peers` lists them")),
-        }
+        let Some(id) = found.map(|peer| peer.id) else {
+            return refused(format!("{target} is no peer of this node: `peers` lists them"));
+        };
+        self.run_sure(step, |managers, ctx| {
+            managers.peers.close(id, "the operator asked for it", ctx);
+        })?;
+        Ok(())
     }
 }

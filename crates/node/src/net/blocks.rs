@@ -1,15 +1,19 @@
-//! Blocks: which are asked of whom, and what is done with those that come.
+//! Block sync (Core's `FindNextBlocksToDownload`): which blocks are asked of whom, and what is done
+//! with those that come. Signature hints travel with the blocks of an initial sync.
 
-use super::state::Net;
-use super::work::Work;
+use std::collections::{BTreeMap, VecDeque};
+
+use super::availability::BlockAvailability;
+use super::blame::blame;
+use super::compact::CompactBlocks;
+use super::context::{Action, Context};
+use super::peers::PeerManager;
 use chain::error::BlockError;
 use chain::index::Entry;
 use consensus::rule::Blame;
 use p2p::address::services;
-use p2p::compact::{BlockTxns, CompactBlock, CompactError, Partial, TxnRequest};
-use p2p::download::{PeerId, WINDOW};
-use p2p::headers::check_list;
-use p2p::limits::BAN_SCORE;
+use p2p::download::{Download, PeerId, WINDOW};
+use p2p::limits::{BAN_SCORE, HINTS_VERSION};
 use p2p::message::{Inv, InvKind, Message};
 use primitives::block::{HEADER_SIZE, Header, Height};
 use primitives::codec::{Decode, Reader};
@@ -23,33 +27,147 @@ const BATCH: usize = 512;
 const FLUSH_MS: u64 = 20_000;
 /// Blocks above the tip that one may be that nobody asked for.
 const UNASKED_ABOVE: u32 = 288;
-/// Peers that give us compact blocks unasked (BIP152).
-const COMPACT_PEERS: usize = 3;
+/// Blocks by which the headers may be ahead of the chain before blocks are taken in bulk.
+const BULK_AHEAD: u32 = 24;
+/// Blocks come fast: so many in one or two stretches of that many milliseconds.
+const ARRIVALS_MS: u64 = 5_000;
+const ARRIVALS_BLOCKS: u32 = 32;
 
-impl Net {
-    /// Asks every peer for what it has and we need.
-    pub(super) fn fetch(&mut self, work: &mut Work<'_>) -> Result<(), StoreError> {
-        let ready = self.peers.values().filter(|peer| peer.ready() && peer.best_known.is_some());
-        let mut ids: Vec<PeerId> = ready.map(|peer| peer.id).collect();
-        // Those that we chose first.
-        ids.sort_by_key(|id| self.peers.get(id).is_some_and(|peer| peer.inbound()));
-        for id in ids {
-            self.fetch_from(id, work)?;
+/// How many of the blocks that were asked for came lately.
+#[derive(Debug, Default)]
+struct ArrivalRate {
+    since_ms: u64,
+    count: u32,
+    /// Of the stretch before.
+    before: u32,
+}
+
+impl ArrivalRate {
+    fn record(&mut self, now_ms: u64) {
+        let passed = now_ms.saturating_sub(self.since_ms);
+        if passed >= ARRIVALS_MS {
+            self.before = if passed < 2 * ARRIVALS_MS { self.count } else { 0 };
+            (self.since_ms, self.count) = (now_ms, 0);
+        }
+        self.count = self.count.saturating_add(1);
+    }
+
+    fn is_high(&self, now_ms: u64) -> bool {
+        let passed = now_ms.saturating_sub(self.since_ms);
+        passed < 2 * ARRIVALS_MS && self.count.saturating_add(self.before) >= ARRIVALS_BLOCKS
+    }
+}
+
+/// What block sync knows of one peer.
+#[derive(Debug, Default)]
+struct BlockPeer {
+    /// The last block of which all below is here, on its branch.
+    common: u32,
+    /// It gives hints of our version, and has not misled us yet.
+    hints: bool,
+}
+
+/// Requests for blocks, and the blocks that came.
+#[derive(Debug, Default)]
+pub struct BlockSync {
+    download: Download,
+    arrivals: ArrivalRate,
+    /// Blocks that came and have not been looked at.
+    arrived: VecDeque<(PeerId, BlockHash, Vec<u8>)>,
+    /// Taken in bulk and not on the disk yet: since when.
+    unflushed_since: Option<u64>,
+    peers: BTreeMap<PeerId, BlockPeer>,
+}
+
+impl BlockSync {
+    pub fn connected(&mut self, id: PeerId) {
+        self.peers.insert(id, BlockPeer::default());
+    }
+
+    /// What the peer owed is free for others.
+    pub fn closed(&mut self, id: PeerId) {
+        self.download.disconnected(id);
+    }
+
+    pub fn removed(&mut self, id: PeerId) {
+        self.peers.remove(&id);
+    }
+
+    /// Requests on their way.
+    pub fn download(&self) -> &Download {
+        &self.download
+    }
+
+    /// Blocks that came and have not been looked at.
+    pub fn arrived(&self) -> usize {
+        self.arrived.len()
+    }
+
+    /// Nothing that was taken in bulk waits to be written.
+    pub fn is_flushed(&self) -> bool {
+        self.unflushed_since.is_none()
+    }
+
+    /// The last block that we have in common with a peer, as an id of the tree.
+    pub fn common(&self, id: PeerId) -> u32 {
+        self.peers.get(&id).map_or(0, |peer| peer.common)
+    }
+
+    /// Peers that give hints and have not misled us.
+    pub fn hint_givers(&self) -> usize {
+        self.peers.values().filter(|peer| peer.hints).count()
+    }
+
+    /// A `sendhints` message.
+    pub fn send_hints(&mut self, id: PeerId, version: u32) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.hints = version == HINTS_VERSION;
+        }
+    }
+
+    /// Blocks are taken in bulk: far more headers are known than blocks, and the blocks do come.
+    /// Headers alone would let whoever withholds their blocks keep transactions from us.
+    pub fn is_bulk(&self, ctx: &mut Context<'_>) -> Result<bool, StoreError> {
+        let behind = ctx.best_header_height()? > ctx.chain.tip().height.0 + BULK_AHEAD;
+        Ok(behind && self.arrivals.is_high(ctx.now_ms))
+    }
+
+    /// Asks every peer for what it has and we need, those that we chose first.
+    pub fn fetch(
+        &mut self,
+        peers: &PeerManager,
+        availability: &BlockAvailability,
+        compact: &CompactBlocks,
+        ctx: &mut Context<'_>,
+    ) -> Result<(), StoreError> {
+        let ready =
+            peers.ready().filter_map(|peer| Some((peer, availability.best_known(peer.id)?)));
+        let mut list: Vec<_> = ready.collect();
+        list.sort_by_key(|(peer, _)| peer.inbound());
+        for (peer, best) in list {
+            let (id, services) = (peer.id, peer.services());
+            if services & (services::NETWORK | services::NETWORK_LIMITED) != 0 {
+                let witness = services & services::WITNESS != 0;
+                self.fetch_from(id, best, witness, compact.is_supported_by(id), ctx)?;
+            }
         }
         Ok(())
     }
 
-    /// Core's `FindNextBlocksToDownload`: the first missing blocks of the peer's own branch, within
-    /// a window, if that has as much work as ours.
-    fn fetch_from(&mut self, id: PeerId, work: &mut Work<'_>) -> Result<(), StoreError> {
+    /// The first missing blocks of the peer's own branch, within a window, if that has as much
+    /// work as ours.
+    fn fetch_from(
+        &mut self,
+        id: PeerId,
+        best: u32,
+        witness: bool,
+        compact: bool,
+        ctx: &mut Context<'_>,
+    ) -> Result<(), StoreError> {
         let room = self.download.room(id);
-        let (tip, takes_hints) = (work.chain.tip(), work.chain.takes_hints());
-        let tree = work.chain.tree()?;
+        let (tip, takes_hints) = (ctx.chain.tip(), ctx.chain.takes_hints());
+        let tree = ctx.chain.tree()?;
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
-        let serves = services::NETWORK | services::NETWORK_LIMITED;
-        let Some(best) = peer.best_known.filter(|_| peer.services() & serves != 0) else {
-            return Ok(());
-        };
         if room == 0 || tree.entry(best).work < tip.work || tree.entry(best).failed {
             return Ok(());
         }
@@ -79,23 +197,22 @@ impl Net {
                 continue;
             }
             gap = true;
-            match self.download.may_ask(id, &entry.row.hash, self.now_ms) {
+            match self.download.may_request(id, &entry.row.hash, ctx.now_ms) {
                 true => wanted.push((entry.row.hash, entry.row.parent)),
                 false => {
-                    owed_by = owed_by.or_else(|| self.download.asked(&entry.row.hash));
+                    owed_by = owed_by.or_else(|| self.download.requested_from(&entry.row.hash));
                 }
             }
         }
         peer.common = common;
         if wanted.is_empty() {
             if let Some(owed_by) = owed_by.filter(|peer| *peer != id && last != best) {
-                self.download.waits_for(owed_by, self.now_ms);
+                self.download.mark_stalling(owed_by, ctx.now_ms);
             }
             return Ok(());
         }
         // At the tip a compact block will do.
-        let compact = wanted.len() == 1 && wanted[0].1 == tip.id && peer.compact;
-        let witness = peer.services() & services::WITNESS != 0;
+        let compact = wanted.len() == 1 && wanted[0].1 == tip.id && compact;
         let kind = match (compact, witness) {
             (true, _) => InvKind::COMPACT_BLOCK,
             (false, true) => InvKind::WITNESS_BLOCK,
@@ -109,353 +226,218 @@ impl Net {
         });
         let invs = invs.collect();
         for (hash, _) in wanted {
-            self.download.ask(id, hash, self.now_ms);
+            self.download.request(id, hash, ctx.now_ms);
         }
-        self.send(id, &Message::GetData(invs), work);
+        ctx.send(id, Message::GetData(invs));
         Ok(())
     }
 
-    pub(super) fn tick_blocks(&mut self, work: &mut Work<'_>) -> Result<(), StoreError> {
-        for id in self.download.stalled(self.now_ms) {
-            self.close(id, "it does not send the blocks that it told of", work);
+    /// Drops who holds up others, asks for what is due, writes what waits.
+    pub fn tick(&mut self, ctx: &mut Context<'_>) -> Result<(), StoreError> {
+        for id in self.download.stalled(ctx.now_ms) {
+            ctx.close(id, "it does not send the blocks that it told of");
         }
-        self.fetch(work)?;
-        self.flush_when_due(work)
+        ctx.push(Action::FetchBlocks);
+        self.flush_when_due(ctx)
     }
 
     /// What was taken in bulk goes to the disk after a while, and when the tip is near.
-    fn flush_when_due(&mut self, work: &mut Work<'_>) -> Result<(), StoreError> {
-        let Some(since) = self.unflushed else { return Ok(()) };
-        if self.now_ms >= since + FLUSH_MS || !self.is_bulk(work)? {
-            work.chain.flush()?;
-            self.unflushed = None;
+    fn flush_when_due(&mut self, ctx: &mut Context<'_>) -> Result<(), StoreError> {
+        let Some(since) = self.unflushed_since else { return Ok(()) };
+        if ctx.now_ms >= since + FLUSH_MS || !self.is_bulk(ctx)? {
+            ctx.chain.flush()?;
+            self.unflushed_since = None;
         }
         Ok(())
     }
 
+    /// Asks for one whole block.
+    pub fn request(&mut self, id: PeerId, hash: BlockHash, ctx: &mut Context<'_>) {
+        self.download.request(id, hash, ctx.now_ms);
+        ctx.send(id, Message::GetData(vec![Inv::new(InvKind::WITNESS_BLOCK, hash.0)]));
+    }
+
+    /// The peer was asked for parts of a block.
+    pub fn requested(&mut self, id: PeerId, hash: BlockHash, now_ms: u64) {
+        self.download.request(id, hash, now_ms);
+    }
+
+    /// The peer will not give a block.
+    pub fn not_found(&mut self, id: PeerId, hash: &BlockHash) {
+        self.download.failed(id, hash);
+    }
+
     /// A `block` message: looked at with all others that came in the same bytes.
-    pub(super) fn block(
+    pub fn received(
         &mut self,
         id: PeerId,
         bytes: Vec<u8>,
-        work: &mut Work<'_>,
+        peers: &PeerManager,
+        ctx: &mut Context<'_>,
     ) -> Result<(), StoreError> {
         let Some((header, hash)) = header_of(&bytes) else {
-            self.misbehaved(id, BAN_SCORE, "a block without a header", work);
+            ctx.misbehaved(id, BAN_SCORE, "a block without a header");
             return Ok(());
         };
-        let asked = self.download.received(id, &hash, bytes.len(), self.now_ms);
+        let asked = self.download.received(id, &hash, bytes.len(), ctx.now_ms);
         if asked {
-            self.flow.came(self.now_ms);
+            self.arrivals.record(ctx.now_ms);
         }
-        if let Some(peer) = self.peers.get_mut(&id) {
-            peer.known_blocks.insert(hash.0);
-        }
-        if !asked && !self.welcome(&header, &hash, work)? {
+        ctx.push(Action::KnowsBlock { id, hash });
+        if !asked && !is_welcome(&header, &hash, ctx)? {
             return Ok(());
         }
         self.arrived.push_back((id, hash, bytes));
         match self.arrived.len() >= BATCH {
-            true => self.take_arrived(work),
+            true => self.take_arrived(peers, ctx),
             false => Ok(()),
         }
     }
 
     /// A `hints` message: for a block that this peer was asked for.
-    pub(super) fn hints(
+    pub fn hints(
         &mut self,
         id: PeerId,
         block: BlockHash,
         packed: Vec<u8>,
-        work: &mut Work<'_>,
+        ctx: &mut Context<'_>,
     ) -> Result<(), StoreError> {
-        let asked = self.download.asked(&block) == Some(id);
-        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+        let asked = self.download.requested_from(&block) == Some(id);
+        let Some(peer) = self.peers.get(&id) else { return Ok(()) };
         if asked && peer.hints {
-            return work.chain.offer_hints(block, id, packed);
+            return ctx.chain.offer_hints(block, id, packed);
         }
         // Late ones are nobody's fault; many are.
-        if !asked && !peer.unasked.take(1.0, self.now_ms) {
-            self.misbehaved(id, 1, "it talks too much", work);
+        if !asked {
+            ctx.push(Action::Unsolicited { id });
+        }
+        Ok(())
+    }
+
+    /// Takes the blocks that have come.
+    pub fn take_arrived(
+        &mut self,
+        peers: &PeerManager,
+        ctx: &mut Context<'_>,
+    ) -> Result<(), StoreError> {
+        if self.arrived.is_empty() {
+            return Ok(());
+        }
+        let bulk = self.is_bulk(ctx)?;
+        let before = ctx.chain.tip();
+        let batch = self.arrived.drain(..);
+        let (senders, blocks): (Vec<_>, Vec<_>) =
+            batch.map(|(id, hash, bytes)| ((id, hash), bytes)).unzip();
+        self.accept(&senders, blocks, bulk, peers, ctx)?;
+        for (id, hash) in senders {
+            ctx.push(Action::GaveBlock { id });
+            ctx.push(Action::HasBlock { id, hash });
+        }
+        self.heed_misled(peers, ctx);
+        if ctx.chain.tip().id != before.id {
+            ctx.push(Action::TipMoved);
+        }
+        self.flush_when_due(ctx)?;
+        ctx.push(Action::FetchBlocks);
+        ctx.push(Action::AnnounceTip);
+        Ok(())
+    }
+
+    fn accept(
+        &mut self,
+        senders: &[(PeerId, BlockHash)],
+        mut blocks: Vec<Vec<u8>>,
+        bulk: bool,
+        peers: &PeerManager,
+        ctx: &mut Context<'_>,
+    ) -> Result<(), StoreError> {
+        let mut at = 0;
+        while !blocks.is_empty() {
+            // Only the rare list with a fault in it is gone through again from there.
+            let again = blocks.clone();
+            let result = ctx.accept_blocks(blocks, bulk)?;
+            self.unflushed_since = bulk.then(|| self.unflushed_since.unwrap_or(ctx.now_ms));
+            let Some((index, error)) = result.error else { break };
+            let (id, hash) = senders[at + index];
+            if let BlockError::Rule(rule) = &error {
+                ctx.note(format!("block {hash} is refused: {rule}"));
+            }
+            blame(id, error, peers, ctx)?;
+            blocks = again.into_iter().skip(index + 1).collect();
+            at += index + 1;
         }
         Ok(())
     }
 
     /// Peers whose hints were wrong are not asked for hints again; their blocks are as good as any.
-    fn heed_misled(&mut self, work: &mut Work<'_>) {
-        for id in work.chain.take_misled() {
-            let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.hints) else { continue };
-            peer.hints = false;
-            let about = format!("peer {} gives wrong hints: no more are asked", peer.address.ip());
-            self.log_once(&about, work);
-        }
-    }
-
-    /// A block that nobody asked for is only looked at when it may be near a new tip.
-    fn welcome(
-        &mut self,
-        header: &Header,
-        hash: &BlockHash,
-        work: &mut Work<'_>,
-    ) -> Result<bool, StoreError> {
-        let tip = work.chain.tip();
-        let tree = work.chain.tree()?;
-        if let Some(known) = tree.id_of(hash) {
-            let entry = tree.entry(known);
-            return Ok(!entry.has_data() && entry.work >= tip.work && is_near(entry, &tip));
-        }
-        let Some(parent) = tree.id_of(&header.prev) else { return Ok(false) };
-        let entry = tree.entry(parent);
-        let sum = entry.work.saturating_add(header.bits.work());
-        Ok(sum >= tip.work && is_near(entry, &tip))
-    }
-
-    /// Takes the blocks that have come.
-    pub(super) fn take_arrived(&mut self, work: &mut Work<'_>) -> Result<(), StoreError> {
-        if self.arrived.is_empty() {
-            return Ok(());
-        }
-        let bulk = self.is_bulk(work)?;
-        let batch = self.arrived.drain(..).collect();
-        self.take_batch(batch, bulk, work)?;
-        self.flush_when_due(work)?;
-        self.fetch(work)?;
-        self.tell_tip(work)
-    }
-
-    fn take_batch(
-        &mut self,
-        batch: Vec<(PeerId, BlockHash, Vec<u8>)>,
-        bulk: bool,
-        work: &mut Work<'_>,
-    ) -> Result<(), StoreError> {
-        let mut senders = Vec::with_capacity(batch.len());
-        let mut blocks = Vec::with_capacity(batch.len());
-        for (id, hash, bytes) in batch {
-            senders.push((id, hash));
-            blocks.push(bytes);
-        }
-        let before = work.chain.tip();
-        let mut left = blocks;
-        let mut at = 0;
-        loop {
-            // Only the rare list with a fault in it is gone through again from there.
-            let again = left.clone();
-            let result = work.accept_blocks(left, bulk)?;
-            self.unflushed = bulk.then(|| self.unflushed.unwrap_or(self.now_ms));
-            let Some((index, error)) = result.error else { break };
-            let (id, hash) = senders[at + index];
-            self.refused(id, &hash, error, work)?;
-            left = again.into_iter().skip(index + 1).collect();
-            at += index + 1;
-            if left.is_empty() {
-                break;
-            }
-        }
-        for (id, hash) in senders {
-            if let Some(peer) = self.peers.get_mut(&id) {
-                peer.last_block_ms = self.now_ms;
-            }
-            self.has(id, &hash, work)?;
-        }
-        self.heed_misled(work);
-        let tip = work.chain.tip();
-        if tip.id != before.id {
-            self.rejected.clear();
-        }
-        Ok(())
-    }
-
-    fn refused(
-        &mut self,
-        id: PeerId,
-        hash: &BlockHash,
-        error: BlockError,
-        work: &mut Work<'_>,
-    ) -> Result<(), StoreError> {
-        if let BlockError::Rule(rule) = &error {
-            work.note(format!("block {hash} is refused: {rule}"));
-        }
-        self.blame(id, error, work)
-    }
-
-    /// A peer gave us the new tip: it, and the two before it, shall give us compact blocks unasked.
-    fn favour(&mut self, id: PeerId, work: &mut Work<'_>) {
-        let takes = self.peers.get(&id).is_some_and(|peer| peer.ready() && peer.compact);
-        if !takes || self.readonly {
-            return;
-        }
-        if let Some(at) = self.compact_peers.iter().position(|peer| *peer == id) {
-            self.compact_peers.remove(at);
-        } else {
-            if self.compact_peers.len() >= COMPACT_PEERS {
-                let old = self.compact_peers.remove(0);
-                self.set_compact(old, false, work);
-            }
-            self.set_compact(id, true, work);
-        }
-        self.compact_peers.push(id);
-    }
-
-    fn set_compact(&mut self, id: PeerId, on: bool, work: &mut Work<'_>) {
-        if let Some(peer) = self.peers.get_mut(&id) {
-            peer.compact_from = on;
-        }
-        self.send(id, &Message::SendCompact { high_bandwidth: on, version: 2 }, work);
-    }
-
-    /// A `cmpctblock` message.
-    pub(super) fn compact_block(
-        &mut self,
-        id: PeerId,
-        compact: CompactBlock,
-        work: &mut Work<'_>,
-    ) -> Result<(), StoreError> {
-        let header = compact.header;
-        let hash = header.hash();
-        if let Some(peer) = self.peers.get_mut(&id) {
-            peer.known_blocks.insert(hash.0);
-        }
-        let sum = match check_list(&[header], self.params) {
-            Ok(sum) => sum,
-            Err(error) => {
-                self.misbehaved(id, BAN_SCORE, &error.to_string(), work);
-                return Ok(());
-            }
-        };
-        let least = self.least_work(work)?;
-        let tree = work.chain.tree()?;
-        let Some(parent) = tree.id_of(&header.prev) else {
-            self.has(id, &hash, work)?;
-            return self.ask_headers(id, None, work);
-        };
-        if tree.entry(parent).work.saturating_add(sum) < least {
-            return Ok(());
-        }
-        if let Err(error) = work.accept_headers(&[header]) {
-            return self.blame(id, error, work);
-        }
-        self.has(id, &hash, work)?;
-        let tip = work.chain.tip();
-        let tree = work.chain.tree()?;
-        let Some(entry) = tree.id_of(&hash).map(|block| tree.entry(block)) else { return Ok(()) };
-        if entry.has_data() || entry.failed {
-            return Ok(());
-        }
-        let asked = self.download.asked(&hash);
-        // Far from the tip the pool knows nothing: the usual way will do.
-        if entry.work <= tip.work || entry.height().0 > tip.height.0 + 2 {
-            self.download.failed(id, &hash);
-            return self.fetch(work);
-        }
-        let partial = {
-            let pool = work.pool.read();
-            Partial::new(compact, pool.iter().map(|entry| (entry.wtxid, &entry.tx)))
-        };
-        self.compact_blocks += 1;
-        match partial {
-            Err(CompactError::Invalid) => {
-                self.misbehaved(id, BAN_SCORE, "a compact block that can't be one", work);
-                Ok(())
-            }
-            Err(CompactError::Collision) => self.ask_whole(id, hash, work),
-            Ok(partial) => {
-                let missing = partial.missing();
-                if missing.is_empty() {
-                    self.compact_hits += 1;
-                    return self.put_together(id, hash, partial, Vec::new(), work);
-                }
-                if asked.is_some_and(|other| other != id) {
-                    // Somebody else owes it: once is enough.
-                    return Ok(());
-                }
-                self.download.ask(id, hash, self.now_ms);
-                if let Some(peer) = self.peers.get_mut(&id) {
-                    peer.partial = Some((hash, partial));
-                }
-                let request = TxnRequest { block: hash, indexes: missing };
-                self.send(id, &Message::GetBlockTxn(request), work);
-                Ok(())
+    fn heed_misled(&mut self, peers: &PeerManager, ctx: &mut Context<'_>) {
+        for id in ctx.chain.take_misled() {
+            let Some(state) = self.peers.get_mut(&id).filter(|peer| peer.hints) else { continue };
+            state.hints = false;
+            if let Some(peer) = peers.get(id) {
+                let ip = peer.address.ip();
+                let about = format!("peer {ip} gives wrong hints: no more are asked");
+                ctx.push(Action::LogOnce(about));
             }
         }
     }
 
-    fn ask_whole(
+    /// Takes a block put together of the pool's transactions and the peer's. If that is not the
+    /// block, two short ids were the same, which is nobody's fault: the whole block is asked for.
+    pub fn assembled(
         &mut self,
         id: PeerId,
         hash: BlockHash,
-        work: &mut Work<'_>,
+        bytes: Vec<u8>,
+        peers: &PeerManager,
+        ctx: &mut Context<'_>,
     ) -> Result<(), StoreError> {
-        self.download.ask(id, hash, self.now_ms);
-        let inv = Inv::new(InvKind::WITNESS_BLOCK, hash.0);
-        self.send(id, &Message::GetData(vec![inv]), work);
-        Ok(())
-    }
-
-    /// A `blocktxn` message.
-    pub(super) fn block_txs(
-        &mut self,
-        id: PeerId,
-        txns: BlockTxns,
-        work: &mut Work<'_>,
-    ) -> Result<(), StoreError> {
-        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
-        let Some((hash, partial)) = peer.partial.take_if(|(hash, _)| *hash == txns.block) else {
-            return Ok(());
-        };
-        if partial.missing().len() != txns.txs.len() {
-            self.misbehaved(id, BAN_SCORE, "another number of transactions than asked", work);
-            return Ok(());
-        }
-        self.put_together(id, hash, partial, txns.txs, work)
-    }
-
-    /// Takes a block made of the pool's transactions and `answer`. If that is not the block, two
-    /// short ids were the same, which is nobody's fault: the whole block is asked for.
-    fn put_together(
-        &mut self,
-        id: PeerId,
-        hash: BlockHash,
-        partial: Partial,
-        answer: Vec<primitives::tx::Transaction>,
-        work: &mut Work<'_>,
-    ) -> Result<(), StoreError> {
-        let Some(bytes) = partial.finish(answer) else { return self.ask_whole(id, hash, work) };
-        self.download.received(id, &hash, bytes.len(), self.now_ms);
-        let before = work.chain.tip();
-        let result = work.accept_blocks(vec![bytes], false)?;
+        self.download.received(id, &hash, bytes.len(), ctx.now_ms);
+        let before = ctx.chain.tip();
+        let result = ctx.accept_blocks(vec![bytes], false)?;
         match result.error {
             Some((_, BlockError::Rule(rule))) if rule.blame() == Blame::Mutated => {
-                self.ask_whole(id, hash, work)?;
+                self.request(id, hash, ctx);
             }
             // Who relays compact blocks does so before all is checked (BIP152): no ban.
             Some((_, BlockError::Rule(rule))) => {
-                work.note(format!("block {hash} is refused: {rule}"));
-                self.close(id, &rule.to_string(), work);
+                ctx.note(format!("block {hash} is refused: {rule}"));
+                ctx.close(id, rule.to_string());
             }
-            Some((_, error)) => self.blame(id, error, work)?,
-            None => {
-                if let Some(peer) = self.peers.get_mut(&id) {
-                    peer.last_block_ms = self.now_ms;
-                }
-            }
+            Some((_, error)) => blame(id, error, peers, ctx)?,
+            None => ctx.push(Action::GaveBlock { id }),
         }
-        if work.chain.tip().id != before.id {
-            self.rejected.clear();
+        if ctx.chain.tip().id != before.id {
+            ctx.push(Action::TipMoved);
         }
-        self.fetch(work)?;
-        self.tell_tip(work)
+        ctx.push(Action::FetchBlocks);
+        ctx.push(Action::AnnounceTip);
+        Ok(())
     }
 
-    /// The tip has moved by what `id` gave.
-    pub(super) fn gave_tip(&mut self, work: &mut Work<'_>) {
-        let tip = work.chain.tip();
-        let gave = self.peers.values().filter(|peer| peer.last_block_ms == self.now_ms);
-        let gave = gave.filter(|peer| peer.known_blocks.contains(&tip.hash.0));
-        if let Some(id) = gave.map(|peer| peer.id).next() {
-            self.favour(id, work);
-        }
+    /// Checks what must always hold; for tests and the simulator.
+    pub fn assert_sound(&self) {
+        self.download.assert_sound();
+        assert!(self.arrived.is_empty(), "blocks are looked at in the step that brings them");
     }
+}
+
+/// A block that nobody asked for is only looked at when it may be near a new tip.
+fn is_welcome(
+    header: &Header,
+    hash: &BlockHash,
+    ctx: &mut Context<'_>,
+) -> Result<bool, StoreError> {
+    let tip = ctx.chain.tip();
+    let tree = ctx.chain.tree()?;
+    if let Some(known) = tree.id_of(hash) {
+        let entry = tree.entry(known);
+        return Ok(!entry.has_data() && entry.work >= tip.work && is_near(entry, &tip));
+    }
+    let Some(parent) = tree.id_of(&header.prev) else { return Ok(false) };
+    let entry = tree.entry(parent);
+    let sum = entry.work.saturating_add(header.bits.work());
+    Ok(sum >= tip.work && is_near(entry, &tip))
 }
 
 /// Within what a block that nobody asked for may be above the tip.
@@ -467,4 +449,109 @@ fn header_of(bytes: &[u8]) -> Option<(Header, BlockHash)> {
     let header = bytes.get(..HEADER_SIZE)?;
     let header = Header::decode(&mut Reader::new(header)).ok()?;
     Some((header, header.hash()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::Fixture;
+    use super::*;
+    use primitives::codec::Encode;
+
+    /// A fixture with headers of `count` blocks, which the first of two peers has.
+    fn with_headers(count: u32) -> (Fixture, Vec<primitives::block::Block>, BlockAvailability) {
+        let mut fixture = Fixture::new();
+        let blocks = fixture.blocks(count);
+        let headers: Vec<Header> = blocks.iter().map(|block| block.header).collect();
+        fixture.context(0).accept_headers(&headers).expect("good headers");
+        let mut availability = BlockAvailability::default();
+        availability.connected(1);
+        let last = headers[headers.len() - 1].hash();
+        availability.has(1, &last, &mut fixture.chain).expect("a store");
+        (fixture, blocks, availability)
+    }
+
+    fn requested(actions: &[Action]) -> Vec<(PeerId, usize)> {
+        let sent = actions.iter().filter_map(|action| match action {
+            Action::Send { id, message: Message::GetData(invs) } => Some((*id, invs.len())),
+            _ => None,
+        });
+        sent.collect()
+    }
+
+    #[test]
+    fn blocks_are_asked_for_once_and_taken_when_they_come() {
+        let (mut fixture, blocks, availability) = with_headers(10);
+        let peers = fixture.ready_peers(&[1, 3], 0);
+        let compact = CompactBlocks::default();
+        let mut sync = BlockSync::default();
+        sync.connected(1);
+        let mut ctx = fixture.context(0);
+        sync.fetch(&peers, &availability, &compact, &mut ctx).expect("a store");
+        sync.fetch(&peers, &availability, &compact, &mut ctx).expect("a store");
+        assert_eq!(requested(&ctx.actions), [(1, 10)]);
+        ctx.actions.clear();
+        for block in &blocks {
+            sync.received(1, block.to_bytes(), &peers, &mut ctx).expect("a store");
+        }
+        assert_eq!((sync.arrived(), ctx.chain.tip().height), (10, Height(0)));
+        sync.take_arrived(&peers, &mut ctx).expect("a store");
+        assert_eq!(ctx.chain.tip().height, Height(10));
+        assert!(matches!(
+            ctx.actions[ctx.actions.len() - 3..],
+            [Action::TipMoved, Action::FetchBlocks, Action::AnnounceTip]
+        ));
+        sync.assert_sound();
+    }
+
+    #[test]
+    fn who_sends_a_broken_block_is_blamed_and_the_good_ones_count() {
+        let (mut fixture, mut blocks, _) = with_headers(3);
+        let peers = fixture.ready_peers(&[1, 3], 0);
+        // Another coinbase than the header commits to.
+        blocks[1].txs[0].outputs[0].value.0 -= 1;
+        let mut sync = BlockSync::default();
+        let mut ctx = fixture.context(0);
+        for (block, id) in blocks.iter().zip([1, 3, 1]) {
+            sync.requested(id, block.hash(), 0);
+            sync.received(id, block.to_bytes(), &peers, &mut ctx).expect("a store");
+        }
+        sync.take_arrived(&peers, &mut ctx).expect("a store");
+        assert_eq!(ctx.chain.tip().height, Height(1));
+        let blamed = ctx.actions.iter().filter_map(|action| match action {
+            Action::Misbehaved { id, points, .. } => Some((*id, *points)),
+            _ => None,
+        });
+        assert_eq!(blamed.collect::<Vec<_>>(), [(3, BAN_SCORE)]);
+    }
+
+    #[test]
+    fn who_does_not_send_is_dropped_and_another_asked() {
+        let (mut fixture, _, mut availability) = with_headers(1);
+        let mut peers = fixture.ready_peers(&[1, 3], 0);
+        let compact = CompactBlocks::default();
+        let mut sync = BlockSync::default();
+        [1, 3].into_iter().for_each(|id| sync.connected(id));
+        sync.fetch(&peers, &availability, &compact, &mut fixture.context(0)).expect("a store");
+        let mut ctx = fixture.context(120_000);
+        sync.tick(&mut ctx).expect("a store");
+        assert!(matches!(ctx.actions[..], [Action::Close { id: 1, .. }, Action::FetchBlocks]));
+        peers.closed(1);
+        sync.closed(1);
+        let best = ctx.chain.best_header().expect("a store").0;
+        availability.connected(3);
+        availability.has(3, &best, ctx.chain).expect("a store");
+        ctx.actions.clear();
+        sync.fetch(&peers, &availability, &compact, &mut ctx).expect("a store");
+        assert_eq!(requested(&ctx.actions), [(3, 1)]);
+    }
+
+    #[test]
+    fn bulk_needs_headers_ahead_and_blocks_that_come() {
+        let (mut fixture, _, _) = with_headers(BULK_AHEAD + 1);
+        let mut sync = BlockSync::default();
+        assert!(!sync.is_bulk(&mut fixture.context(0)).expect("a store"));
+        (0..ARRIVALS_BLOCKS).for_each(|_| sync.arrivals.record(1));
+        assert!(sync.is_bulk(&mut fixture.context(1)).expect("a store"));
+        assert!(!sync.is_bulk(&mut fixture.context(3 * ARRIVALS_MS)).expect("a store"));
+    }
 }

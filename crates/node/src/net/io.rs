@@ -99,7 +99,7 @@ pub enum NetAct {
     ClearBans,
     /// Switch all of the network off or on.
     SetActive(bool),
-    /// Follow, but take and tell nothing of our own.
+    /// Follow the chain as a replica: relay no transactions and submit nothing of our own.
     SetReadonly,
     /// Serve block filters to those who connect from now on (BIP157).
     ServeFilters,

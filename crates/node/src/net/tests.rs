@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::io::{NetAct, NetEvent, NetOutput};
 use crate::io::{Act, Input, Output};
-use crate::state::Node;
+use crate::node::Node;
 use consensus::scripts::ScriptVerifier;
 use mempool::policy::Policy;
 use mempool::pool::Pool;

@@ -38,7 +38,7 @@ pub struct PeerView {
     pub synced_blocks: Option<Height>,
     /// Heights of the blocks on their way from it.
     pub asked: Vec<u32>,
-    /// Addresses that it told of and that were read, and those that came too fast.
+    /// Addresses that it announced and that were read, and those that came too fast.
     pub addresses_taken: u64,
     pub addresses_refused: u64,
     pub fee_filter: i64,

@@ -2,12 +2,16 @@
 //!
 //! Bitcoin Core keeps no such index; names and shapes follow what explorers ask of it.
 
-use serde_json::{Value, json};
+use rpc_types::address::{
+    AddressBalance, AddressHistory, AddressUtxo, AddressValidity, HistoryEntry, Place,
+};
+use rpc_types::node::{ReindexPhase, ReindexProgress};
+use serde_json::Value;
 
 use crate::call::{ActCall, Call, Class, ReadCall};
 use crate::error::{CallError, ErrorKind};
 use crate::show;
-use crate::value::{Count, Json};
+use crate::value::{AnyJson, Count, Json};
 use chain::reindex::{Built, Phase, Reindex};
 use node::io::{Act, Done};
 use node::view::View;
@@ -41,36 +45,35 @@ pub struct ValidateAddress;
 impl Call for ValidateAddress {
     const WORD: &'static str = "validate-address";
     const METHOD: &'static str = "validateaddress";
-    const HELP: &'static str = "Whether a text is an address of this network, and what it pays to.";
+    const HELP: &'static str =
+        "Whether a text is a valid address of this network, and the script that it pays to.";
     const EXAMPLE: &'static str =
         "init-storage s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" validate-address .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["address"];
     type In = (String,);
-    type Out = Json;
+    type Out = Json<AddressValidity>;
 }
 
 impl ReadCall for ValidateAddress {
-    fn run(view: &View, (text,): Self::In) -> Result<Json, CallError> {
-        let address = match Address::from_text(text.trim(), view.params) {
-            Ok(address) => address,
-            Err(error) => {
-                let why = error.to_string();
-                return Ok(Json(json!({ "isvalid": false, "error_locations": [], "error": why })));
+    fn run(view: &View, (text,): Self::In) -> Result<Self::Out, CallError> {
+        let mut shown = AddressValidity::default();
+        match Address::from_text(text.trim(), view.params) {
+            Ok(address) => {
+                shown.isvalid = true;
+                shown.address = Some(address.to_text(view.params));
+                shown.script_pubkey = Some(show::bytes(&address.to_script().0));
+                shown.isscript = Some(address.is_script());
+                shown.iswitness = Some(matches!(address, Address::Witness { .. }));
+                if let Address::Witness { version, program } = &address {
+                    shown.witness_version = Some(*version);
+                    shown.witness_program = Some(show::bytes(program));
+                }
             }
-        };
-        let mut shown = json!({
-            "isvalid": true,
-            "address": address.to_text(view.params),
-            "scriptPubKey": hex::encode(&address.to_script().0),
-            "isscript": address.is_script(),
-            "iswitness": matches!(address, Address::Witness { .. }),
-        });
-        if let (Address::Witness { version, program }, Some(members)) =
-            (&address, shown.as_object_mut())
-        {
-            members.insert("witness_version".to_owned(), json!(version));
-            members.insert("witness_program".to_owned(), json!(hex::encode(program)));
+            Err(error) => {
+                shown.error_locations = Some(Vec::new());
+                shown.error = Some(error.to_string());
+            }
         }
         Ok(Json(shown))
     }
@@ -102,13 +105,12 @@ pub struct GetAddressHistory;
 impl Call for GetAddressHistory {
     const WORD: &'static str = "get-address-history";
     const METHOD: &'static str = "getaddresshistory";
-    const HELP: &'static str =
-        "The chain's transactions of an address, newest first, with what it received and spent.";
+    const HELP: &'static str = "The confirmed transactions of an address, newest first, with the amounts received and spent.";
     const EXAMPLE: &'static str = "init-storage s\" 51\" get-address-history .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["address", "count", "before"];
-    type In = (String, Option<Count>, Option<Json>);
-    type Out = Json;
+    type In = (String, Option<Count>, Option<AnyJson>);
+    type Out = Json<AddressHistory>;
 }
 
 /// A place as `{"height": H, "position": N}`, the form in which answers give it.
@@ -133,45 +135,43 @@ pub(super) fn history_page(
     script: &Script,
     before: ChainPlace,
     count: usize,
-) -> Result<(Vec<Value>, Option<Value>), CallError> {
+) -> Result<(Vec<HistoryEntry>, Option<Place>), CallError> {
     let tip = snapshot.tip()?;
     let entries = snapshot.script_history_back(script, before, count)?;
     let shown = entries
         .iter()
-        .map(|entry| {
-            json!({
-                "txid": entry.txid.to_string(),
-                "height": entry.place.height.0,
-                "position": entry.place.position,
-                "confirmations": tip.height.0.saturating_sub(entry.place.height.0) + 1,
-                "received": show::amount(entry.received),
-                "spent": show::amount(entry.spent),
-            })
+        .map(|entry| HistoryEntry {
+            txid: show::txid(&entry.txid),
+            height: entry.place.height.0,
+            position: entry.place.position,
+            confirmations: tip.height.0.saturating_sub(entry.place.height.0) + 1,
+            received: show::amount(entry.received),
+            spent: show::amount(entry.spent),
         })
         .collect();
     let next = entries
         .last()
         .filter(|_| entries.len() == count)
-        .map(|entry| json!({ "height": entry.place.height.0, "position": entry.place.position }));
+        .map(|entry| Place { height: entry.place.height.0, position: entry.place.position });
     Ok((shown, next))
 }
 
 /// What a script holds on the chain, and in how many outputs.
-pub(super) fn holdings(snapshot: &Snapshot, script: &Script) -> Result<(Amount, usize), CallError> {
+pub(super) fn holdings(snapshot: &Snapshot, script: &Script) -> Result<(Amount, u64), CallError> {
     let coins = snapshot.script_coins_after(script, None, MOST_COINS)?;
     let sum = coins.iter().fold(0i64, |sum, (_, c)| sum.saturating_add(c.output.value.0));
-    Ok((Amount(sum), coins.len()))
+    Ok((Amount(sum), coins.len() as u64))
 }
 
 impl ReadCall for GetAddressHistory {
-    fn run(view: &View, (address, count, before): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (address, count, before): Self::In) -> Result<Self::Out, CallError> {
         let script = script_of(&address, view)?;
         let count = count.map_or(PAGE, |count| count.0.min(MOST)) as usize;
-        let before = before.map_or(Ok(ChainPlace::END), |Json(place)| place_of(&place))?;
+        let before = before.map_or(Ok(ChainPlace::END), |AnyJson(place)| place_of(&place))?;
         let snapshot = view.read()?;
         ready(&snapshot)?;
         let (shown, next) = history_page(&snapshot, &script, before, count)?;
-        Ok(Json(json!({ "transactions": shown, "next": next })))
+        Ok(Json(AddressHistory { transactions: shown, next }))
     }
 }
 
@@ -180,32 +180,31 @@ pub struct GetAddressUtxos;
 impl Call for GetAddressUtxos {
     const WORD: &'static str = "get-address-utxos";
     const METHOD: &'static str = "getaddressutxos";
-    const HELP: &'static str = "The unspent outputs of an address on the chain.";
+    const HELP: &'static str = "The confirmed unspent outputs of an address.";
     const EXAMPLE: &'static str = "init-storage s\" 51\" get-address-utxos .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["address"];
+    const RESULT: &'static str = "The unspent outputs.";
     type In = (String,);
-    type Out = Json;
+    type Out = Json<Vec<AddressUtxo>>;
 }
 
 impl ReadCall for GetAddressUtxos {
-    fn run(view: &View, (address,): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (address,): Self::In) -> Result<Self::Out, CallError> {
         let script = script_of(&address, view)?;
         let snapshot = view.read()?;
         ready(&snapshot)?;
         let tip = snapshot.tip()?;
         let coins = snapshot.script_coins_after(&script, None, MOST_COINS)?;
-        let shown = coins.iter().map(|(outpoint, coin)| {
-            json!({
-                "txid": outpoint.txid.to_string(),
-                "vout": outpoint.vout,
-                "value": show::amount(coin.output.value),
-                "height": coin.height.0,
-                "confirmations": tip.height.0.saturating_sub(coin.height.0) + 1,
-                "coinbase": coin.coinbase,
-            })
+        let shown = coins.iter().map(|(outpoint, coin)| AddressUtxo {
+            txid: show::txid(&outpoint.txid),
+            vout: outpoint.vout,
+            value: show::amount(coin.output.value),
+            height: coin.height.0,
+            confirmations: tip.height.0.saturating_sub(coin.height.0) + 1,
+            coinbase: coin.coinbase,
         });
-        Ok(Json(Value::Array(shown.collect())))
+        Ok(Json(shown.collect()))
     }
 }
 
@@ -214,21 +213,22 @@ pub struct GetAddressBalance;
 impl Call for GetAddressBalance {
     const WORD: &'static str = "get-address-balance";
     const METHOD: &'static str = "getaddressbalance";
-    const HELP: &'static str = "What an address holds on the chain, and in how many outputs.";
+    const HELP: &'static str =
+        "The confirmed balance of an address, and the number of its unspent outputs.";
     const EXAMPLE: &'static str = "init-storage s\" 51\" get-address-balance .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["address"];
     type In = (String,);
-    type Out = Json;
+    type Out = Json<AddressBalance>;
 }
 
 impl ReadCall for GetAddressBalance {
-    fn run(view: &View, (address,): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (address,): Self::In) -> Result<Self::Out, CallError> {
         let script = script_of(&address, view)?;
         let snapshot = view.read()?;
         ready(&snapshot)?;
         let (balance, utxos) = holdings(&snapshot, &script)?;
-        Ok(Json(json!({ "balance": show::amount(balance), "utxos": utxos })))
+        Ok(Json(AddressBalance { balance: show::amount(balance), utxos }))
     }
 }
 
@@ -238,13 +238,12 @@ pub struct ReindexStep;
 impl Call for ReindexStep {
     const WORD: &'static str = "reindex-step";
     const METHOD: &'static str = "reindex";
-    const HELP: &'static str =
-        "Begin to build \"indexes\" or \"coins\" again, or \"continue\"; until it says finished.";
+    const HELP: &'static str = "Start rebuilding \"indexes\" or \"coins\", then \"continue\" until the result says finished.";
     const EXAMPLE: &'static str = "init-storage s\" continue\" reindex-step .json";
     const CLASS: Class = Class::Admin;
     const PARAMS: &'static [&'static str] = &["what"];
     type In = (String,);
-    type Out = Json;
+    type Out = Json<ReindexProgress>;
 }
 
 impl ActCall for ReindexStep {
@@ -261,21 +260,21 @@ impl ActCall for ReindexStep {
         Ok(Act::Reindex { begin })
     }
 
-    fn reply(done: Done) -> Result<Json, CallError> {
+    fn reply(done: Done) -> Result<Self::Out, CallError> {
         let Done::Built(built) = done else {
             let why = format!("the node answered something else: {done:?}");
             return Err(CallError::new(ErrorKind::Internal, why));
         };
         let phase = |built: Built| match built.phase {
-            Phase::Blocks => "blocks",
-            Phase::Coins => "coins",
-            Phase::Replay => "replay",
+            Phase::Blocks => ReindexPhase::Blocks,
+            Phase::Coins => ReindexPhase::Coins,
+            Phase::Replay => ReindexPhase::Replay,
         };
-        Ok(Json(json!({
-            "finished": built.is_none(),
-            "phase": built.map(phase),
-            "done": built.map(|built| built.done),
-            "of": built.map(|built| built.of),
-        })))
+        Ok(Json(ReindexProgress {
+            finished: built.is_none(),
+            phase: built.map(phase),
+            done: built.map(|built| built.done),
+            of: built.map(|built| built.of),
+        }))
     }
 }

@@ -2,12 +2,16 @@
 
 use std::ops::ControlFlow;
 
-use serde_json::json;
+use rpc_types::Difficulty;
+use rpc_types::block::{BlockResult, HeaderResult};
+use rpc_types::chain::{
+    ChainCheck, ChainInfo, ChainTip, Deployment, DeploymentInfo, Deployments, TipStatus,
+};
 
 use crate::call::{Call, Class, ReadCall};
 use crate::error::{CallError, ErrorKind};
 use crate::show::{self, Detail};
-use crate::value::{BlockId, Count, Json, Kind, Verbosity, Written};
+use crate::value::{BlockId, Count, Json, Verbosity, Written};
 use chain::verify::{Verified, VerifyError, verify};
 use chain::{query, tips};
 use node::view::View;
@@ -68,7 +72,7 @@ pub struct GetBestHash;
 impl Call for GetBestHash {
     const WORD: &'static str = "get-best-hash";
     const METHOD: &'static str = "getbestblockhash";
-    const HELP: &'static str = "The hash of the best chain's last block.";
+    const HELP: &'static str = "The hash of the tip of the best chain.";
     const EXAMPLE: &'static str = "init-storage get-best-hash type";
     const CLASS: Class = Class::Read;
     type In = ();
@@ -86,7 +90,7 @@ pub struct GetBlockHash;
 impl Call for GetBlockHash {
     const WORD: &'static str = "get-block-hash";
     const METHOD: &'static str = "getblockhash";
-    const HELP: &'static str = "The hash of the best chain's block at a height.";
+    const HELP: &'static str = "The hash of the block at a height of the best chain.";
     const EXAMPLE: &'static str = "init-storage 0 get-block-hash type";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["height"];
@@ -106,16 +110,16 @@ pub struct GetBlock;
 impl Call for GetBlock {
     const WORD: &'static str = "get-block";
     const METHOD: &'static str = "getblock";
-    const HELP: &'static str = "A block by height or hash: 0 as hex, 1 with transaction ids, 2 with transactions and fees, 3 with what each input spends.";
+    const HELP: &'static str = "A block by height or hash. Verbosity 0: hex; 1: with transaction ids; 2: with transactions and fees; 3: also with the output that each input spends.";
     const EXAMPLE: &'static str = "init-storage s\" 0\" get-block .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["blockhash", "verbosity"];
     type In = (BlockId, Option<Verbosity>);
-    type Out = Written;
+    type Out = Written<BlockResult>;
 }
 
 impl ReadCall for GetBlock {
-    fn run(view: &View, (block, verbosity): Self::In) -> Result<Written, CallError> {
+    fn run(view: &View, (block, verbosity): Self::In) -> Result<Self::Out, CallError> {
         let snapshot = view.read()?;
         let (id, row) = find_block(&snapshot, block)?;
         let missing = || absent(&snapshot, &row);
@@ -142,16 +146,16 @@ pub struct GetHeader;
 impl Call for GetHeader {
     const WORD: &'static str = "get-header";
     const METHOD: &'static str = "getblockheader";
-    const HELP: &'static str = "A block's header by height or hash; as hex when verbose is false.";
+    const HELP: &'static str = "A block header by height or hash; as hex if verbose is false.";
     const EXAMPLE: &'static str = "init-storage s\" 0\" get-header .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["blockhash", "verbose"];
     type In = (BlockId, Option<bool>);
-    type Out = Written;
+    type Out = Written<HeaderResult>;
 }
 
 impl ReadCall for GetHeader {
-    fn run(view: &View, (block, verbose): Self::In) -> Result<Written, CallError> {
+    fn run(view: &View, (block, verbose): Self::In) -> Result<Self::Out, CallError> {
         let snapshot = view.read()?;
         let (id, row) = find_block(&snapshot, block)?;
         if verbose == Some(false) {
@@ -167,45 +171,40 @@ impl Call for GetChainInfo {
     const WORD: &'static str = "get-chain-info";
     const METHOD: &'static str = "getblockchaininfo";
     const HELP: &'static str =
-        "The chain: height, best block, difficulty, work, median time, how far it has come.";
+        "The state of the chain: height, best block, difficulty, work, median time, sync progress.";
     const EXAMPLE: &'static str = "init-storage get-chain-info .json";
     const CLASS: Class = Class::Read;
     type In = ();
-    type Out = Json;
+    type Out = Json<ChainInfo>;
 }
 
 impl ReadCall for GetChainInfo {
-    fn run(view: &View, (): ()) -> Result<Json, CallError> {
+    fn run(view: &View, (): ()) -> Result<Self::Out, CallError> {
         let snapshot = view.read()?;
         let info = query::chain_info(&snapshot)?;
         let headers = tips::best_header(&snapshot)?.height;
         let tip = info.tip;
         let pruned = snapshot.pruned_below()?;
-        let mut shown = json!({
-            "chain": view.params.name,
-            "blocks": tip.height.0,
-            "headers": headers.0,
-            "bestblockhash": tip.hash.to_string(),
-            "bits": show::bits(info.bits),
-            "target": show::target(info.bits),
-            "difficulty": show::difficulty(info.difficulty),
-            "time": info.time,
-            "mediantime": info.median_time,
-            "verificationprogress": progress(tip.height, headers),
-            "initialblockdownload": tip.height < headers,
-            "chainwork": tip.work.to_string(),
-            "size_on_disk": view.store().size_on_disk(),
-            "pruned": pruned.0 > 0,
-            "warnings": [],
-            "transactions": tip.tx_total,
-            "txindex": view.has_tx_index(),
-        });
-        if pruned.0 > 0
-            && let Some(members) = shown.as_object_mut()
-        {
-            members.insert("pruneheight".to_owned(), json!(pruned.0));
-        }
-        Ok(Json(shown))
+        Ok(Json(ChainInfo {
+            chain: view.params.name.to_owned(),
+            blocks: tip.height.0,
+            headers: headers.0,
+            bestblockhash: show::block_hash(&tip.hash),
+            bits: show::bits(info.bits),
+            target: show::target(info.bits),
+            difficulty: show::difficulty(info.difficulty),
+            time: info.time,
+            mediantime: info.median_time,
+            verificationprogress: progress(tip.height, headers),
+            initialblockdownload: tip.height < headers,
+            chainwork: rpc_types::Work(tip.work.to_string()),
+            size_on_disk: view.store().size_on_disk(),
+            pruned: pruned.0 > 0,
+            warnings: Vec::new(),
+            transactions: tip.tx_total,
+            txindex: view.has_tx_index(),
+            pruneheight: (pruned.0 > 0).then_some(pruned.0),
+        }))
     }
 }
 
@@ -234,23 +233,28 @@ pub struct GetChainTips;
 impl Call for GetChainTips {
     const WORD: &'static str = "get-chain-tips";
     const METHOD: &'static str = "getchaintips";
-    const HELP: &'static str = "The ends of all known branches, and how each stands.";
+    const HELP: &'static str = "The tips of all known branches, with the status of each.";
     const EXAMPLE: &'static str = "init-storage get-chain-tips .json";
     const CLASS: Class = Class::Read;
+    const RESULT: &'static str = "The ends of all known branches, that of the best chain first.";
     type In = ();
-    type Out = Json;
+    type Out = Json<Vec<ChainTip>>;
 }
 
 impl ReadCall for GetChainTips {
-    fn run(view: &View, (): ()) -> Result<Json, CallError> {
+    fn run(view: &View, (): ()) -> Result<Self::Out, CallError> {
         let tips = tips::branch_tips(&*view.read()?)?;
-        let shown = tips.iter().map(|tip| {
-            json!({
-                "height": tip.height.0,
-                "hash": tip.hash.to_string(),
-                "branchlen": tip.branch_len,
-                "status": tip.status.name(),
-            })
+        let shown = tips.iter().map(|tip| ChainTip {
+            height: tip.height.0,
+            hash: show::block_hash(&tip.hash),
+            branchlen: tip.branch_len,
+            status: match tip.status {
+                tips::TipStatus::Active => TipStatus::Active,
+                tips::TipStatus::Invalid => TipStatus::Invalid,
+                tips::TipStatus::HeadersOnly => TipStatus::HeadersOnly,
+                tips::TipStatus::ValidHeaders => TipStatus::ValidHeaders,
+                tips::TipStatus::ValidFork => TipStatus::ValidFork,
+            },
         });
         Ok(Json(shown.collect()))
     }
@@ -262,38 +266,37 @@ impl Call for GetDeployments {
     const WORD: &'static str = "get-deployments";
     const METHOD: &'static str = "getdeploymentinfo";
     const HELP: &'static str =
-        "The soft forks of this network, and which hold in the block after one.";
+        "The soft forks of this network, and which are active in the block after a given one.";
     const EXAMPLE: &'static str = "init-storage get-deployments .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["blockhash"];
     type In = (Option<BlockId>,);
-    type Out = Json;
+    type Out = Json<DeploymentInfo>;
 }
 
 impl ReadCall for GetDeployments {
-    fn run(view: &View, (block,): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (block,): Self::In) -> Result<Self::Out, CallError> {
         let snapshot = view.read()?;
         let block = block.unwrap_or(BlockId::Hash(snapshot.tip()?.hash));
         let (_, row) = find_block(&snapshot, block)?;
         let forks = &view.params.forks;
-        let mut shown = serde_json::Map::new();
-        for (name, height) in [
-            ("bip34", forks.bip34),
-            ("bip66", forks.bip66),
-            ("bip65", forks.bip65),
-            ("csv", forks.csv),
-            ("segwit", forks.segwit),
-            ("taproot", forks.taproot),
-        ] {
-            let active = row.height.next().0 >= height;
-            let fork = json!({ "type": "buried", "active": active, "height": height });
-            shown.insert(name.to_owned(), fork);
-        }
-        Ok(Json(json!({
-            "hash": row.hash.to_string(),
-            "height": row.height.0,
-            "deployments": shown,
-        })))
+        let buried = |height: u32| Deployment {
+            kind: "buried".to_owned(),
+            active: row.height.next().0 >= height,
+            height,
+        };
+        Ok(Json(DeploymentInfo {
+            hash: show::block_hash(&row.hash),
+            height: row.height.0,
+            deployments: Deployments {
+                bip34: buried(forks.bip34),
+                bip66: buried(forks.bip66),
+                bip65: buried(forks.bip65),
+                csv: buried(forks.csv),
+                segwit: buried(forks.segwit),
+                taproot: buried(forks.taproot),
+            },
+        }))
     }
 }
 
@@ -302,37 +305,17 @@ pub struct GetDifficulty;
 impl Call for GetDifficulty {
     const WORD: &'static str = "get-difficulty";
     const METHOD: &'static str = "getdifficulty";
-    const HELP: &'static str = "The difficulty of the tip, 1 being Bitcoin's easiest.";
+    const HELP: &'static str =
+        "The difficulty of the tip, as a multiple of Bitcoin's minimum difficulty.";
     const EXAMPLE: &'static str = "init-storage get-difficulty type";
     const CLASS: Class = Class::Read;
     type In = ();
-    type Out = Number;
-}
-
-/// A number that need not be whole; on the stack it is text.
-pub struct Number(f64);
-
-impl Kind for Number {
-    const SHAPE: crate::value::Shape = crate::value::Shape::Text;
-    const NAME: &'static str = "number";
-
-    fn schema() -> serde_json::Value {
-        json!({ "type": "number" })
-    }
-
-    fn from_json(value: &serde_json::Value) -> Result<Self, CallError> {
-        let number = value.as_f64().map(Number);
-        number.ok_or_else(|| CallError::invalid_params(format!("{value} is not a number")))
-    }
-
-    fn to_json(self) -> serde_json::Value {
-        show::difficulty(self.0)
-    }
+    type Out = Difficulty;
 }
 
 impl ReadCall for GetDifficulty {
-    fn run(view: &View, (): ()) -> Result<Number, CallError> {
-        Ok(Number(query::chain_info(&*view.read()?)?.difficulty))
+    fn run(view: &View, (): ()) -> Result<Difficulty, CallError> {
+        Ok(show::difficulty(query::chain_info(&*view.read()?)?.difficulty))
     }
 }
 
@@ -354,21 +337,20 @@ pub struct CheckChain;
 impl Call for CheckChain {
     const WORD: &'static str = "check-chain";
     const METHOD: &'static str = "checkchain";
-    const HELP: &'static str =
-        "Check the newest blocks again (0: all) at a level from 0 to 4; fails with what is wrong.";
+    const HELP: &'static str = "Verify the newest blocks (0: all) at a level from 0 to 4; fails with the reason if one is wrong.";
     const EXAMPLE: &'static str = "init-storage check-chain .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["checklevel", "nblocks"];
     type In = (Option<Count>, Option<Count>);
-    type Out = Json;
+    type Out = Json<ChainCheck>;
 }
 
 impl ReadCall for CheckChain {
-    fn run(view: &View, (level, blocks): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (level, blocks): Self::In) -> Result<Self::Out, CallError> {
         let (level, blocks) = how_hard(level, blocks);
         let checked = check(view, level, blocks)
             .map_err(|e| CallError::new(ErrorKind::Unhealthy, e.to_string()))?;
-        Ok(Json(json!({ "sound": true, "blocks": checked.blocks, "level": checked.level })))
+        Ok(Json(ChainCheck { sound: true, blocks: checked.blocks, level: checked.level }))
     }
 }
 
@@ -377,7 +359,7 @@ pub struct ChainSound;
 impl Call for ChainSound {
     const WORD: &'static str = "chain-sound?";
     const METHOD: &'static str = "verifychain";
-    const HELP: &'static str = "True if the newest blocks (0: all) pass a check at a level from 0 to 4; check-chain says why not.";
+    const HELP: &'static str = "Whether the newest blocks (0: all) pass verification at a level from 0 to 4; check-chain gives the reason if not.";
     const EXAMPLE: &'static str = "init-storage chain-sound? .";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["checklevel", "nblocks"];

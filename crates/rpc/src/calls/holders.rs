@@ -1,10 +1,12 @@
 //! What every script of the chain holds, page by page: for exports and audits.
 
-use serde_json::{Value, json};
+use rpc_types::AmountText;
+use rpc_types::address::{Balance, BalancePage};
 
 use super::address::ready;
 use crate::call::{Call, Class, ReadCall};
 use crate::error::{CallError, ErrorKind};
+use crate::show;
 use crate::value::{Count, Json};
 use node::view::View;
 use primitives::address::Address;
@@ -21,17 +23,16 @@ pub struct ListHolders;
 impl Call for ListHolders {
     const WORD: &'static str = "list-holders";
     const METHOD: &'static str = "listaddressbalances";
-    const HELP: &'static str =
-        "A page of the addresses that hold coins, each with its balance, and where to go on.";
+    const HELP: &'static str = "A page of the addresses that hold coins, with their balances, and where the next page starts.";
     const EXAMPLE: &'static str = "init-storage list-holders .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["count", "after"];
     type In = (Option<Count>, Option<String>);
-    type Out = Json;
+    type Out = Json<BalancePage>;
 }
 
 impl ReadCall for ListHolders {
-    fn run(view: &View, (count, after): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (count, after): Self::In) -> Result<Self::Out, CallError> {
         let count = count.map_or(PAGE, |count| count.0);
         if count == 0 || count > MOST {
             let why = format!("a page is 1 to {MOST} addresses");
@@ -48,19 +49,13 @@ impl ReadCall for ListHolders {
         ready(&snapshot)?;
         let page = snapshot.script_sums_after(after.transpose()?.as_ref(), count as usize)?;
         let next = (page.len() as u64 == count).then(|| page.last()).flatten();
-        let next = next.map(|(id, _)| hex::encode(&id.0));
-        let list: Vec<Value> = page
-            .iter()
-            .map(|(_, held)| {
-                let script = &held.script;
-                json!({
-                    "address": Address::from_script(script).map(|a| a.to_text(view.params)),
-                    "script": hex::encode(script.as_bytes()),
-                    "balance": held.sum.to_string(),
-                    "coins": held.coins,
-                })
-            })
-            .collect();
-        Ok(Json(json!({ "height": snapshot.tip()?.height.0, "list": list, "next": next })))
+        let next = next.map(|(id, _)| show::bytes(&id.0));
+        let list = page.iter().map(|(_, held)| Balance {
+            address: Address::from_script(&held.script).map(|a| a.to_text(view.params)),
+            script: show::bytes(held.script.as_bytes()),
+            balance: AmountText(show::amount(held.sum)),
+            coins: held.coins,
+        });
+        Ok(Json(BalancePage { height: snapshot.tip()?.height.0, list: list.collect(), next }))
     }
 }

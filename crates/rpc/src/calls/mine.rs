@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use rpc_types::BlockHash;
+use rpc_types::mining::{GeneratedBlock, MiningStarted};
 
 use crate::call::{ActCall, Call, Class};
 use crate::error::{CallError, ErrorKind};
-use crate::value::{Count, Json, Signed};
+use crate::show;
+use crate::value::{AnyJson, Count, Json, Signed};
 use mining::work::MAX_THREADS;
 use node::io::{Act, Done};
 use node::mine::io::{MineAct, MineDone, Wanted};
@@ -29,13 +31,14 @@ impl Call for GenerateToAddress {
     const WORD: &'static str = "generate-to";
     const METHOD: &'static str = "generatetoaddress";
     const HELP: &'static str =
-        "Make blocks at once that pay an address, with what the pool holds: for regtest.";
+        "Mine blocks immediately from the mempool, paying an address: for regtest.";
     const EXAMPLE: &'static str =
         "init-storage 1 s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" generate-to .json";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["nblocks", "address", "maxtries"];
+    const RESULT: &'static str = "Hashes of the blocks, in order.";
     type In = (Count, String, Option<Count>);
-    type Out = Json;
+    type Out = Json<Vec<BlockHash>>;
 }
 
 impl ActCall for GenerateToAddress {
@@ -48,12 +51,9 @@ impl ActCall for GenerateToAddress {
         Ok(Act::Generate { blocks: blocks.0 as u32, address, tries })
     }
 
-    fn reply(done: Done) -> Result<Json, CallError> {
+    fn reply(done: Done) -> Result<Self::Out, CallError> {
         match done {
-            Done::Generated(hashes) => {
-                let hashes: Vec<Value> = hashes.iter().map(|h| json!(h.to_string())).collect();
-                Ok(Json(hashes.into()))
-            }
+            Done::Generated(hashes) => Ok(Json(hashes.iter().map(show::block_hash).collect())),
             done => Err(unexpected(&done)),
         }
     }
@@ -75,12 +75,12 @@ pub struct GenerateBlock;
 impl Call for GenerateBlock {
     const WORD: &'static str = "generate-block-to";
     const METHOD: &'static str = "generateblock";
-    const HELP: &'static str = "Make a block of just these transactions, ids of the pool or hex, that pays an address: for regtest.";
+    const HELP: &'static str = "Mine a block of exactly these transactions (mempool ids or hex), paying an address: for regtest.";
     const EXAMPLE: &'static str = "init-storage s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" s\" []\" generate-block-to .json";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["output", "transactions", "submit"];
-    type In = (String, Json, Option<bool>);
-    type Out = Json;
+    type In = (String, AnyJson, Option<bool>);
+    type Out = Json<GeneratedBlock>;
 }
 
 impl ActCall for GenerateBlock {
@@ -104,14 +104,12 @@ impl ActCall for GenerateBlock {
         Ok(Act::Mine(MineAct::GenerateBlock { address, txs, submit: submit.unwrap_or(true) }))
     }
 
-    fn reply(done: Done) -> Result<Json, CallError> {
+    fn reply(done: Done) -> Result<Self::Out, CallError> {
         match done {
-            Done::Mine(MineDone::Made { hash, block: None }) => {
-                Ok(Json(json!({ "hash": hash.to_string() })))
-            }
-            Done::Mine(MineDone::Made { hash, block: Some(bytes) }) => {
-                Ok(Json(json!({ "hash": hash.to_string(), "hex": hex::encode(&bytes) })))
-            }
+            Done::Mine(MineDone::Made { hash, block }) => Ok(Json(GeneratedBlock {
+                hash: show::block_hash(&hash),
+                hex: block.map(|bytes| show::bytes(&bytes)),
+            })),
             done => Err(unexpected(&done)),
         }
     }
@@ -122,11 +120,12 @@ pub struct Prioritise;
 impl Call for Prioritise {
     const WORD: &'static str = "prioritise-tx";
     const METHOD: &'static str = "prioritisetransaction";
-    const HELP: &'static str = "Let a transaction count for so many base units of fee more, or less, when blocks are made and the pool is full.";
+    const HELP: &'static str = "Change the fee, in base units, at which a transaction is selected for blocks and evicted from the mempool.";
     const EXAMPLE: &'static str = "init-storage s\" 4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b\" 1000 prioritise-tx .";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["txid", "dummy", "fee_delta"];
-    type In = (Txid, Option<Json>, Signed);
+    const RESULT: &'static str = "Always true.";
+    type In = (Txid, Option<AnyJson>, Signed);
     type Out = bool;
 }
 
@@ -153,7 +152,7 @@ pub struct SetMockTime;
 impl Call for SetMockTime {
     const WORD: &'static str = "set-mock-time";
     const METHOD: &'static str = "setmocktime";
-    const HELP: &'static str = "Let the node's clock for blocks stand at a time, in seconds since 1970; 0 lets it run: regtest only.";
+    const HELP: &'static str = "Set the node's clock for blocks to a fixed time, in seconds since 1970; 0 resumes the real time: regtest only.";
     const EXAMPLE: &'static str = "init-storage 2000000000 set-mock-time 0 set-mock-time";
     const CLASS: Class = Class::Admin;
     const PARAMS: &'static [&'static str] = &["timestamp"];
@@ -180,7 +179,7 @@ pub struct SetMiningAddress;
 impl Call for SetMiningAddress {
     const WORD: &'static str = "set-mining-address-to";
     const METHOD: &'static str = "setminingaddress";
-    const HELP: &'static str = "Set the address that mined coins go to.";
+    const HELP: &'static str = "Set the payout address of mining.";
     const EXAMPLE: &'static str =
         "init-storage s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" set-mining-address-to";
     const CLASS: Class = Class::Operate;
@@ -204,12 +203,12 @@ pub struct StartMining;
 impl Call for StartMining {
     const WORD: &'static str = "start-mining-on";
     const METHOD: &'static str = "startmining";
-    const HELP: &'static str = "Mine to the set address on so many threads, 0 for one a core; as a call also until so many blocks are found.";
+    const HELP: &'static str = "Start mining to the payout address on a number of threads, 0 for one per core; the RPC can also limit the number of blocks.";
     const EXAMPLE: &'static str = "init-storage s\" bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\" set-mining-address-to 1 start-mining-on .json";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["threads", "blocks"];
     type In = (Count, Option<Count>);
-    type Out = Json;
+    type Out = Json<MiningStarted>;
 }
 
 impl ActCall for StartMining {
@@ -225,10 +224,10 @@ impl ActCall for StartMining {
         Ok(Act::Mine(MineAct::Start { threads, blocks, patient: false }))
     }
 
-    fn reply(done: Done) -> Result<Json, CallError> {
+    fn reply(done: Done) -> Result<Self::Out, CallError> {
         match done {
             Done::Mine(MineDone::Started { threads, found }) => {
-                Ok(Json(json!({ "threads": threads, "blocks_found": found })))
+                Ok(Json(MiningStarted { threads: threads as u64, blocks_found: found }))
             }
             done => Err(unexpected(&done)),
         }
@@ -240,7 +239,7 @@ pub struct StopMining;
 impl Call for StopMining {
     const WORD: &'static str = "stop-mining";
     const METHOD: &'static str = "stopmining";
-    const HELP: &'static str = "Stop the mining threads; miners elsewhere go on.";
+    const HELP: &'static str = "Stop the mining threads; Stratum miners continue.";
     const EXAMPLE: &'static str = "init-storage stop-mining";
     const CLASS: Class = Class::Operate;
     type In = ();

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use serde_json::{Value, json};
+use rpc_types::mining as types;
+use rpc_types::mining::{FoundBlock, NextBlock, SoughtBlock, StratumStatus};
 
 use crate::call::{Call, Class, ReadCall};
 use crate::error::{CallError, ErrorKind};
@@ -85,7 +86,7 @@ pub struct NetworkHashrate;
 impl Call for NetworkHashrate {
     const WORD: &'static str = "get-network-hashrate";
     const METHOD: &'static str = "getnetworkhashps";
-    const HELP: &'static str = "Hashes a second of the whole network, over the last blocks (120; -1: since the last change of difficulty) up to a height.";
+    const HELP: &'static str = "The estimated hash rate of the whole network, in hashes per second, over a number of blocks (120; -1: since the last retarget) up to a height.";
     const EXAMPLE: &'static str = "init-storage get-network-hashrate .";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["nblocks", "height"];
@@ -106,7 +107,8 @@ pub struct Hashrate;
 impl Call for Hashrate {
     const WORD: &'static str = "get-hashrate";
     const METHOD: &'static str = "gethashrate";
-    const HELP: &'static str = "Hashes a second of this node's own mining threads now.";
+    const HELP: &'static str =
+        "The current hash rate of this node's mining threads, in hashes per second.";
     const EXAMPLE: &'static str = "init-storage get-hashrate .";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
@@ -135,16 +137,16 @@ pub struct MiningStatus;
 impl Call for MiningStatus {
     const WORD: &'static str = "get-mining-status";
     const METHOD: &'static str = "getminingstatus";
-    const HELP: &'static str = "This node's mining: state, threads, hashrates, blocks found, the block looked for, the payout address, miners elsewhere.";
+    const HELP: &'static str = "This node's mining: state, threads, hash rates, blocks found, current work, payout address, Stratum miners.";
     const EXAMPLE: &'static str = "init-storage get-mining-status .json";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
     type In = ();
-    type Out = Json;
+    type Out = Json<types::MiningStatus>;
 }
 
 impl ReadCall for MiningStatus {
-    fn run(view: &View, (): ()) -> Result<Json, CallError> {
+    fn run(view: &View, (): ()) -> Result<Self::Out, CallError> {
         let (mining, meter) = (&view.mining, &view.mining.meter);
         let snapshot = view.read()?;
         let tip = row_at(&snapshot, snapshot.tip()?.height.0)?;
@@ -153,53 +155,51 @@ impl ReadCall for MiningStatus {
             None => next_bits(&snapshot, view.params, &tip)?,
         };
         let (state, reason) = match &mining.state {
-            MiningState::Off => ("off", None),
-            MiningState::Mining => ("mining", None),
-            MiningState::Paused(why) => ("paused", Some(why.clone())),
+            MiningState::Off => (types::MiningState::Off, None),
+            MiningState::Mining => (types::MiningState::Mining, None),
+            MiningState::Paused(why) => (types::MiningState::Paused, Some(why.clone())),
         };
         let hashrate = meter.hashrate();
         let hashes_needed = expected_hashes(bits.to_target().unwrap_or_default());
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        let block = mining.aim.as_ref().map(|aim| {
-            json!({
-                "height": aim.height.0,
-                "transactions": aim.txs,
-                "weight": aim.weight,
-                "fees": show::amount(aim.fees),
-                "value": show::amount(aim.value),
-            })
+        let block = mining.aim.as_ref().map(|aim| SoughtBlock {
+            height: aim.height.0,
+            transactions: aim.txs as u64,
+            weight: aim.weight as u64,
+            fees: show::amount(aim.fees),
+            value: show::amount(aim.value),
         });
-        let last = mining
-            .last
-            .map(|(height, hash)| json!({ "height": height.0, "hash": hash.to_string() }));
-        Ok(Json(json!({
-            "state": state,
-            "reason": reason,
-            "address": mining.address,
-            "threads": mining.threads,
-            "lanes": Lanes::best().name(),
-            "hashrate": hashrate,
-            "hashrate_average": average(view),
-            "hashes": count(&meter.hashes),
-            "blocks_found": mining.found,
-            "blocks_left": mining.blocks_left,
-            "stale": mining.stale,
-            "refused": mining.refused,
-            "last_block": last,
-            "difficulty": show::difficulty(bits.difficulty()),
-            "target": show::target(bits),
-            "hashes_expected": hashes_needed.round() as u64,
-            "seconds_expected": (hashrate > 0).then(|| hashes_needed / hashrate as f64),
-            "block": block,
-            "stratum": {
-                "open": mining.served,
-                "miners": count(&meter.workers),
-                "shares": count(&meter.shares),
-                "stale": count(&meter.stale_shares),
-                "refused": count(&meter.refused_shares),
-                "share_hashes": count(&meter.share_hashes),
+        let last = mining.last.as_ref();
+        let last_block = last
+            .map(|(height, hash)| FoundBlock { height: height.0, hash: show::block_hash(hash) });
+        Ok(Json(types::MiningStatus {
+            state,
+            reason,
+            address: mining.address.clone(),
+            threads: mining.threads as u64,
+            lanes: Lanes::best().name().to_owned(),
+            hashrate,
+            hashrate_average: average(view),
+            hashes: count(&meter.hashes),
+            blocks_found: mining.found,
+            blocks_left: mining.blocks_left,
+            stale: mining.stale,
+            refused: mining.refused,
+            last_block,
+            difficulty: show::difficulty(bits.difficulty()),
+            target: show::target(bits),
+            hashes_expected: hashes_needed.round() as u64,
+            seconds_expected: (hashrate > 0).then(|| hashes_needed / hashrate as f64),
+            block,
+            stratum: StratumStatus {
+                open: mining.served,
+                miners: count(&meter.workers),
+                shares: count(&meter.shares),
+                stale: count(&meter.stale_shares),
+                refused: count(&meter.refused_shares),
+                share_hashes: count(&meter.share_hashes),
             },
-        })))
+        }))
     }
 }
 
@@ -209,47 +209,42 @@ impl Call for MiningInfo {
     const WORD: &'static str = "get-mining-info";
     const METHOD: &'static str = "getmininginfo";
     const HELP: &'static str =
-        "The chain as a miner sees it: height, difficulty now and next, hashrates, the pool.";
+        "The chain from a miner's view: height, current and next difficulty, hash rates, mempool.";
     const EXAMPLE: &'static str = "init-storage get-mining-info .json";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
     type In = ();
-    type Out = Json;
+    type Out = Json<types::MiningInfo>;
 }
 
 impl ReadCall for MiningInfo {
-    fn run(view: &View, (): ()) -> Result<Json, CallError> {
+    fn run(view: &View, (): ()) -> Result<Self::Out, CallError> {
         let snapshot = view.read()?;
         let tip = row_at(&snapshot, snapshot.tip()?.height.0)?;
         let next = next_bits(&snapshot, view.params, &tip)?;
-        let mut shown = json!({ "blocks": tip.height.0 });
-        if let (Some(aim), Some(members)) = (&view.mining.aim, shown.as_object_mut()) {
-            members.insert("currentblockweight".to_owned(), json!(aim.weight));
-            members.insert("currentblocktx".to_owned(), json!(aim.txs));
-        }
-        let rest = json!({
-            "bits": show::bits(tip.header.bits),
-            "difficulty": show::difficulty(tip.header.bits.difficulty()),
-            "target": show::target(tip.header.bits),
-            "networkhashps": network_hashrate(view, &snapshot, RATE_BLOCKS, -1)?,
-            "pooledtx": view.pool.read().len(),
-            "blockmintxfee": show::amount(primitives::amount::Amount(1)),
-            "chain": view.params.name,
-            "next": {
-                "height": tip.height.next().0,
-                "bits": show::bits(next),
-                "difficulty": show::difficulty(next.difficulty()),
-                "target": show::target(next),
+        let aim = view.mining.aim.as_ref();
+        Ok(Json(types::MiningInfo {
+            blocks: tip.height.0,
+            currentblockweight: aim.map(|aim| aim.weight as u64),
+            currentblocktx: aim.map(|aim| aim.txs as u64),
+            bits: show::bits(tip.header.bits),
+            difficulty: show::difficulty(tip.header.bits.difficulty()),
+            target: show::target(tip.header.bits),
+            networkhashps: network_hashrate(view, &snapshot, RATE_BLOCKS, -1)?,
+            pooledtx: view.pool.read().len() as u64,
+            blockmintxfee: show::amount(primitives::amount::Amount(1)),
+            chain: view.params.name.to_owned(),
+            next: NextBlock {
+                height: tip.height.next().0,
+                bits: show::bits(next),
+                difficulty: show::difficulty(next.difficulty()),
+                target: show::target(next),
             },
-            "mining": view.mining.state == MiningState::Mining,
-            "hashrate": view.mining.meter.hashrate(),
-            "blocks_found": view.mining.found,
-            "warnings": [],
-        });
-        if let (Some(members), Value::Object(rest)) = (shown.as_object_mut(), rest) {
-            members.extend(rest);
-        }
-        Ok(Json(shown))
+            mining: view.mining.state == MiningState::Mining,
+            hashrate: view.mining.meter.hashrate(),
+            blocks_found: view.mining.found,
+            warnings: Vec::new(),
+        }))
     }
 }
 
@@ -258,26 +253,29 @@ pub struct DifficultyInfo;
 impl Call for DifficultyInfo {
     const WORD: &'static str = "get-difficulty-info";
     const METHOD: &'static str = "getdifficultyinfo";
-    const HELP: &'static str =
-        "The difficulty of the next block, the hashes that it takes, and when it changes.";
+    const HELP: &'static str = "The difficulty of the next block, the expected number of hashes, and when the difficulty changes.";
     const EXAMPLE: &'static str = "init-storage get-difficulty-info .json";
     const CLASS: Class = Class::Read;
     type In = ();
-    type Out = Json;
+    type Out = Json<types::DifficultyInfo>;
 }
 
 impl ReadCall for DifficultyInfo {
-    fn run(view: &View, (): ()) -> Result<Json, CallError> {
+    fn run(view: &View, (): ()) -> Result<Self::Out, CallError> {
         let (snapshot, params) = (view.read()?, view.params);
         let tip = row_at(&snapshot, snapshot.tip()?.height.0)?;
         let bits = next_bits(&snapshot, params, &tip)?;
-        let mut shown = json!({
-            "height": tip.height.next().0,
-            "difficulty": show::difficulty(bits.difficulty()),
-            "bits": show::bits(bits),
-            "target": show::target(bits),
-            "hashes_expected": expected_hashes(bits.to_target().unwrap_or_default()).round() as u64,
-        });
+        let hashes = expected_hashes(bits.to_target().unwrap_or_default());
+        let mut shown = types::DifficultyInfo {
+            height: tip.height.next().0,
+            difficulty: show::difficulty(bits.difficulty()),
+            bits: show::bits(bits),
+            target: show::target(bits),
+            hashes_expected: hashes.round() as u64,
+            changes_at: None,
+            blocks_until: None,
+            change_expected_percent: None,
+        };
         if !params.no_retarget {
             let interval = params.retarget_interval;
             let next = (tip.height.next().0 / interval + 1).saturating_mul(interval);
@@ -289,11 +287,9 @@ impl ReadCall for DifficultyInfo {
             let change = (aimed > 0).then(|| {
                 (aimed as f64 / f64::from(took).max(1.0)).clamp(0.25, 4.0) * 100.0 - 100.0
             });
-            if let Some(members) = shown.as_object_mut() {
-                members.insert("changes_at".to_owned(), json!(next));
-                members.insert("blocks_until".to_owned(), json!(next - tip.height.next().0));
-                members.insert("change_expected_percent".to_owned(), json!(change));
-            }
+            shown.changes_at = Some(next);
+            shown.blocks_until = Some(next - tip.height.next().0);
+            shown.change_expected_percent = Some(change);
         }
         Ok(Json(shown))
     }
@@ -305,16 +301,17 @@ impl Call for DifficultyHistory {
     const WORD: &'static str = "get-difficulty-history";
     const METHOD: &'static str = "getdifficultyhistory";
     const HELP: &'static str =
-        "The difficulty of each interval, the newest first, and how long its blocks took.";
+        "The difficulty of each retarget interval, newest first, and how long its blocks took.";
     const EXAMPLE: &'static str = "init-storage get-difficulty-history .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["intervals"];
+    const RESULT: &'static str = "The intervals, newest first.";
     type In = (Option<Count>,);
-    type Out = Json;
+    type Out = Json<Vec<types::DifficultyInterval>>;
 }
 
 impl ReadCall for DifficultyHistory {
-    fn run(view: &View, (intervals,): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (intervals,): Self::In) -> Result<Self::Out, CallError> {
         let intervals = intervals.map_or(INTERVALS, |intervals| intervals.0).min(MOST_INTERVALS);
         let (snapshot, interval) = (view.read()?, view.params.retarget_interval);
         let tip = snapshot.tip()?.height.0;
@@ -327,20 +324,20 @@ impl ReadCall for DifficultyHistory {
             let difficulty = first.header.bits.difficulty();
             let change =
                 before.map(|before| (difficulty / before.header.bits.difficulty() - 1.0) * 100.0);
-            shown.push(json!({
-                "height": start,
-                "time": first.header.time,
-                "bits": show::bits(first.header.bits),
-                "difficulty": show::difficulty(difficulty),
-                "change_percent": change,
-                "blocks": last.height.0 - start + 1,
-                "seconds": last.header.time.saturating_sub(first.header.time),
-            }));
+            shown.push(types::DifficultyInterval {
+                height: start,
+                time: first.header.time,
+                bits: show::bits(first.header.bits),
+                difficulty: show::difficulty(difficulty),
+                change_percent: change,
+                blocks: last.height.0 - start + 1,
+                seconds: last.header.time.saturating_sub(first.header.time),
+            });
             match start.checked_sub(interval) {
                 Some(earlier) => start = earlier,
                 None => break,
             }
         }
-        Ok(Json(shown.into()))
+        Ok(Json(shown))
     }
 }

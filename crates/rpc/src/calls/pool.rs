@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use rpc_types::pool as types;
+use rpc_types::pool::{EntryFees, FeeEstimate, PoolList, SavedPool, TestResult, TestedFees};
 
 use super::tx::decode;
 use crate::call::{ActCall, Call, Class, ReadCall};
@@ -32,7 +33,7 @@ fn most_rate(said: Option<Coins>) -> Option<FeeRate> {
     (per_kvb != 0).then_some(FeeRate { per_kvb })
 }
 
-pub(super) fn rate(rate: FeeRate) -> Value {
+pub(super) fn rate(rate: FeeRate) -> rpc_types::Amount {
     show::amount(Amount(rate.per_kvb))
 }
 
@@ -42,10 +43,11 @@ impl Call for SendRawTx {
     const WORD: &'static str = "send-raw-tx";
     const METHOD: &'static str = "sendrawtransaction";
     const HELP: &'static str =
-        "Take a transaction given as hex into the pool and tell the peers of it.";
+        "Submit a transaction, given as hex, to the mempool and announce it to peers.";
     const EXAMPLE: &'static str = "init-storage : try s\" 00\" send-raw-tx ; ' try catch .";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["hexstring", "maxfeerate"];
+    const RESULT: &'static str = "Id of the transaction.";
     type In = (HexBytes, Option<Coins>);
     type Out = Txid;
 }
@@ -69,13 +71,13 @@ pub struct TestTxs;
 impl Call for TestTxs {
     const WORD: &'static str = "test-txs";
     const METHOD: &'static str = "testmempoolaccept";
-    const HELP: &'static str =
-        "Whether the pool would take transactions given as a list of hex; none is taken.";
+    const HELP: &'static str = "Whether the mempool would accept transactions, given as a list of hex, without submitting them.";
     const EXAMPLE: &'static str = "init-storage : try s\" []\" test-txs ; ' try catch .";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["rawtxs", "maxfeerate"];
+    const RESULT: &'static str = "A verdict on each transaction, in order.";
     type In = (HexList, Option<Coins>);
-    type Out = Json;
+    type Out = Json<Vec<TestResult>>;
 }
 
 impl ActCall for TestTxs {
@@ -89,7 +91,7 @@ impl ActCall for TestTxs {
         Ok(Act::TestTransactions { txs, most_rate: most_rate(most) })
     }
 
-    fn reply(done: Done) -> Result<Json, CallError> {
+    fn reply(done: Done) -> Result<Self::Out, CallError> {
         match done {
             Done::Tested(reports) => Ok(Json(reports.iter().map(tested).collect())),
             done => Err(other(&done)),
@@ -97,21 +99,25 @@ impl ActCall for TestTxs {
     }
 }
 
-fn tested(report: &TestReport) -> Value {
-    let mut shown = Map::new();
-    shown.insert("txid".to_owned(), json!(report.tx.txid().to_string()));
-    shown.insert("wtxid".to_owned(), json!(report.tx.wtxid().to_string()));
-    shown.insert("allowed".to_owned(), json!(report.verdict.is_ok()));
+fn tested(report: &TestReport) -> TestResult {
+    let wtxid = show::wtxid(&report.tx.wtxid());
+    let mut shown = TestResult {
+        txid: show::txid(&report.tx.txid()),
+        wtxid: wtxid.clone(),
+        allowed: report.verdict.is_ok(),
+        vsize: None,
+        fees: None,
+        reject_reason: None,
+        reject_details: None,
+    };
     match &report.verdict {
         Ok(good) => {
-            let effective = FeeRate::of(good.fee, good.vsize);
-            let fees = json!({
-                "base": show::amount(good.fee),
-                "effective-feerate": rate(effective),
-                "effective-includes": [report.tx.wtxid().to_string()],
+            shown.vsize = Some(good.vsize as u64);
+            shown.fees = Some(TestedFees {
+                base: show::amount(good.fee),
+                effective_feerate: rate(FeeRate::of(good.fee, good.vsize)),
+                effective_includes: vec![wtxid],
             });
-            shown.insert("vsize".to_owned(), json!(good.vsize));
-            shown.insert("fees".to_owned(), fees);
         }
         Err(error) => {
             let reason = match error {
@@ -122,11 +128,11 @@ fn tested(report: &TestReport) -> Value {
                 NodeError::FeeTooHigh { .. } => "max-fee-exceeded".to_owned(),
                 error => error.to_string(),
             };
-            shown.insert("reject-reason".to_owned(), json!(reason));
-            shown.insert("reject-details".to_owned(), json!(error.to_string()));
+            shown.reject_reason = Some(reason);
+            shown.reject_details = Some(error.to_string());
         }
     }
-    shown.into()
+    shown
 }
 
 pub struct ListPool;
@@ -135,62 +141,61 @@ impl Call for ListPool {
     const WORD: &'static str = "get-pool";
     const METHOD: &'static str = "getrawmempool";
     const HELP: &'static str =
-        "The ids of the unconfirmed transactions; with verbose, an entry for each.";
+        "The ids of the transactions in the mempool; with verbose, an entry for each.";
     const EXAMPLE: &'static str = "init-storage get-pool .json";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
     const PARAMS: &'static [&'static str] = &["verbose"];
     type In = (Option<bool>,);
-    type Out = Json;
+    type Out = Json<PoolList>;
 }
 
 impl ReadCall for ListPool {
-    fn run(view: &View, (verbose,): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (verbose,): Self::In) -> Result<Self::Out, CallError> {
         let pool = view.pool.read();
         let entries = pool.in_order();
         if verbose != Some(true) {
-            return Ok(Json(entries.iter().map(|entry| json!(entry.txid.to_string())).collect()));
+            let ids = entries.iter().map(|entry| show::txid(&entry.txid));
+            return Ok(Json(PoolList::Ids(ids.collect())));
         }
-        let shown = entries.iter().map(|e| (e.txid.to_string(), entry(&pool, e)));
-        Ok(Json(Value::Object(shown.collect())))
+        let shown = entries.iter().map(|e| (show::txid(&e.txid), entry(&pool, e)));
+        Ok(Json(PoolList::Entries(shown.collect())))
     }
 }
 
 /// An entry as Core's `entryToJSON` shows it.
-fn entry(pool: &Pool, entry: &Entry) -> Value {
+fn entry(pool: &Pool, entry: &Entry) -> types::PoolEntry {
     let fees = |txids: &std::collections::HashSet<Txid>| -> Amount {
         Amount(txids.iter().filter_map(|txid| pool.get(txid)).map(|e| e.modified_fee().0).sum())
     };
     let (ancestors, descendants) = (pool.ancestors(&entry.txid), pool.descendants(&entry.txid));
-    let ids = |ids: &std::collections::BTreeSet<Txid>| -> Value {
-        ids.iter().map(|txid| json!(txid.to_string())).collect()
-    };
+    let ids = |ids: &std::collections::BTreeSet<Txid>| ids.iter().map(show::txid).collect();
     // BIP125: it or something unconfirmed that it builds on says that it may be replaced.
     let replaceable = ancestors
         .iter()
         .filter_map(|txid| pool.get(txid))
         .any(|e| e.tx.inputs.iter().any(|input| input.sequence < u32::MAX - 1));
-    json!({
-        "vsize": entry.vsize,
-        "weight": entry.weight,
-        "time": entry.time,
-        "height": entry.height.0,
-        "descendantcount": entry.descendants.count,
-        "descendantsize": entry.descendants.vsize,
-        "ancestorcount": entry.ancestors.count,
-        "ancestorsize": entry.ancestors.vsize,
-        "wtxid": entry.wtxid.to_string(),
-        "fees": {
-            "base": show::amount(entry.fee),
-            "modified": show::amount(entry.modified_fee()),
-            "ancestor": show::amount(fees(&ancestors)),
-            "descendant": show::amount(fees(&descendants)),
+    types::PoolEntry {
+        vsize: entry.vsize as u64,
+        weight: entry.weight as u64,
+        time: entry.time,
+        height: entry.height.0,
+        descendantcount: entry.descendants.count as u64,
+        descendantsize: entry.descendants.vsize as u64,
+        ancestorcount: entry.ancestors.count as u64,
+        ancestorsize: entry.ancestors.vsize as u64,
+        wtxid: show::wtxid(&entry.wtxid),
+        fees: EntryFees {
+            base: show::amount(entry.fee),
+            modified: show::amount(entry.modified_fee()),
+            ancestor: show::amount(fees(&ancestors)),
+            descendant: show::amount(fees(&descendants)),
         },
-        "depends": ids(&entry.parents),
-        "spentby": ids(&entry.children),
-        "bip125-replaceable": replaceable,
-        "unbroadcast": pool.untold().contains(&entry.txid),
-    })
+        depends: ids(&entry.parents),
+        spentby: ids(&entry.children),
+        bip125_replaceable: replaceable,
+        unbroadcast: pool.untold().contains(&entry.txid),
+    }
 }
 
 pub struct PoolEntry;
@@ -198,17 +203,18 @@ pub struct PoolEntry;
 impl Call for PoolEntry {
     const WORD: &'static str = "get-pool-entry";
     const METHOD: &'static str = "getmempoolentry";
-    const HELP: &'static str = "How an unconfirmed transaction stands in the pool.";
+    const HELP: &'static str =
+        "The mempool entry of an unconfirmed transaction: size, fees, ancestors, descendants.";
     const EXAMPLE: &'static str = "init-storage : try s\" 00\" get-pool-entry ; ' try catch .";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
     const PARAMS: &'static [&'static str] = &["txid"];
     type In = (Txid,);
-    type Out = Json;
+    type Out = Json<types::PoolEntry>;
 }
 
 impl ReadCall for PoolEntry {
-    fn run(view: &View, (txid,): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (txid,): Self::In) -> Result<Self::Out, CallError> {
         let pool = view.pool.read();
         let found = pool.get(&txid);
         let found = found.ok_or_else(|| CallError::not_found("Transaction not in mempool"))?;
@@ -221,33 +227,34 @@ pub struct PoolInfo;
 impl Call for PoolInfo {
     const WORD: &'static str = "get-pool-info";
     const METHOD: &'static str = "getmempoolinfo";
-    const HELP: &'static str = "The pool: how many transactions, their size and fees, its limits.";
+    const HELP: &'static str =
+        "The state of the mempool: number of transactions, their size and fees, limits.";
     const EXAMPLE: &'static str = "init-storage get-pool-info .json";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
     type In = ();
-    type Out = Json;
+    type Out = Json<types::PoolInfo>;
 }
 
 impl ReadCall for PoolInfo {
-    fn run(view: &View, (): ()) -> Result<Json, CallError> {
+    fn run(view: &View, (): ()) -> Result<Self::Out, CallError> {
         let pool = view.pool.read();
         let policy = pool.policy();
-        Ok(Json(json!({
-            "loaded": true,
-            "size": pool.len(),
-            "bytes": pool.vsize(),
-            "usage": pool.bytes(),
-            "total_fee": show::amount(pool.fees()),
-            "maxmempool": policy.max_bytes,
-            "mempoolminfee": rate(pool.floor()),
-            "minrelaytxfee": rate(policy.min_relay),
-            "incrementalrelayfee": rate(policy.incremental),
-            "unbroadcastcount": pool.untold().len(),
-            "fullrbf": true,
-            "permitbaremultisig": true,
-            "maxdatacarriersize": policy.max_data_bytes,
-        })))
+        Ok(Json(types::PoolInfo {
+            loaded: true,
+            size: pool.len() as u64,
+            bytes: pool.vsize() as u64,
+            usage: pool.bytes() as u64,
+            total_fee: show::amount(pool.fees()),
+            maxmempool: policy.max_bytes as u64,
+            mempoolminfee: rate(pool.floor()),
+            minrelaytxfee: rate(policy.min_relay),
+            incrementalrelayfee: rate(policy.incremental),
+            unbroadcastcount: pool.untold().len() as u64,
+            fullrbf: true,
+            permitbaremultisig: policy.permit_bare_multisig,
+            maxdatacarriersize: policy.max_data_bytes as u64,
+        }))
     }
 }
 
@@ -256,18 +263,17 @@ pub struct EstimateFee;
 impl Call for EstimateFee {
     const WORD: &'static str = "estimate-fee";
     const METHOD: &'static str = "estimatesmartfee";
-    const HELP: &'static str =
-        "The fee rate, in coins for 1,000 virtual bytes, that gets into one of the next blocks.";
+    const HELP: &'static str = "The estimated fee rate, in coins per 1,000 virtual bytes, for confirmation within a number of blocks.";
     const EXAMPLE: &'static str = "init-storage 6 estimate-fee .json";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
     const PARAMS: &'static [&'static str] = &["conf_target", "estimate_mode"];
     type In = (Count, Option<String>);
-    type Out = Json;
+    type Out = Json<FeeEstimate>;
 }
 
 impl ReadCall for EstimateFee {
-    fn run(view: &View, (target, mode): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (target, mode): Self::In) -> Result<Self::Out, CallError> {
         let known = ["unset", "economical", "conservative"];
         if mode.is_some_and(|mode| !known.contains(&mode.to_lowercase().as_str())) {
             let why = "Invalid estimate_mode parameter, must be one of: \"unset\", \"economical\", \"conservative\"";
@@ -281,11 +287,11 @@ impl ReadCall for EstimateFee {
         let blocks = target.0.min(most);
         let pool = view.pool.read();
         let Some(estimate) = pool.estimator().estimate(blocks as usize) else {
-            let errors = ["Insufficient data or no feerate found"];
-            return Ok(Json(json!({ "errors": errors, "blocks": blocks })));
+            let errors = Some(vec!["Insufficient data or no feerate found".to_owned()]);
+            return Ok(Json(FeeEstimate { feerate: None, errors, blocks }));
         };
         let wanted = estimate.max(pool.floor()).max(pool.policy().min_relay);
-        Ok(Json(json!({ "feerate": rate(wanted), "blocks": blocks })))
+        Ok(Json(FeeEstimate { feerate: Some(rate(wanted)), errors: None, blocks }))
     }
 }
 
@@ -294,11 +300,11 @@ pub struct SavePool;
 impl Call for SavePool {
     const WORD: &'static str = "save-pool";
     const METHOD: &'static str = "savemempool";
-    const HELP: &'static str = "Put the unconfirmed transactions on the disk now; the file.";
+    const HELP: &'static str = "Save the mempool to disk now; returns the file's path.";
     const EXAMPLE: &'static str = "init-storage save-pool .json";
     const CLASS: Class = Class::Operate;
     type In = ();
-    type Out = Json;
+    type Out = Json<SavedPool>;
 }
 
 impl ActCall for SavePool {
@@ -306,9 +312,9 @@ impl ActCall for SavePool {
         Ok(Act::SavePool)
     }
 
-    fn reply(done: Done) -> Result<Json, CallError> {
+    fn reply(done: Done) -> Result<Self::Out, CallError> {
         match done {
-            Done::PoolSaved { file } => Ok(Json(json!({ "filename": file }))),
+            Done::PoolSaved { file } => Ok(Json(SavedPool { filename: file })),
             done => Err(other(&done)),
         }
     }

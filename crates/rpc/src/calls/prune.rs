@@ -10,7 +10,7 @@ pub struct Prune;
 impl Call for Prune {
     const WORD: &'static str = "prune-below";
     const METHOD: &'static str = "pruneblockchain";
-    const HELP: &'static str = "Throw blocks and undo data below a height away for good; headers, coins and indexes stay. The height below which they are gone.";
+    const HELP: &'static str = "Permanently delete blocks and undo data below a height; headers, coins and indexes are kept. Returns the height below which they are deleted.";
     const EXAMPLE: &'static str = "init-storage 0 prune-below .";
     const CLASS: Class = Class::Admin;
     const PARAMS: &'static [&'static str] = &["height"];

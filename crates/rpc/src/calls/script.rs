@@ -1,6 +1,6 @@
 //! Calls that put a spend on the bench: a transaction's input with all that its scripts see.
 
-use serde_json::{Value, json};
+use rpc_types::script::{Spend, SpentOutput};
 
 use super::tx;
 use crate::call::{Call, Class, ReadCall};
@@ -10,7 +10,6 @@ use crate::value::{Count, HexBytes, Json};
 use consensus::scripts::block_flags;
 use node::view::View;
 use primitives::codec::Encode;
-use primitives::hex;
 use primitives::id::{BlockHash, Txid};
 use primitives::tx::TxOut;
 use script::flags::ScriptFlags;
@@ -20,16 +19,16 @@ pub struct GetSpend;
 impl Call for GetSpend {
     const WORD: &'static str = "get-spend";
     const METHOD: &'static str = "getspend";
-    const HELP: &'static str = "An input with what its scripts are run over: the transaction (named by its id, or given as hex), the outputs it spends, the flags.";
+    const HELP: &'static str = "An input with everything its scripts are verified against: the transaction (by id, or given as hex), the outputs it spends, the script flags.";
     const EXAMPLE: &'static str = "init-storage : try s\" 00\" 0 get-spend ; ' try catch .";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["transaction", "vin"];
     type In = (HexBytes, Count);
-    type Out = Json;
+    type Out = Json<Spend>;
 }
 
 impl ReadCall for GetSpend {
-    fn run(view: &View, (named, vin): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (named, vin): Self::In) -> Result<Self::Out, CallError> {
         let snapshot = view.read()?;
         let id = <[u8; 32]>::try_from(&named.0[..]).map(|mut id| {
             id.reverse();
@@ -75,18 +74,16 @@ impl ReadCall for GetSpend {
                 format!("there is no input {}: the transaction has {}", vin.0, tx.inputs.len());
             return Err(CallError::new(ErrorKind::OutOfRange, why));
         }
-        let shown = |output: &TxOut| {
-            json!({
-                "value": show::amount(output.value),
-                "scriptPubKey": output.script_pubkey.to_string(),
-            })
+        let shown = |output: &TxOut| SpentOutput {
+            value: show::amount(output.value),
+            script_pubkey: show::bytes(output.script_pubkey.as_bytes()),
         };
-        Ok(Json(json!({
-            "txid": tx.txid().to_string(),
-            "vin": vin.0,
-            "tx": hex::encode(&tx.to_bytes()),
-            "spent": spent.iter().map(shown).collect::<Value>(),
-            "flags": flags.to_string(),
-        })))
+        Ok(Json(Spend {
+            txid: show::txid(&tx.txid()),
+            vin: vin.0,
+            tx: show::bytes(&tx.to_bytes()),
+            spent: spent.iter().map(shown).collect(),
+            flags: flags.to_string(),
+        }))
     }
 }

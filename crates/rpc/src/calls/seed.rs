@@ -1,7 +1,8 @@
 //! The calls that the project's first version named itself, for its clients: an address and the
 //! node at one glance. What Core names differently is in the other files.
 
-use serde_json::json;
+use rpc_types::address::AddressOverview;
+use rpc_types::node::Stats;
 
 use crate::call::{Call, Class, ReadCall};
 use crate::calls::address::{history_page, holdings, ready, script_of};
@@ -11,7 +12,6 @@ use crate::show;
 use crate::value::Json;
 use chain::query;
 use node::view::View;
-use primitives::hex;
 use store::script_rows::ChainPlace;
 
 /// Transactions that are shown of an address; `getaddresshistory` goes on from there.
@@ -23,29 +23,29 @@ impl Call for GetAddress {
     const WORD: &'static str = "get-address";
     const METHOD: &'static str = "getaddress";
     const HELP: &'static str =
-        "An address on the chain: its script, what it holds, its newest transactions.";
+        "An overview of an address: its script, confirmed balance and newest transactions.";
     const EXAMPLE: &'static str = "init-storage s\" 51\" get-address .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["address"];
     type In = (String,);
-    type Out = Json;
+    type Out = Json<AddressOverview>;
 }
 
 impl ReadCall for GetAddress {
-    fn run(view: &View, (address,): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (address,): Self::In) -> Result<Self::Out, CallError> {
         let script = script_of(&address, view)?;
         let snapshot = view.read()?;
         ready(&snapshot)?;
         let (balance, utxos) = holdings(&snapshot, &script)?;
         let (transactions, next) = history_page(&snapshot, &script, ChainPlace::END, NEWEST)?;
-        Ok(Json(json!({
-            "address": address.trim(),
-            "scriptPubKey": hex::encode(&script.0),
-            "balance": show::amount(balance),
-            "utxos": utxos,
-            "transactions": transactions,
-            "next": next,
-        })))
+        Ok(Json(AddressOverview {
+            address: address.trim().to_owned(),
+            script_pubkey: show::bytes(&script.0),
+            balance: show::amount(balance),
+            utxos,
+            transactions,
+            next,
+        }))
     }
 }
 
@@ -54,30 +54,31 @@ pub struct GetStats;
 impl Call for GetStats {
     const WORD: &'static str = "get-stats";
     const METHOD: &'static str = "getstats";
-    const HELP: &'static str = "The node in numbers: chain, difficulty, hashrate, pool, peers.";
+    const HELP: &'static str =
+        "Key figures of the node: chain, difficulty, hash rate, mempool, peers.";
     const EXAMPLE: &'static str = "init-storage get-stats .json";
     const CLASS: Class = Class::Read;
     type In = ();
-    type Out = Json;
+    type Out = Json<Stats>;
 }
 
 impl ReadCall for GetStats {
-    fn run(view: &View, (): ()) -> Result<Json, CallError> {
+    fn run(view: &View, (): ()) -> Result<Self::Out, CallError> {
         let snapshot = view.read()?;
         let info = query::chain_info(&snapshot)?;
         let hashrate = network_hashrate(view, &snapshot, RATE_BLOCKS, -1)?;
         let pool = view.pool.read();
-        Ok(Json(json!({
-            "network": view.params.name,
-            "height": info.tip.height.0,
-            "best": info.tip.hash.to_string(),
-            "tip_time": info.time,
-            "transactions": info.tip.tx_total,
-            "difficulty": show::difficulty(info.difficulty),
-            "network_hashrate": hashrate as u64,
-            "mempool_transactions": pool.len(),
-            "mempool_bytes": pool.vsize(),
-            "peers": view.net.ready_peers().count(),
-        })))
+        Ok(Json(Stats {
+            network: view.params.name.to_owned(),
+            height: info.tip.height.0,
+            best: show::block_hash(&info.tip.hash),
+            tip_time: info.time,
+            transactions: info.tip.tx_total,
+            difficulty: show::difficulty(info.difficulty),
+            network_hashrate: hashrate as u64,
+            mempool_transactions: pool.len() as u64,
+            mempool_bytes: pool.vsize() as u64,
+            peers: view.net.ready_peers().count() as u64,
+        }))
     }
 }

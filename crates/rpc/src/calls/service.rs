@@ -1,5 +1,7 @@
 //! Calls about the doors and the logs of the process that owns the node.
 
+use rpc_types::upkeep::ServerInfo;
+
 use crate::call::{Call, Class, ServiceCall};
 use crate::error::CallError;
 use crate::service::Services;
@@ -10,18 +12,17 @@ pub struct StartServer;
 impl Call for StartServer {
     const WORD: &'static str = "open-ws-server";
     const METHOD: &'static str = "startserver";
-    const HELP: &'static str =
-        "Open the WebSocket and HTTP port: --websocket's, else 127.0.0.1:8765.";
+    const HELP: &'static str = "Start the API server (WebSocket and HTTP) on the address of --websocket, or 127.0.0.1:8765.";
     const EXAMPLE: &'static str =
         "init-storage : try ['] open-ws-server catch 0= if type then ; try";
     const CLASS: Class = Class::Admin;
     const NEEDS_NODE: bool = true;
     type In = ();
-    type Out = Json;
+    type Out = Json<ServerInfo>;
 }
 
 impl ServiceCall for StartServer {
-    fn run(services: &dyn Services, (): ()) -> Result<Json, CallError> {
+    fn run(services: &dyn Services, (): ()) -> Result<Self::Out, CallError> {
         services.start_server().map(Json)
     }
 }
@@ -31,7 +32,8 @@ pub struct StopServer;
 impl Call for StopServer {
     const WORD: &'static str = "stop-ws-server";
     const METHOD: &'static str = "stopserver";
-    const HELP: &'static str = "Close the WebSocket and HTTP port and every connection on it.";
+    const HELP: &'static str =
+        "Stop the API server (WebSocket and HTTP) and close its connections.";
     const EXAMPLE: &'static str = "init-storage stop-ws-server";
     const CLASS: Class = Class::Admin;
     const NEEDS_NODE: bool = true;
@@ -50,9 +52,10 @@ pub struct StopNode;
 impl Call for StopNode {
     const WORD: &'static str = "stop-node";
     const METHOD: &'static str = "stop";
-    const HELP: &'static str = "Stop the node that runs, in order, as SIGTERM does.";
+    const HELP: &'static str = "Shut down the running node cleanly, as SIGTERM does.";
     const EXAMPLE: &'static str = "init-storage : try stop-node type ; ' try catch .";
     const CLASS: Class = Class::Admin;
+    const RESULT: &'static str = "A message that the node stops.";
     type In = ();
     type Out = String;
 }
@@ -69,16 +72,17 @@ pub struct ServerStatus;
 impl Call for ServerStatus {
     const WORD: &'static str = "get-ws-status";
     const METHOD: &'static str = "getserverinfo";
-    const HELP: &'static str = "The WebSocket and HTTP port: address, connections, requests.";
+    const HELP: &'static str =
+        "The state of the API server (WebSocket and HTTP): address, connections, requests.";
     const EXAMPLE: &'static str = "init-storage get-ws-status .json";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
     type In = ();
-    type Out = Json;
+    type Out = Json<ServerInfo>;
 }
 
 impl ServiceCall for ServerStatus {
-    fn run(services: &dyn Services, (): ()) -> Result<Json, CallError> {
+    fn run(services: &dyn Services, (): ()) -> Result<Self::Out, CallError> {
         Ok(Json(services.server_status()))
     }
 }
@@ -89,12 +93,13 @@ impl Call for SetLogLevel {
     const WORD: &'static str = "set-log-level";
     const METHOD: &'static str = "loglevel";
     const HELP: &'static str =
-        "What the node logs: error, warn, info, debug or trace, also per floor (info,http=debug).";
+        "Set the log level: error, warn, info, debug or trace, also per target (info,http=debug).";
     const EXAMPLE: &'static str =
         "init-storage : try s\" info\" set-log-level type ; ' try catch drop";
     const CLASS: Class = Class::Operate;
     const NEEDS_NODE: bool = true;
     const PARAMS: &'static [&'static str] = &["filter"];
+    const RESULT: &'static str = "The filter now in force.";
     type In = (String,);
     type Out = String;
 }

@@ -1,10 +1,11 @@
 //! Calls about the node itself, and blocks handed to it.
 
-use serde_json::json;
+use rpc_types::node::{ImportReport, RefusedBlock, Status};
 
 use crate::call::{ActCall, Call, Class, ReadCall};
 use crate::error::{CallError, ErrorKind};
-use crate::value::{HexBytes, HexList, Json, Mixed};
+use crate::show;
+use crate::value::{AnyJson, HexBytes, HexList, Json, Mixed};
 use chain::query;
 use node::io::{Act, Done};
 use node::view::View;
@@ -27,28 +28,28 @@ pub struct GetStatus;
 impl Call for GetStatus {
     const WORD: &'static str = "get-status";
     const METHOD: &'static str = "getstatus";
-    const HELP: &'static str = "How the node is: network, tip, headers, median time.";
+    const HELP: &'static str = "The state of the node: network, tip, headers, median time.";
     const EXAMPLE: &'static str = "init-storage get-status .json";
     const CLASS: Class = Class::Read;
     type In = ();
-    type Out = Json;
+    type Out = Json<Status>;
 }
 
 impl ReadCall for GetStatus {
-    fn run(view: &View, (): ()) -> Result<Json, CallError> {
+    fn run(view: &View, (): ()) -> Result<Self::Out, CallError> {
         let snapshot = view.read()?;
         let info = query::chain_info(&snapshot)?;
         let tip = info.tip;
-        Ok(Json(json!({
-            "network": view.params.name,
-            "version": env!("CARGO_PKG_VERSION"),
-            "height": tip.height.0,
-            "best": tip.hash.to_string(),
-            "tip_time": info.time,
-            "transactions": tip.tx_total,
-            "peers": view.net.ready_peers().count(),
-            "readonly": view.net.readonly,
-        })))
+        Ok(Json(Status {
+            network: view.params.name.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            height: tip.height.0,
+            best: show::block_hash(&tip.hash),
+            tip_time: info.time,
+            transactions: tip.tx_total,
+            peers: view.net.ready_peers().count() as u64,
+            readonly: view.net.readonly,
+        }))
     }
 }
 
@@ -58,12 +59,12 @@ impl Call for ImportBlocks {
     const WORD: &'static str = "import-block-list";
     const METHOD: &'static str = "importblocks";
     const HELP: &'static str =
-        "Add blocks given as a list of hex; they reach the disk with flush-chain at the latest.";
+        "Import blocks, given as a list of hex; they are on disk after flush-chain at the latest.";
     const EXAMPLE: &'static str = "init-storage s\" []\" import-block-list .json";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["blocks"];
     type In = (HexList,);
-    type Out = Json;
+    type Out = Json<ImportReport>;
 }
 
 impl ActCall for ImportBlocks {
@@ -71,18 +72,17 @@ impl ActCall for ImportBlocks {
         Ok(Act::ImportBlocks { blocks: blocks.0 })
     }
 
-    fn reply(done: Done) -> Result<Json, CallError> {
+    fn reply(done: Done) -> Result<Self::Out, CallError> {
         let Done::Imported(report) = done else { return Err(unexpected(&done)) };
-        let refused =
-            report.refused.map(|(index, reason)| json!({ "index": index, "reason": reason }));
-        Ok(Json(json!({
-            "accepted": report.accepted,
-            "known": report.known,
-            "waiting": report.waiting,
-            "refused": refused,
-            "height": report.height.0,
-            "best": report.tip.to_string(),
-        })))
+        let refused = report.refused;
+        Ok(Json(ImportReport {
+            accepted: report.accepted,
+            known: report.known,
+            waiting: report.waiting as u64,
+            refused: refused.map(|(index, reason)| RefusedBlock { index: index as u64, reason }),
+            height: report.height.0,
+            best: show::block_hash(&report.tip),
+        }))
     }
 }
 
@@ -91,13 +91,13 @@ pub struct SubmitBlock;
 impl Call for SubmitBlock {
     const WORD: &'static str = "submit-block";
     const METHOD: &'static str = "submitblock";
-    const HELP: &'static str =
-        "Add one block given as hex; null if it is taken, else why not in BIP22's words.";
+    const HELP: &'static str = "Submit a block, given as hex; null if it is accepted, else the BIP22 reason for its rejection.";
     const EXAMPLE: &'static str = "init-storage : try s\" 00\" submit-block ; ' try catch .";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["hexdata", "dummy"];
-    type In = (HexBytes, Option<Json>);
-    type Out = Mixed;
+    const RESULT: &'static str = "Null if the block was taken, else why not in a word of BIP22.";
+    type In = (HexBytes, Option<AnyJson>);
+    type Out = Mixed<Option<String>>;
 }
 
 impl ActCall for SubmitBlock {
@@ -105,9 +105,9 @@ impl ActCall for SubmitBlock {
         Ok(Act::SubmitBlock { block: block.0 })
     }
 
-    fn reply(done: Done) -> Result<Mixed, CallError> {
+    fn reply(done: Done) -> Result<Self::Out, CallError> {
         match done {
-            Done::Submitted(verdict) => Ok(Mixed(json!(verdict))),
+            Done::Submitted(verdict) => Ok(Mixed(verdict)),
             other => Err(unexpected(&other)),
         }
     }
@@ -118,7 +118,7 @@ pub struct Flush;
 impl Call for Flush {
     const WORD: &'static str = "flush-chain";
     const METHOD: &'static str = "flush";
-    const HELP: &'static str = "Put what the node has only cached on the disk.";
+    const HELP: &'static str = "Flush cached state to disk.";
     const EXAMPLE: &'static str = "init-storage flush-chain";
     const CLASS: Class = Class::Operate;
     type In = ();
@@ -144,7 +144,7 @@ impl Call for InvalidateBlock {
     const WORD: &'static str = "invalidate-block";
     const METHOD: &'static str = "invalidateblock";
     const HELP: &'static str =
-        "Hold a block for invalid for good, and leave it for the best chain without it.";
+        "Permanently mark a block as invalid, and switch to the best chain without it.";
     const EXAMPLE: &'static str = "init-storage : try s\" 00\" invalidate-block ; ' try catch .";
     const CLASS: Class = Class::Admin;
     const PARAMS: &'static [&'static str] = &["blockhash"];
@@ -168,7 +168,7 @@ impl Call for ReconsiderBlock {
     const WORD: &'static str = "reconsider-block";
     const METHOD: &'static str = "reconsiderblock";
     const HELP: &'static str =
-        "Take back that a block was held for invalid, and all that was said of what builds on it.";
+        "Remove the invalid mark from a block, its ancestors and its descendants.";
     const EXAMPLE: &'static str = "init-storage : try s\" 00\" reconsider-block ; ' try catch .";
     const CLASS: Class = Class::Admin;
     const PARAMS: &'static [&'static str] = &["blockhash"];

@@ -1,13 +1,18 @@
 //! `getblocktemplate` in Bitcoin Core's shape (BIP22, BIP23, BIP145): template, long poll, proposal.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use rpc_types::Target;
+use rpc_types::template::{BlockTemplate as Shown, TemplateResult, TemplateTransaction};
+use serde_json::Value;
 
 use super::mine::unexpected;
 use crate::call::{ActCall, Call, Class};
 use crate::error::{CallError, ErrorKind};
-use crate::value::{Json, Mixed};
+use crate::show;
+use crate::value::{AnyJson, Mixed};
 use consensus::tx::MAX_BLOCK_WEIGHT;
-use mining::template::Template;
+use mining::block_template::Template;
 use node::io::{Act, Done};
 use node::mine::io::{MineAct, MineDone};
 use primitives::codec::Encode;
@@ -19,13 +24,14 @@ pub struct BlockTemplate;
 impl Call for BlockTemplate {
     const WORD: &'static str = "get-block-template";
     const METHOD: &'static str = "getblocktemplate";
-    const HELP: &'static str = "A block to mine elsewhere, at once or when it changes (longpollid), or what is wrong with a proposal (BIP22, BIP23).";
+    const HELP: &'static str = "A block template for an external miner, at once or when it changes (longpollid), or the verdict on a proposed block (BIP22, BIP23).";
     const EXAMPLE: &'static str =
         "init-storage s\\\" {\\qrules\\q:[\\qsegwit\\q]}\" get-block-template type";
     const CLASS: Class = Class::Operate;
     const PARAMS: &'static [&'static str] = &["template_request"];
-    type In = (Json,);
-    type Out = Mixed;
+    const RESULT: &'static str = "A template; for a proposal null if the block would be good, else why not in a word of BIP22.";
+    type In = (AnyJson,);
+    type Out = Mixed<Option<TemplateResult>>;
 }
 
 fn out_of_range(why: impl Into<String>) -> CallError {
@@ -67,69 +73,56 @@ impl ActCall for BlockTemplate {
         Ok(Act::Mine(MineAct::Template { long_poll }))
     }
 
-    fn reply(done: Done) -> Result<Mixed, CallError> {
+    fn reply(done: Done) -> Result<Self::Out, CallError> {
         match done {
-            Done::Mine(MineDone::Proposed(verdict)) => Ok(Mixed(json!(verdict))),
+            Done::Mine(MineDone::Proposed(verdict)) => {
+                Ok(Mixed(verdict.map(TemplateResult::Refused)))
+            }
             Done::Mine(MineDone::Template { template, long_poll, now }) => {
-                Ok(Mixed(shown(&template, &long_poll, now)))
+                let template = Box::new(shown(&template, long_poll, now));
+                Ok(Mixed(Some(TemplateResult::Template(template))))
             }
             done => Err(unexpected(&done)),
         }
     }
 }
 
-fn shown(template: &Template, long_poll: &str, now: u32) -> Value {
+fn shown(template: &Template, longpollid: String, now: u32) -> Shown {
     let witness = template.commitment.is_some();
     // Before segwit only what is not witness counts.
     let scale = if witness { 1 } else { WITNESS_SCALE };
-    let transactions: Vec<Value> = template
-        .txs
-        .iter()
-        .map(|chosen| {
-            json!({
-                "data": hex::encode(&chosen.tx.to_bytes()),
-                "txid": chosen.txid.to_string(),
-                "hash": chosen.wtxid.to_string(),
-                "depends": chosen.depends.iter().map(|place| place + 1).collect::<Vec<_>>(),
-                "fee": chosen.fee.0,
-                "sigops": chosen.sigop_cost / scale,
-                "weight": chosen.weight,
-            })
-        })
-        .collect();
-    let rules = if witness { json!(["csv", "!segwit", "taproot"]) } else { json!([]) };
-    let mut shown = json!({
-        "capabilities": ["proposal"],
-        "version": template.version,
-        "rules": rules,
-        "vbavailable": {},
-        "vbrequired": 0,
-        "previousblockhash": template.prev.to_string(),
-        "transactions": transactions,
-        "coinbaseaux": {},
-        "coinbasevalue": template.value.0,
-        "longpollid": long_poll,
-        "target": hex::encode(&template.target.to_be_bytes()),
-        "mintime": template.min_time,
-        "mutable": ["time", "transactions", "prevblock"],
-        "noncerange": "00000000ffffffff",
-        "sigoplimit": template.limits.sigop_cost / scale,
-        "sizelimit": MAX_BLOCK_WEIGHT / if witness { 1 } else { WITNESS_SCALE },
-        "weightlimit": template.limits.weight,
-        "curtime": now.max(template.min_time).min(template.max_time),
-        "bits": format!("{:08x}", template.bits.0),
-        "height": template.height.0,
+    let transactions = template.txs.iter().map(|chosen| TemplateTransaction {
+        data: show::bytes(&chosen.tx.to_bytes()),
+        txid: show::txid(&chosen.txid),
+        hash: show::wtxid(&chosen.wtxid),
+        depends: chosen.depends.iter().map(|place| *place as u64 + 1).collect(),
+        fee: chosen.fee.0,
+        sigops: (chosen.sigop_cost / scale) as u64,
+        weight: chosen.weight as u64,
     });
-    let mut put = |name: &str, value: Value| {
-        if let Some(members) = shown.as_object_mut() {
-            members.insert(name.to_owned(), value);
-        }
-    };
-    if template.max_time != u32::MAX {
-        put("maxtime", json!(template.max_time));
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    Shown {
+        capabilities: texts(&["proposal"]),
+        version: template.version,
+        rules: texts(if witness { &["csv", "!segwit", "taproot"] } else { &[] }),
+        vbavailable: BTreeMap::new(),
+        vbrequired: 0,
+        previousblockhash: show::block_hash(&template.prev),
+        transactions: transactions.collect(),
+        coinbaseaux: BTreeMap::new(),
+        coinbasevalue: template.value.0,
+        longpollid,
+        target: Target(hex::encode(&template.target.to_be_bytes())),
+        mintime: template.min_time,
+        mutable: texts(&["time", "transactions", "prevblock"]),
+        noncerange: "00000000ffffffff".to_owned(),
+        sigoplimit: (template.limits.sigop_cost / scale) as u64,
+        sizelimit: (MAX_BLOCK_WEIGHT / scale) as u64,
+        weightlimit: template.limits.weight as u64,
+        curtime: now.max(template.min_time).min(template.max_time),
+        bits: show::bits(template.bits),
+        height: template.height.0,
+        maxtime: (template.max_time != u32::MAX).then_some(template.max_time),
+        default_witness_commitment: template.commitment.as_ref().map(|s| show::bytes(&s.0)),
     }
-    if let Some(script) = &template.commitment {
-        put("default_witness_commitment", json!(hex::encode(&script.0)));
-    }
-    shown
 }

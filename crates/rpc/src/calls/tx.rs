@@ -1,11 +1,14 @@
 //! Calls about transactions: on the chain, and as bytes.
 
-use serde_json::{Value, json};
+use rpc_types::script::DecodedScript;
+use rpc_types::tx::{
+    ConfirmedTransaction, DecodedTransaction, Place, RawTransaction, RawTransactionResult,
+};
 
 use crate::call::{Call, Class, ReadCall};
 use crate::error::{CallError, ErrorKind};
 use crate::show::{self, Spends};
-use crate::value::{BlockId, HexBytes, Json, Kind, Mixed, Verbosity};
+use crate::value::{BlockId, HexBytes, Json, Mixed, Verbosity};
 use chain::query::{self, TxInfo};
 use node::view::View;
 use primitives::block::{Block, Height};
@@ -21,16 +24,17 @@ pub struct GetTx;
 impl Call for GetTx {
     const WORD: &'static str = "get-tx";
     const METHOD: &'static str = "gettransaction";
-    const HELP: &'static str = "A transaction of the best chain by its id, with its place.";
+    const HELP: &'static str =
+        "A confirmed transaction by its id, with its position in the best chain.";
     const EXAMPLE: &'static str = "init-storage s\" 4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b\" get-tx .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["txid"];
     type In = (Txid,);
-    type Out = Json;
+    type Out = Json<ConfirmedTransaction>;
 }
 
 impl ReadCall for GetTx {
-    fn run(view: &View, (txid,): (Txid,)) -> Result<Json, CallError> {
+    fn run(view: &View, (txid,): (Txid,)) -> Result<Self::Out, CallError> {
         let snapshot = view.read()?;
         let found = on_chain(&snapshot, &txid)?.or_else(|| genesis_tx(view, &txid));
         let found = found.ok_or_else(|| {
@@ -41,14 +45,15 @@ impl ReadCall for GetTx {
             })
         })?;
         let tip = snapshot.tip()?;
-        let mut shown = show::transaction(&found.tx, view.params, Spends::Unknown);
-        let mut put = |name: &str, value: Value| shown.insert(name.to_owned(), value);
-        put("blockhash", json!(found.block.to_string()));
-        put("height", json!(found.height.0));
-        put("position", json!(found.position));
-        put("confirmations", json!(tip.height.0.saturating_sub(found.height.0) + 1));
-        put("blocktime", json!(found.header.time));
-        Ok(Json(shown.into()))
+        let place = Place {
+            blockhash: show::block_hash(&found.block),
+            height: found.height.0,
+            position: found.position,
+            confirmations: tip.height.0.saturating_sub(found.height.0) + 1,
+            blocktime: found.header.time,
+        };
+        let shown = show::transaction(&found.tx, view.params, Spends::Unknown);
+        Ok(Json(ConfirmedTransaction::from_transaction(shown, place)))
     }
 }
 
@@ -166,22 +171,22 @@ pub struct GetRawTx;
 impl Call for GetRawTx {
     const WORD: &'static str = "get-raw-tx";
     const METHOD: &'static str = "getrawtransaction";
-    const HELP: &'static str = "A transaction of the pool, the chain or a block: 0 as hex, 1 decoded, 2 with its fee and what it spends.";
+    const HELP: &'static str = "A transaction of the mempool, the chain or a given block. Verbosity 0: hex; 1: decoded; 2: with its fee and the outputs that it spends.";
     const EXAMPLE: &'static str = "init-storage : try s\" nonsense\" get-raw-tx ; ' try catch .";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
     const PARAMS: &'static [&'static str] = &["txid", "verbosity", "blockhash"];
     type In = (Txid, Option<Verbosity>, Option<BlockId>);
-    type Out = Mixed;
+    type Out = Mixed<RawTransactionResult>;
 }
 
 impl ReadCall for GetRawTx {
-    fn run(view: &View, (txid, verbosity, block): Self::In) -> Result<Mixed, CallError> {
+    fn run(view: &View, (txid, verbosity, block): Self::In) -> Result<Self::Out, CallError> {
         let snapshot = view.read()?;
         let found = find(view, &snapshot, &txid, block)?;
         let verbosity = verbosity.map_or(0, |verbosity| verbosity.0);
         if verbosity == 0 {
-            return Ok(Mixed(HexBytes(found.tx.to_bytes()).to_json()));
+            return Ok(Mixed(RawTransactionResult::Hex(show::bytes(&found.tx.to_bytes()))));
         }
         let mut coins = None;
         if let (2.., Some((id, _))) = (verbosity, &found.block)
@@ -190,24 +195,24 @@ impl ReadCall for GetRawTx {
             coins = coins_of(&snapshot, *id, &stored, &txid)?;
         }
         let spends = coins.as_deref().map_or(Spends::Unknown, Spends::Coins);
-        let mut shown = serde_json::Map::new();
+        let shown = show::transaction(&found.tx, view.params, spends);
+        let mut shown = RawTransaction::from_transaction(shown);
         let confirmations = match &found.block {
             Some((id, row)) => show::confirmations(&snapshot, *id, row)?,
             None => 0,
         };
         if block.is_some() {
-            shown.insert("in_active_chain".to_owned(), json!(confirmations > 0));
+            shown.in_active_chain = Some(confirmations > 0);
         }
-        shown.extend(show::transaction(&found.tx, view.params, spends));
         if let Some((_, row)) = &found.block {
-            shown.insert("blockhash".to_owned(), json!(row.hash.to_string()));
-            shown.insert("confirmations".to_owned(), json!(confirmations.max(0)));
+            shown.blockhash = Some(show::block_hash(&row.hash));
+            shown.confirmations = Some(u32::try_from(confirmations).unwrap_or(0));
             if confirmations > 0 {
-                shown.insert("time".to_owned(), json!(row.header.time));
-                shown.insert("blocktime".to_owned(), json!(row.header.time));
+                shown.time = Some(row.header.time);
+                shown.blocktime = Some(row.header.time);
             }
         }
-        Ok(Mixed(shown.into()))
+        Ok(Mixed(RawTransactionResult::Transaction(Box::new(shown))))
     }
 }
 
@@ -224,20 +229,19 @@ pub struct DecodeTx;
 impl Call for DecodeTx {
     const WORD: &'static str = "decode-tx";
     const METHOD: &'static str = "decoderawtransaction";
-    const HELP: &'static str = "What a transaction given as hex says.";
+    const HELP: &'static str = "Decode a transaction given as hex.";
     const EXAMPLE: &'static str = "init-storage s\" 01000000000000000000\" decode-tx .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["hexstring", "iswitness"];
     type In = (HexBytes, Option<bool>);
-    type Out = Json;
+    type Out = Json<DecodedTransaction>;
 }
 
 impl ReadCall for DecodeTx {
-    fn run(view: &View, (bytes, _): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (bytes, _): Self::In) -> Result<Self::Out, CallError> {
         let tx = decode(&bytes.0)?;
-        let mut shown = show::transaction(&tx, view.params, Spends::Unknown);
-        shown.remove("hex");
-        Ok(Json(shown.into()))
+        let shown = show::transaction(&tx, view.params, Spends::Unknown);
+        Ok(Json(DecodedTransaction::from_transaction(shown)))
     }
 }
 
@@ -246,17 +250,16 @@ pub struct DecodeScript;
 impl Call for DecodeScript {
     const WORD: &'static str = "decode-script";
     const METHOD: &'static str = "decodescript";
-    const HELP: &'static str =
-        "What a script given as hex is as an output, and what wraps it for P2SH and witness.";
+    const HELP: &'static str = "Decode a script given as hex, with its P2SH and witness forms.";
     const EXAMPLE: &'static str = "init-storage s\" 51\" decode-script .json";
     const CLASS: Class = Class::Read;
     const PARAMS: &'static [&'static str] = &["hexstring"];
     type In = (HexBytes,);
-    type Out = Json;
+    type Out = Json<DecodedScript>;
 }
 
 impl ReadCall for DecodeScript {
-    fn run(view: &View, (bytes,): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (bytes,): Self::In) -> Result<Self::Out, CallError> {
         Ok(Json(show::decoded_script(&bytes.0, view.params)))
     }
 }

@@ -1,6 +1,7 @@
 //! Calls that look after a node: its health, its memory, its schema, backups.
 
-use serde_json::json;
+use rpc_types::upkeep as types;
+use rpc_types::upkeep::{Health, IndexState, MemoryInfo, SchemaInfo};
 
 use crate::call::{Call, Class, ReadCall, ServiceCall};
 use crate::error::CallError;
@@ -15,15 +16,16 @@ pub struct GetHealth;
 impl Call for GetHealth {
     const WORD: &'static str = "get-health";
     const METHOD: &'static str = "gethealth";
-    const HELP: &'static str = "Checks of the node and its folder, each ok, warn or fail, and why.";
+    const HELP: &'static str =
+        "Health checks of the node and its data folder, each ok, warn or fail, with the reason.";
     const EXAMPLE: &'static str = "init-storage get-health .json";
     const CLASS: Class = Class::Read;
     type In = ();
-    type Out = Json;
+    type Out = Json<Health>;
 }
 
 impl ServiceCall for GetHealth {
-    fn run(services: &dyn Services, (): ()) -> Result<Json, CallError> {
+    fn run(services: &dyn Services, (): ()) -> Result<Self::Out, CallError> {
         Ok(Json(services.health()))
     }
 }
@@ -33,7 +35,7 @@ pub struct Uptime;
 impl Call for Uptime {
     const WORD: &'static str = "uptime";
     const METHOD: &'static str = "uptime";
-    const HELP: &'static str = "Seconds since the node's process opened its folder.";
+    const HELP: &'static str = "Seconds since the node's process opened its data folder.";
     const EXAMPLE: &'static str = "init-storage uptime .";
     const CLASS: Class = Class::Read;
     type In = ();
@@ -51,15 +53,16 @@ pub struct GetMemory;
 impl Call for GetMemory {
     const WORD: &'static str = "get-memory";
     const METHOD: &'static str = "getmemoryinfo";
-    const HELP: &'static str = "Bytes of memory that the node's process takes, and for what.";
+    const HELP: &'static str =
+        "Memory use of the node's process and of its largest parts, in bytes.";
     const EXAMPLE: &'static str = "init-storage get-memory .json";
     const CLASS: Class = Class::Read;
     type In = ();
-    type Out = Json;
+    type Out = Json<MemoryInfo>;
 }
 
 impl ServiceCall for GetMemory {
-    fn run(services: &dyn Services, (): ()) -> Result<Json, CallError> {
+    fn run(services: &dyn Services, (): ()) -> Result<Self::Out, CallError> {
         services.memory().map(Json)
     }
 }
@@ -69,30 +72,29 @@ pub struct GetSchema;
 impl Call for GetSchema {
     const WORD: &'static str = "get-schema";
     const METHOD: &'static str = "getschema";
-    const HELP: &'static str =
-        "The schema of the folder's data, the one this program writes, and how its indexes are.";
+    const HELP: &'static str = "The schema version of the data folder, the one that this program writes, and the state of the indexes.";
     const EXAMPLE: &'static str = "init-storage get-schema .json";
     const CLASS: Class = Class::Read;
     type In = ();
-    type Out = Json;
+    type Out = Json<SchemaInfo>;
 }
 
 impl ReadCall for GetSchema {
-    fn run(view: &View, (): ()) -> Result<Json, CallError> {
+    fn run(view: &View, (): ()) -> Result<Self::Out, CallError> {
         let snapshot = view.read()?;
         let index = match snapshot.script_index()? {
-            ScriptIndex::Ready => "ready",
-            ScriptIndex::Building(_) => "building",
-            ScriptIndex::Off => "off",
+            ScriptIndex::Ready => IndexState::Ready,
+            ScriptIndex::Building(_) => IndexState::Building,
+            ScriptIndex::Off => IndexState::Off,
         };
         let schema = snapshot.schema()?;
-        Ok(Json(json!({
-            "schema": schema,
-            "known": SCHEMA_VERSION,
-            "current": schema == SCHEMA_VERSION && !view.store().is_behind(),
-            "address_index": index,
-            "building": view.store().build().is_some(),
-        })))
+        Ok(Json(SchemaInfo {
+            schema,
+            known: SCHEMA_VERSION,
+            current: schema == SCHEMA_VERSION && !view.store().is_behind(),
+            address_index: index,
+            building: view.store().build().is_some(),
+        }))
     }
 }
 
@@ -102,17 +104,17 @@ impl Call for StartBackup {
     const WORD: &'static str = "start-backup";
     const METHOD: &'static str = "backup";
     const HELP: &'static str =
-        "Begin to write all of the chain as it is now to a new file, named by its whole path.";
+        "Start a backup of the chain's current state to a new file, given by its absolute path.";
     const EXAMPLE: &'static str =
         "init-storage : try s\" not/whole\" start-backup ; ' try catch drop";
     const CLASS: Class = Class::Admin;
     const PARAMS: &'static [&'static str] = &["file"];
     type In = (String,);
-    type Out = Json;
+    type Out = Json<types::BackupStatus>;
 }
 
 impl ServiceCall for StartBackup {
-    fn run(services: &dyn Services, (file,): Self::In) -> Result<Json, CallError> {
+    fn run(services: &dyn Services, (file,): Self::In) -> Result<Self::Out, CallError> {
         services.start_backup(&file).map(Json)
     }
 }
@@ -122,15 +124,16 @@ pub struct BackupStatus;
 impl Call for BackupStatus {
     const WORD: &'static str = "get-backup-status";
     const METHOD: &'static str = "getbackupinfo";
-    const HELP: &'static str = "How the last backup that this process was asked for is going.";
+    const HELP: &'static str =
+        "The progress or result of the last backup that this process was asked for.";
     const EXAMPLE: &'static str = "init-storage get-backup-status .json";
     const CLASS: Class = Class::Read;
     type In = ();
-    type Out = Json;
+    type Out = Json<types::BackupStatus>;
 }
 
 impl ServiceCall for BackupStatus {
-    fn run(services: &dyn Services, (): ()) -> Result<Json, CallError> {
+    fn run(services: &dyn Services, (): ()) -> Result<Self::Out, CallError> {
         Ok(Json(services.backup_status()))
     }
 }
@@ -140,7 +143,7 @@ pub struct StopBackup;
 impl Call for StopBackup {
     const WORD: &'static str = "stop-backup";
     const METHOD: &'static str = "stopbackup";
-    const HELP: &'static str = "Stop a backup that runs; nothing of it is left.";
+    const HELP: &'static str = "Abort the running backup and delete its file.";
     const EXAMPLE: &'static str = "init-storage stop-backup";
     const CLASS: Class = Class::Admin;
     type In = ();

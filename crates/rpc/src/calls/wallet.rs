@@ -3,11 +3,13 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Value, json};
+use rpc_types::AmountText;
+use rpc_types::wallet::{ScannedCoin, ScriptsScan, ScriptsTransaction};
 
 use super::address::ready;
 use crate::call::{Call, Class, ReadCall};
 use crate::error::{CallError, ErrorKind};
+use crate::show;
 use crate::value::{HexList, Json};
 use node::view::View;
 use primitives::amount::Amount;
@@ -39,28 +41,28 @@ pub struct ScanScripts;
 impl Call for ScanScripts {
     const WORD: &'static str = "scan-scripts";
     const METHOD: &'static str = "scanscripts";
-    const HELP: &'static str = "Which of a list of output scripts were ever used, and their unspent outputs, pool and all.";
+    const HELP: &'static str = "Which output scripts of a list were ever used, and their unspent outputs, including the mempool's.";
     const EXAMPLE: &'static str = "init-storage s\\\" [\\\"51\\\"]\" scan-scripts .json";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
     const PARAMS: &'static [&'static str] = &["scripts"];
     type In = (HexList,);
-    type Out = Json;
+    type Out = Json<ScriptsScan>;
 }
 
-/// `[script, txid, output, base units, height or null, coinbase]`.
 fn coin(
     number: usize,
     outpoint: &OutPoint,
     output: &TxOut,
     height: Option<u32>,
     coinbase: bool,
-) -> Value {
-    json!([number, outpoint.txid.to_string(), outpoint.vout, output.value.0, height, coinbase])
+) -> ScannedCoin {
+    let txid = show::txid(&outpoint.txid);
+    ScannedCoin(number as u64, txid, outpoint.vout, output.value.0, height, coinbase)
 }
 
 impl ReadCall for ScanScripts {
-    fn run(view: &View, (list,): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (list,): Self::In) -> Result<Self::Out, CallError> {
         let scripts = bounded(list)?;
         let snapshot = view.read()?;
         ready(&snapshot)?;
@@ -92,9 +94,8 @@ impl ReadCall for ScanScripts {
                 }
             }
         }
-        let used: Vec<usize> =
-            used.iter().enumerate().filter(|(_, used)| **used).map(|(number, _)| number).collect();
-        Ok(Json(json!({ "height": tip.height.0, "used": used, "coins": coins })))
+        let used = used.iter().zip(0u64..).filter(|(used, _)| **used).map(|(_, number)| number);
+        Ok(Json(ScriptsScan { height: tip.height.0, used: used.collect(), coins }))
     }
 }
 
@@ -103,14 +104,14 @@ pub struct ScriptsHistory;
 impl Call for ScriptsHistory {
     const WORD: &'static str = "get-scripts-history";
     const METHOD: &'static str = "getscriptshistory";
-    const HELP: &'static str =
-        "The transactions of a list of output scripts, newest first, the pool's before all.";
+    const HELP: &'static str = "The transactions of a list of output scripts, newest first, starting with those in the mempool.";
     const EXAMPLE: &'static str = "init-storage s\\\" [\\\"51\\\"]\" get-scripts-history .json";
     const CLASS: Class = Class::Read;
     const NEEDS_NODE: bool = true;
     const PARAMS: &'static [&'static str] = &["scripts"];
+    const RESULT: &'static str = "The transactions, newest first, the pool's before all.";
     type In = (HexList,);
-    type Out = Json;
+    type Out = Json<Vec<ScriptsTransaction>>;
 }
 
 /// What a transaction brought and took.
@@ -131,7 +132,7 @@ fn output_of(view: &View, snapshot: &Snapshot, outpoint: &OutPoint) -> Option<Tx
 }
 
 impl ReadCall for ScriptsHistory {
-    fn run(view: &View, (list,): Self::In) -> Result<Json, CallError> {
+    fn run(view: &View, (list,): Self::In) -> Result<Self::Out, CallError> {
         let scripts = bounded(list)?;
         let snapshot = view.read()?;
         ready(&snapshot)?;
@@ -170,14 +171,15 @@ impl ReadCall for ScriptsHistory {
         list.truncate(MOST_TXS);
         let shown = list.iter().map(|(txid, sums)| {
             let height = sums.place.map(|(height, _)| height);
-            json!({
-                "txid": txid.to_string(),
-                "height": height,
-                "confirmations": height.map_or(0, |h| tip.height.0.saturating_sub(h) + 1),
-                "received": Amount(sums.received).to_string(),
-                "spent": Amount(sums.spent).to_string(),
-            })
+            let text = |units: i64| AmountText(show::amount(Amount(units)));
+            ScriptsTransaction {
+                txid: show::txid(txid),
+                height,
+                confirmations: height.map_or(0, |h| tip.height.0.saturating_sub(h) + 1),
+                received: text(sums.received),
+                spent: text(sums.spent),
+            }
         });
-        Ok(Json(Value::Array(shown.collect())))
+        Ok(Json(shown.collect()))
     }
 }

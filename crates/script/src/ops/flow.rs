@@ -1,10 +1,10 @@
-//! Pushes, branches, lock times and the opcodes that only fail.
+//! Pushes, branches, lock times, and the opcodes that always fail.
 
-use crate::engine::{SigVersion, Vm};
 use crate::error::ScriptError;
 use crate::flags::ScriptFlags;
 use crate::num::{self, MAX_LOCK_NUM_SIZE};
 use crate::opcode::{OP_1, OP_NOTIF};
+use crate::vm::{SigVersion, Vm};
 
 /// A relative lock with this bit asks for nothing (BIP68, BIP112).
 const SEQUENCE_DISABLE: i64 = 1 << 31;

@@ -1,7 +1,7 @@
 //! Hashes of the top element.
 
-use crate::engine::Vm;
 use crate::error::ScriptError;
+use crate::vm::Vm;
 use crypto::hash;
 
 macro_rules! hashes {

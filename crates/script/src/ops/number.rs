@@ -1,8 +1,8 @@
 //! Arithmetic over numbers of at most four bytes; results may take five.
 
-use crate::engine::Vm;
 use crate::error::ScriptError;
 use crate::num::{self, MAX_NUM_SIZE};
+use crate::vm::Vm;
 
 type Done = Result<(), ScriptError>;
 

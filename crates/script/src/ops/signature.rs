@@ -1,14 +1,14 @@
-//! Signature opcodes: CHECKSIG and its kin, CHECKMULTISIG, CODESEPARATOR.
+//! Signature opcodes: CHECKSIG and its variants, CHECKMULTISIG, CODESEPARATOR.
 
 use std::borrow::Cow;
 
 use crate::encoding::{check_public_key, check_signature};
-use crate::engine::{MAX_OPS, SigVersion, Vm};
 use crate::error::ScriptError;
 use crate::flags::ScriptFlags;
 use crate::instruction::push_data;
 use crate::num::{self, MAX_NUM_SIZE};
 use crate::sighash::find_and_delete;
+use crate::vm::{MAX_OPS, SigVersion, Vm};
 
 type Done = Result<(), ScriptError>;
 

@@ -1,8 +1,8 @@
-//! Opcodes that move elements and look at them.
+//! Opcodes that move and inspect stack elements.
 
-use crate::engine::Vm;
 use crate::error::ScriptError;
 use crate::num::{self, MAX_NUM_SIZE};
+use crate::vm::Vm;
 
 type Done = Result<(), ScriptError>;
 

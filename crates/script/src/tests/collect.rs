@@ -1,7 +1,7 @@
 //! Lists of transactions whose signatures are verified together: the same verdict, the same input
-//! named and the same error as one by one, whatever is planted and whatever the hints say.
+//! and the same error as one by one, whatever faults are planted and whatever the hints say.
 //!
-//! `FORTHCOIN_BATCH_PLANTED` says how many lists with a bad input are tried (60).
+//! `FORTHCOIN_BATCH_PLANTED` sets how many lists with a bad input are tried (60).
 
 #![expect(clippy::disallowed_types, reason = "a test prints how long it took")]
 
@@ -27,28 +27,28 @@ use primitives::id::Txid;
 use primitives::script::Script;
 use primitives::tx::{OutPoint, Transaction, TxOut};
 
-type Spend = (Transaction, Vec<TxOut>);
+pub type Spend = (Transaction, Vec<TxOut>);
 
-fn signing_key(n: usize) -> SigningKey {
+pub fn signing_key(n: usize) -> SigningKey {
     SigningKey::from_slice(&sha256(&(n as u64).to_le_bytes())).expect("a scalar")
 }
 
-fn public(key: &SigningKey) -> Vec<u8> {
+pub fn public(key: &SigningKey) -> Vec<u8> {
     key.verifying_key().to_sec1_point(true).as_bytes().to_vec()
 }
 
-fn sign(key: &SigningKey, hash: &[u8; 32]) -> Vec<u8> {
+pub fn sign(key: &SigningKey, hash: &[u8; 32]) -> Vec<u8> {
     let signature: Signature = key.sign_prehash(hash).expect("a signature");
     [signature.to_der().as_bytes(), &[1]].concat()
 }
 
-fn pushes(elements: &[Vec<u8>]) -> Script {
+pub fn pushes(elements: &[Vec<u8>]) -> Script {
     let mut script = vec![];
     elements.iter().for_each(|element| push_data(&mut script, element));
     Script(script)
 }
 
-fn tx(seed: usize, outputs: &[Vec<u8>]) -> Spend {
+pub fn tx(seed: usize, outputs: &[Vec<u8>]) -> Spend {
     let spent: Vec<TxOut> = outputs
         .iter()
         .map(|script| TxOut {
@@ -189,7 +189,7 @@ fn spoil(spend: &mut Spend, rng: &mut SplitMix) {
     }
 }
 
-fn list(spends: &[Spend]) -> Vec<TxScripts<'_>> {
+pub fn list(spends: &[Spend]) -> Vec<TxScripts<'_>> {
     spends.iter().map(|(tx, spent)| TxScripts { tx, spent }).collect()
 }
 

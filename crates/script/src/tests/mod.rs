@@ -1,10 +1,11 @@
-//! Published vectors and hostile inputs, held against the engine.
+//! The engine against published vectors and hostile inputs.
 
 mod block;
 mod collect;
 mod core_vectors;
 mod hostile;
 mod taproot_vectors;
+mod worst;
 mod wycheproof;
 
 use serde_json::Value;

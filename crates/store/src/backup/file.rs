@@ -1,5 +1,5 @@
-//! Backups as files: written beside their name and verified before they get it, 0600, never over
-//! another file; restored the same way into a folder that holds nothing.
+//! Backups as files: written under a temporary name and verified before they get their final one,
+//! mode 0600, never over another file; restored the same way into an empty folder.
 
 use std::cell::Cell;
 use std::fs::{self, DirBuilder, File, OpenOptions};

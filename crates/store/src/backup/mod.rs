@@ -1,9 +1,10 @@
-//! A whole store as one file: every row of every table at one moment, in redb's order of keys.
+//! A whole store as one file: every row of every table of one snapshot, in redb's order of keys.
 //!
-//! Written from a snapshot, so that the chain goes on meanwhile. Rows, not pages: what a backup
-//! holds does not depend on how full the database's file was, and each row is checked on reading
-//! before it reaches a table. In chunks (`chunks`): head, tables, end. A table is its number, then
-//! `key length | key | value length | value` for each row, then `u32::MAX` and the count of rows.
+//! Written from a snapshot, so that the chain can continue meanwhile. Rows, not pages: the contents
+//! of a backup do not depend on how full the database file was, and each row is checked on reading
+//! before it reaches a table. In chunks (`chunks`): header, tables, end. A table is its number,
+//! then `key length | key | value length | value` for each row, then `u32::MAX` and the number of
+//! rows.
 
 mod chunks;
 pub mod file;
@@ -91,7 +92,7 @@ pub struct Summary {
 /// Called now and then with the bytes of the file so far; an error stops the work.
 pub type Step<'a> = &'a mut dyn FnMut(u64) -> io::Result<()>;
 
-/// Why a stream was not written or read; the file's name is added by who knows it.
+/// Why a stream was not written or read; the caller adds the file's name.
 #[derive(Debug)]
 enum Fault {
     Io(io::Error),

@@ -334,6 +334,7 @@ impl Lanes<WIDTH> for Avx {
     type Slot = [f64; LIMBS];
 
     const EQUATION_FROM: usize = 8;
+    const QUICK_ALONE: bool = false;
 
     fn generator() -> &'static OnceLock<Vec<Entry<[f64; LIMBS]>>> {
         static MULTIPLES: OnceLock<Vec<Entry<[f64; LIMBS]>>> = OnceLock::new();

@@ -356,6 +356,7 @@ impl Lanes<WIDTH> for Ifma {
     type Slot = [u64; LIMBS];
 
     const EQUATION_FROM: usize = 20;
+    const QUICK_ALONE: bool = true;
 
     fn generator() -> &'static OnceLock<Vec<Entry<[u64; LIMBS]>>> {
         static MULTIPLES: OnceLock<Vec<Entry<[u64; LIMBS]>>> = OnceLock::new();

@@ -1,4 +1,4 @@
-//! Which lanes this machine has: the widest that its processor knows, else the safe ones.
+//! Selects the widest lanes that this machine's processor supports, otherwise the safe ones.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

@@ -1,4 +1,4 @@
-//! Lists of checks: what `verify` says is what one-by-one checks say.
+//! Lists of checks: the verdicts of `verify` equal those of one-by-one checks.
 
 #![expect(clippy::disallowed_types, reason = "a test prints how long it took")]
 
@@ -11,7 +11,7 @@ use k256::ecdsa::{Signature, SigningKey};
 use super::{Random, from_env};
 use crate::batch::equation::{Told, holds};
 use crate::batch::lanes::{Job, Lanes, Twin};
-use crate::batch::list::{Check, Verify, verify, verify_here};
+use crate::batch::list::{Check, Ledger, Verify, verify, verify_here};
 use crate::batch::simd::each;
 use crate::curve::{EcdsaSignature, PublicKey, verify_schnorr};
 
@@ -33,7 +33,7 @@ impl Posed {
         }
     }
 
-    fn check(&self) -> Option<Check> {
+    pub fn check(&self) -> Option<Check> {
         match self {
             Posed::Ecdsa { der, key, digest } => Check::ecdsa(der, key, digest),
             Posed::Schnorr { signature, key, message } => Check::schnorr(signature, key, message),
@@ -70,7 +70,7 @@ pub fn schnorr(seed: u64, random: &mut Random) -> Posed {
     Posed::Schnorr { signature, key: key.verifying_key().to_bytes().into(), message }
 }
 
-fn good(count: usize, random: &mut Random) -> Vec<Posed> {
+pub fn good(count: usize, random: &mut Random) -> Vec<Posed> {
     (0..count)
         .map(|_| {
             let seed = random.below(1 << 20) as u64;
@@ -83,7 +83,7 @@ fn good(count: usize, random: &mut Random) -> Vec<Posed> {
 }
 
 /// One of the ways in which a signature is bad; each is well formed enough to reach the curve.
-fn spoil(posed: &mut Posed, random: &mut Random) {
+pub fn spoil(posed: &mut Posed, random: &mut Random) {
     loop {
         match posed {
             Posed::Ecdsa { der, key, digest } => match random.below(6) {
@@ -125,7 +125,7 @@ fn verdicts(posed: &[Posed], mut hint: impl FnMut(usize) -> Option<bool>) -> Vec
 }
 
 /// The parities that hold, found without hints.
-fn learnt(posed: &[Posed]) -> Vec<Option<bool>> {
+pub fn learnt(posed: &[Posed]) -> Vec<Option<bool>> {
     let checks: Vec<Check> = posed.iter().map(|p| p.check().expect("well formed")).collect();
     let found = verify(&checks, &vec![None; checks.len()]);
     found.iter().map(|found| found.valid.then_some(found.odd)).collect()
@@ -148,7 +148,8 @@ fn good_lists_pass_with_and_without_hints() {
         assert_eq!(verdicts(&posed, |at| (at % 3 == 0).then_some(at % 2 == 0)), all);
         // All lanes find the same, and lists cut in any way too.
         let checks: Vec<Check> = posed.iter().filter_map(Posed::check).collect();
-        let job = Verify { checks: &checks, hints: &hints };
+        let ledger = Ledger::default();
+        let job = Verify { checks: &checks, hints: &hints, ledger: &ledger };
         for (name, found) in each(job) {
             assert_eq!(found, verify_here(&checks, &hints), "{name}");
         }

@@ -1,12 +1,12 @@
-//! The batch room against k256 and against itself: field, lanes, scalars, points, sums, lists.
+//! Batch verification against k256 and against itself: field, lanes, scalars, points, sums, lists.
 //!
-//! `FORTHCOIN_BATCH_CASES` says how many cases the arithmetic is tried with (20,000; the slow field
-//! takes a tenth),
-//! `FORTHCOIN_BATCH_PLANTED` how many batches with a bad signature in them (60).
+//! `FORTHCOIN_BATCH_CASES` sets the number of arithmetic cases (20,000; the slow field runs a
+//! tenth), `FORTHCOIN_BATCH_PLANTED` the number of batches with a bad signature in them (60).
 
 mod arithmetic;
 mod lists;
 mod sums;
+mod work;
 
 /// Numbers from a seed (SplitMix64).
 pub struct Random(pub u64);

@@ -1,6 +1,6 @@
 //! Labels, headers and branches: where paths meet, the window moves so that depths agree.
 
-use super::super::select::{self, Bin, Y};
+use super::super::select::{self, Y};
 use super::*;
 
 impl Translator<'_> {
@@ -12,7 +12,7 @@ impl Translator<'_> {
     pub(super) fn shift_to(&mut self, depth: i32) {
         let by = self.depth() - depth;
         if by != 0 {
-            self.emit(h::shift, imm_bits(by));
+            self.emit(calls::shift, imm_bits(by));
             self.base -= by;
             self.acc = None;
         }
@@ -24,11 +24,11 @@ impl Translator<'_> {
         if !mark.label && !mark.header {
             return Ok(());
         }
-        if self.alive {
+        if self.reachable {
             self.canonical()?;
         }
         let wanted = if mark.header { 0 } else { self.label(token).1 };
-        if self.alive {
+        if self.reachable {
             if wanted == UNKNOWN {
                 let depth = self.depth();
                 self.label(token).1 = depth;
@@ -41,12 +41,12 @@ impl Translator<'_> {
             self.base = wanted;
             self.items.clear();
         }
-        self.alive = true;
+        self.reachable = true;
         self.acc = None;
         if mark.header {
             let need = self.plan.need(token);
             if need > REACH {
-                return Err(GiveUp);
+                return Err(Untranslatable);
             }
             let here = self.here();
             let original = self.original(token);
@@ -55,18 +55,27 @@ impl Translator<'_> {
                 let entry = Entry { at: here + 1, need: need as u32 + BIAS as u32 };
                 self.entries.push((original, entry));
             }
-            self.emit(h::header, imm_bits(need + BIAS as i32));
+            self.emit(calls::header, imm_bits(need + BIAS as i32));
             if mark.checked {
-                self.emit(h::header, imm_bits(need + BIAS as i32));
+                self.emit(calls::header, imm_bits(need + BIAS as i32));
                 let here = self.here() - 1;
                 *self.label(token) = (here, 0);
+                self.check_arrival();
                 return Ok(());
             }
         }
         let here = self.here();
         let depth = self.depth();
         *self.label(token) = (here, depth);
+        self.check_arrival();
         Ok(())
+    }
+
+    /// Where calls nest, every place that control may jump to checks the native stack.
+    fn check_arrival(&mut self) {
+        if self.nests {
+            self.check_stack();
+        }
     }
 
     /// Brings the depth after a branch to what its target expects. `change` is the depth at the
@@ -81,7 +90,7 @@ impl Translator<'_> {
         }
         let by = depth - wanted;
         if by != 0 {
-            self.emit(h::shift, imm_bits(by));
+            self.emit(calls::shift, imm_bits(by));
             self.base -= by;
             self.acc = None;
         }
@@ -128,7 +137,7 @@ impl Translator<'_> {
             self.emit(h::lit_wide, value as u64);
             self.acc = None;
             let (xk, xb) = self.x_operand(x)?;
-            let f = select::branch(op, xk, Y::Acc, back).ok_or(GiveUp)?;
+            let f = select::branch(op, xk, Y::Acc, back).ok_or(Untranslatable)?;
             self.emit(f, xb);
         } else {
             let (xk, xb) = self.x_operand(x)?;
@@ -136,7 +145,7 @@ impl Translator<'_> {
                 Val::Imm(value) => (Y::Imm, u64::from(value as i16 as u16) << 16),
                 _ => self.y_operand(y)?,
             };
-            let f = select::branch(op, xk, yk, back).ok_or(GiveUp)?;
+            let f = select::branch(op, xk, yk, back).ok_or(Untranslatable)?;
             self.emit(f, xb | yb);
         }
         self.fixup(target);
