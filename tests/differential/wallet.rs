@@ -22,6 +22,7 @@ use wallet::keys::{KeyOrigin, Seed, parse_path};
 use wallet::psbt::Psbt;
 use wallet::spend::{Coin, MasterSigner, Order, Plan, plan, psbt_of};
 use wallet::vault::{Lock, VaultScript};
+use wallet::verdict::{Leave, judge};
 use psbt_v2::v2::Psbt as PsbtV2;
 
 fn book(n: u8) -> Book {
@@ -34,11 +35,53 @@ fn theirs(n: u8) -> Xpriv {
     Xpriv::new_master(bitcoin::Network::Regtest, &mnemonic.to_seed("")).expect("a master")
 }
 
+/// The transaction that made a coin.
+fn before(output: &TxOut) -> Transaction {
+    Transaction {
+        version: 2,
+        lock_time: 0,
+        inputs: vec![TxIn {
+            prevout: OutPoint { txid: Txid([9; 32]), vout: 0 },
+            script_sig: Script::default(),
+            sequence: u32::MAX,
+            witness: Vec::new(),
+        }],
+        outputs: vec![output.clone()],
+    }
+}
+
+fn made(book: &Book, plan: &Plan) -> Psbt {
+    let find = |txid: &Txid| {
+        let all = plan.coins.iter().map(|coin| before(&coin.output));
+        all.into_iter().find(|tx| tx.txid() == *txid)
+    };
+    psbt_of(book, plan, find).expect("a PSBT")
+}
+
+/// Judged and signed by wallet `n`, which has registered the accounts of `policy`.
+fn signed(psbt: Psbt, n: u8, policy: &Book) -> Psbt {
+    let mut signer = book(n);
+    for account in &policy.accounts {
+        // Its own are there already.
+        let _ = signer.add_account(&format!("{}+", account.name), account.descriptor.clone());
+    }
+    let verdict = judge(&signer, psbt, &|_| None, Leave::default()).expect("understood");
+    let master = signer.master().expect("keys");
+    let (psbt, count) = verdict.sign(&MasterSigner(&master), &[5; 32]).expect("signed");
+    assert!(count > 0);
+    psbt
+}
+
+fn signed_by_owner(psbt: Psbt, owner: &Book) -> Psbt {
+    signed(psbt, 1, owner)
+}
+
 fn coin(book: &Book, account: usize, index: u32) -> Coin {
     let derived = book.accounts[account].descriptor.derive(0, index).expect("derived");
+    let output = TxOut { value: Amount(100_000), script_pubkey: derived.script_pubkey };
     Coin {
-        outpoint: OutPoint { txid: Txid([index as u8 + 1; 32]), vout: index },
-        output: TxOut { value: Amount(100_000), script_pubkey: derived.script_pubkey },
+        outpoint: OutPoint { txid: before(&output).txid(), vout: 0 },
+        output,
         height: Some(1),
         coinbase: false,
         account,
@@ -90,22 +133,12 @@ fn finished(mut psbt: Psbt) -> Transaction {
 
 /// Signed by us, read by them; signed by them, finished by us; Core accepts both.
 fn both_ways(watch: &Book, plan: &Plan, signers: &[u8]) {
-    both_ways_with(watch, plan, signers, |_| None);
-}
-
-fn both_ways_with(
-    watch: &Book,
-    plan: &Plan,
-    signers: &[u8],
-    previous: impl FnMut(&Txid) -> Option<Transaction>,
-) {
-    let made = psbt_of(watch, plan, previous).expect("a PSBT");
+    let made = made(watch, plan);
     let mut ours = made.clone();
     let mut their = TheirPsbt::deserialize(&made.to_bytes()).expect("they read it");
     let secp = Secp256k1::new();
     for n in signers {
-        let master = book(*n).master().expect("keys");
-        ours.sign(&MasterSigner(&master), &[5; 32]).expect("signed");
+        ours = signed(ours, *n, watch);
         their.sign(&theirs(*n), &secp).expect("they sign it");
     }
     let read = TheirPsbt::deserialize(&ours.to_bytes()).expect("they read what we signed");
@@ -145,27 +178,7 @@ fn older_kinds_both_ways() {
     ] {
         let mut watch = Book::watch_only(&REGTEST);
         let account = watch.add_account("older", descriptor).expect("added");
-        let mut coin = coin(&watch, account, 0);
-        let before = Transaction {
-            version: 2,
-            lock_time: 0,
-            inputs: vec![TxIn {
-                prevout: OutPoint { txid: Txid([9; 32]), vout: 0 },
-                script_sig: Script::default(),
-                sequence: u32::MAX,
-                witness: Vec::new(),
-            }],
-            outputs: vec![coin.output.clone()],
-        };
-        coin.outpoint = OutPoint { txid: before.txid(), vout: 0 };
-        let script_pubkey = Script([&[0, 20][..], &[7; 20]].concat());
-        let recipients = vec![TxOut { value: Amount::ZERO, script_pubkey }];
-        let order = Order { recipients, rate: FeeRate { per_kvb: 1000 }, sweep: true, ..Order::default() };
-        let plan =
-            plan(&watch, &[coin], &order, &mut SeededEntropy::new([1; 32])).expect("planned");
-        both_ways_with(&watch, &plan, signers, |txid| {
-            (*txid == before.txid()).then(|| before.clone())
-        });
+        both_ways(&watch, &sweep(&watch, account, 1, Order::default()), signers);
     }
 }
 
@@ -176,17 +189,16 @@ fn version_two_both_ways() {
     for lock_time in [0, 500] {
         let owner = book(1);
         let plan = sweep(&owner, 0, 3, Order { lock_time, ..Order::default() });
-        let made = psbt_of(&owner, &plan, |_| None).expect("a PSBT").to_version(2);
+        let made = made(&owner, &plan).to_version(2);
         let their = PsbtV2::deserialize(&made.to_bytes()).expect("they read it");
         same_fields(&their, &made);
         let signer = psbt_v2::v2::Signer::new(their).expect("its locks agree");
         let txid = signer.unsigned_tx().compute_txid();
         assert_eq!(txid.to_string(), made.tx.txid().to_string());
-        let (signed, _) = signer.sign(&theirs(1), &secp).expect("they sign it");
-        let back = Psbt::from_bytes(&signed.serialize()).expect("we read what they signed");
+        let (whole, _) = signer.sign(&theirs(1), &secp).expect("they sign it");
+        let back = Psbt::from_bytes(&whole.serialize()).expect("we read what they signed");
         accepted(&finished(back), &plan);
-        let mut ours = made;
-        ours.sign(&MasterSigner(&owner.master().expect("keys")), &[5; 32]).expect("signed");
+        let ours = signed_by_owner(made, &owner);
         let read = PsbtV2::deserialize(&ours.to_bytes()).expect("they read what we signed");
         same_fields(&read, &ours);
     }
@@ -229,8 +241,7 @@ fn vaults_before_core() {
         let account = owner.add_account("vault", descriptor).expect("added");
         let order = Order { lock_time, sequence, ..Order::default() };
         let plan = sweep(&owner, account, 1, order);
-        let mut psbt = psbt_of(&owner, &plan, |_| None).expect("a PSBT");
-        psbt.sign(&MasterSigner(&owner.master().expect("keys")), &[5; 32]).expect("signed");
+        let psbt = signed_by_owner(made(&owner, &plan), &owner);
         TheirPsbt::deserialize(&psbt.to_bytes()).expect("they read it");
         accepted(&finished(psbt), &plan);
     }
@@ -252,6 +263,11 @@ fn ours_sign_theirs() {
             value: TheirAmount::from_sat(coin.output.value.0 as u64),
             script_pubkey: ScriptBuf::from_bytes(coin.output.script_pubkey.0.clone()),
         });
+        if account == 0 {
+            let bytes = before(&coin.output).to_bytes();
+            let tx = bitcoin::consensus::deserialize(&bytes).expect("they read it");
+            their.inputs[0].non_witness_utxo = Some(tx);
+        }
         let root = theirs(1);
         let path = DerivationPath::from_str(path).expect("a path");
         let key = root.derive_priv(&secp, &path).expect("a key").to_priv().public_key(&secp);
@@ -263,9 +279,8 @@ fn ours_sign_theirs() {
             their.inputs[0].tap_internal_key = Some(key);
             their.inputs[0].tap_key_origins = BTreeMap::from([(key, (Vec::new(), source))]);
         }
-        let mut ours = Psbt::from_bytes(&their.serialize()).expect("we read it");
-        let master = owner.master().expect("keys");
-        assert_eq!(ours.sign(&MasterSigner(&master), &[5; 32]), Ok(1));
+        let ours = Psbt::from_bytes(&their.serialize()).expect("we read it");
+        let ours = signed_by_owner(ours, &owner);
         accepted(&finished(ours), &plan);
     }
 }

@@ -25,6 +25,7 @@ for n in 1 2 3 4; do
     keys+=("$(run "load $n.wallet multisig-key bye")")
 done
 for n in 1 2 3 4; do run "load $n.wallet multisig-treasury ${keys[*]}" >made; done
+descriptor=$(awk '/^descriptor/ {print $2}' made)
 "$program" regtest --datadir "$work/data" </dev/null >node.log 2>&1 &
 node=$!
 while [ ! -S data/regtest/control.sock ]; do sleep 0.1; done
@@ -33,7 +34,10 @@ treasury=$(run 'load 1.wallet use-account treasury address bye')
 run "init-storage mine-blocks 1 $treasury mine-blocks 100 $payee bye" >/dev/null
 run "init-storage load 1.wallet use-account treasury psbt-create pay.psbt $payee 3.0 bye"
 run 'load 3.wallet multisig-sign pay.psbt one.psbt bye'
-token 'hsm-sign one.psbt two.psbt bye'
+# A token alone knows no policy: what it can't verify it does not sign.
+if token 'hsm-sign one.psbt two.psbt bye' 2>refusal; then exit 1; fi
+grep -q 'registered the policy' refusal
+token "watch $descriptor hsm-sign one.psbt two.psbt bye" >/dev/null
 run 'load 2.wallet multisig-sign two.psbt three.psbt bye'
 txid=$(run 'init-storage multisig-broadcast three.psbt bye')
 run "init-storage mine-blocks 1 $payee bye" >/dev/null

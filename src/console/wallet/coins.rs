@@ -141,9 +141,21 @@ impl WalletSession {
     pub fn balances(&mut self, services: &mut dyn ConsoleServices) -> Result<Value, CallError> {
         let scan = self.scan(services)?;
         let mut sums = [0i64; 6];
+        let mut accounts: BTreeMap<usize, Amount> = BTreeMap::new();
         for coin in &scan.coins {
-            sums[self.state_of(coin, scan.height)? as usize] += coin.output.value.0;
+            let state = self.state_of(coin, scan.height)?;
+            sums[state as usize] += coin.output.value.0;
+            if state == State::Spendable {
+                let sum = accounts.entry(coin.account).or_default();
+                *sum = sum.saturating_add(coin.output.value);
+            }
         }
+        let book = &self.wallet()?.book;
+        // What a payment of each account can spend: accounts never mix.
+        let accounts: serde_json::Map<String, Value> = accounts
+            .iter()
+            .map(|(at, sum)| (book.accounts[*at].name.clone(), json!(sum.to_string())))
+            .collect();
         let shown = |at: usize| json!(Amount(sums[at]).to_string());
         Ok(json!({
             "balance": shown(0),
@@ -152,6 +164,7 @@ impl WalletSession {
             "locked": Amount(sums[3] + sums[4]).to_string(),
             "vaults": shown(5),
             "coins": scan.coins.len(),
+            "accounts": accounts,
         }))
     }
 

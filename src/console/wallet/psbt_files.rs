@@ -18,6 +18,7 @@ use wallet::file;
 use wallet::journal::{Payment, State};
 use wallet::policy::{Role, check, own_seats};
 use wallet::psbt::Psbt;
+use wallet::psbt::codec::MAX_SIZE;
 use wallet::verdict::{OutputView, Owner, Refusal, Verdict};
 
 fn failed(why: impl ToString) -> CallError {
@@ -32,6 +33,11 @@ pub fn read(path: &Path) -> Result<Psbt, CallError> {
 
 /// Writes a PSBT file as base64; a file that is there stays.
 fn write(path: &Path, psbt: &Psbt) -> Result<(), CallError> {
+    // Each input carries the transaction that made its coin.
+    if psbt.to_bytes().len() > MAX_SIZE {
+        let why = "the PSBT would be over 16 MiB, which nobody reads: spend fewer coins at once";
+        return Err(refused(why));
+    }
     file::write(path, (psbt.to_base64() + "\n").as_bytes(), false).map_err(failed)
 }
 

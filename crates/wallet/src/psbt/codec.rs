@@ -122,12 +122,7 @@ impl Psbt {
         };
         let psbt = Psbt { global: global_map, inputs, outputs, ..psbt };
         // What an input spends must be what it says, in whichever form it says it.
-        for at in 0..psbt.inputs.len() {
-            match psbt.utxo(at) {
-                Ok(_) | Err(PsbtError::NoUtxo { .. }) => {}
-                Err(e) => return Err(e),
-            }
-        }
+        psbt.check_utxos()?;
         Ok(psbt)
     }
 

@@ -16,6 +16,7 @@ use self::fields::{global, input};
 use crate::verdict::Refusal;
 use primitives::amount::Amount;
 use primitives::codec::{Decode, Encode};
+use primitives::id::Txid;
 use primitives::script::Script;
 use primitives::tx::{Transaction, TxIn, TxOut};
 
@@ -91,6 +92,15 @@ impl Psbt {
     /// The output that an input spends. Both forms, where both are there, must agree, and the
     /// transaction must be the one that the input names.
     pub fn utxo(&self, at: usize) -> Result<TxOut, PsbtError> {
+        self.utxo_after(at, &mut BTreeMap::new())
+    }
+
+    /// The same, with the transactions that inputs before brought: many inputs may spend one.
+    fn utxo_after<'a>(
+        &'a self,
+        at: usize,
+        before: &mut BTreeMap<Txid, (&'a [u8], Transaction)>,
+    ) -> Result<TxOut, PsbtError> {
         let map = &self.inputs[at];
         let prevout = self.tx.inputs[at].prevout;
         let place = || format!("input {at}");
@@ -103,13 +113,17 @@ impl Psbt {
         let Some(bytes) = map.get(&[input::NON_WITNESS_UTXO][..]) else {
             return witness.ok_or(PsbtError::NoUtxo { input: at });
         };
-        let tx = Transaction::from_bytes(bytes)
-            .map_err(|_| field(place(), "the transaction it spends is malformed"))?;
-        if tx.txid() != prevout.txid {
-            let why = format!("input {at} brings another transaction than the one it spends");
-            return Err(PsbtError::Altered(why));
+        if before.get(&prevout.txid).is_none_or(|(same, _)| *same != &bytes[..]) {
+            let tx = Transaction::from_bytes(bytes)
+                .map_err(|_| field(place(), "the transaction it spends is malformed"))?;
+            if tx.txid() != prevout.txid {
+                let why = format!("input {at} brings another transaction than the one it spends");
+                return Err(PsbtError::Altered(why));
+            }
+            before.insert(prevout.txid, (bytes, tx));
         }
-        let Some(output) = tx.outputs.get(prevout.vout as usize) else {
+        let tx = before.get(&prevout.txid).map(|(_, tx)| tx);
+        let Some(output) = tx.and_then(|tx| tx.outputs.get(prevout.vout as usize)) else {
             let why = format!("input {at} spends an output that its transaction does not have");
             return Err(PsbtError::Altered(why));
         };
@@ -122,7 +136,20 @@ impl Psbt {
 
     /// What all inputs spend, in order.
     pub fn utxos(&self) -> Result<Vec<TxOut>, PsbtError> {
-        (0..self.inputs.len()).map(|at| self.utxo(at)).collect()
+        let mut before = BTreeMap::new();
+        (0..self.inputs.len()).map(|at| self.utxo_after(at, &mut before)).collect()
+    }
+
+    /// What the inputs spend agrees with itself, where it is told.
+    pub(super) fn check_utxos(&self) -> Result<(), PsbtError> {
+        let mut before = BTreeMap::new();
+        for at in 0..self.inputs.len() {
+            match self.utxo_after(at, &mut before) {
+                Ok(_) | Err(PsbtError::NoUtxo { .. }) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
     }
 
     /// What inputs hold over outputs.
