@@ -72,15 +72,15 @@
 \ > init-storage verify-chain
 : verify-chain ( -- )  check-chain .json ;
 
-\\ Import the blocks of a file (hex lines or blk.dat framing) or of a Bitcoin Core blocks folder.
-\\ > init-storage s" no-such-file" ' import-blocks-from catch . 2drop
+\ Import the blocks of a file (hex lines or blk.dat framing) or of a Bitcoin Core blocks folder.
+\ > init-storage s" no-such-file" ' import-blocks-from catch . 2drop
 : import-blocks ( "file" -- )  argument import-blocks-from ;
 
-\\ Like import-blocks, but stop at the first block that is damaged or refused.
-\\ > init-storage s" no-such-file" ' import-blocks-strictly-from catch . 2drop
+\ Like import-blocks, but stop at the first block that is damaged or refused.
+\ > init-storage s" no-such-file" ' import-blocks-strictly-from catch . 2drop
 : import-blocks-strictly ( "file" -- )  argument import-blocks-strictly-from ;
 
-\\ Write the best chain to a new file, one block in hex per line, starting with block 1.
+\ Write the best chain to a new file, one block in hex per line, starting with block 1.
 \ > init-storage s" /no-such-folder/chain.file" ' export-blocks-to catch . 2drop
 : export-blocks ( "file" -- )  argument export-blocks-to ;
 
