@@ -46,6 +46,7 @@ pub const OF_SCRIPTS: &[&str] = &[
     "FORTHCOIN_SIM_SEEDS",
     "FORTHCOIN_TREES",
     "FORTHCOIN_VECTORS",
+    "FORTHCOIN_WORST_CASES",
 ];
 
 /// What the environment says to this program.

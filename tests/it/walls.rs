@@ -15,6 +15,7 @@ const FLOORS: &[&str] = &[
     "forth2012",
     "crypto",
     "primitives",
+    "audit-log",
     "script",
     "p2p",
     "store",
