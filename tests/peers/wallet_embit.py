@@ -98,14 +98,23 @@ def single(ours: Ours, root, purpose: int, account: str) -> str:
     key = root.derive(path)
     descriptor = {84: "wpkh", 86: "tr"}[purpose]
     script = Descriptor.from_string(f"{descriptor}({key.key.get_public_key()})").script_pubkey()
+    # The transaction that made the coin: we sign no amount that is not proven by it.
+    before = Transaction(
+        2,
+        [TransactionInput(bytes(range(32)), 0, sequence=0xFFFFFFFD)],
+        [TransactionOutput(1_000, Script(script.data)), TransactionOutput(100_000_000, Script(script.data))],
+        0,
+    )
     tx = Transaction(
         2,
-        [TransactionInput(bytes(range(32)), 1, sequence=0xFFFFFFFD)],
+        [TransactionInput(before.txid(), 1, sequence=0xFFFFFFFD)],
         [TransactionOutput(99_000_000, address_to_scriptpubkey(PAYEE))],
         0,
     )
     psbt = PSBT(tx)
     psbt.inputs[0].witness_utxo = TransactionOutput(100_000_000, Script(script.data))
+    if purpose == 84:
+        psbt.inputs[0].non_witness_utxo = before
     origin = DerivationPath(root.my_fingerprint, path)
     public = key.key.get_public_key()
     if purpose == 86:
