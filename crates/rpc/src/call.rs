@@ -9,10 +9,10 @@ use super::wire::Params;
 use node::io::{Act, Done};
 use node::view::View;
 
-/// Who may ask.
+/// Who may make a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// Changes nothing; open to all who reach the door.
+    /// Changes nothing; open to everybody who can connect.
     Read,
     /// Changes what the node does.
     Operate,
@@ -41,7 +41,7 @@ pub trait Call {
     type Out: Kind;
 }
 
-/// A call's answer as the call's type, for who asked it over a door.
+/// A call's answer as the call's type, for a caller that used a client.
 pub fn typed<C: Call>(answer: Value) -> Result<C::Out, CallError> {
     C::Out::from_answer(answer)
 }
@@ -57,7 +57,7 @@ pub trait ActCall: Call {
     fn reply(done: Done) -> Result<Self::Out, CallError>;
 }
 
-/// A call on what runs around the node in its process: doors and logs.
+/// A call on the services around the node in its process: API server, backups, logs.
 pub trait ServiceCall: Call {
     fn run(services: &dyn Services, input: Self::In) -> Result<Self::Out, CallError>;
 }

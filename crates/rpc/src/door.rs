@@ -1,5 +1,5 @@
-//! One door, several ways behind it: an embedded node, the control socket of the node that runs
-//! on the data folder, later a remote node. The same words print the same bytes through each.
+//! The client interface: to an embedded node, to the node that runs on the data folder through its
+//! control socket, or to a remote node. The same words print the same bytes through each.
 
 use std::time::Duration;
 
@@ -8,41 +8,41 @@ use serde_json::Value;
 use super::error::CallError;
 use super::wire::Request;
 
-/// A way to a node.
+/// A connection to a node.
 pub trait Door {
-    /// Asks one call and waits for its answer.
+    /// Makes one call and waits for its answer.
     fn ask(&mut self, request: Request) -> Result<Value, CallError>;
 
-    /// What is behind it, for `status`: `embedded`, or the socket it goes through.
+    /// What it is connected to, for `status`: `embedded`, or its socket.
     fn about(&self) -> String;
 
-    /// Leaves in order: what was changed is on the disk afterwards.
+    /// Closes cleanly: all changes are on disk afterwards.
     fn close(&mut self) -> Result<(), CallError>;
 }
 
-/// Opens the door on first use, so that what needs no node touches no disk.
+/// Opens the client on first use, so that what needs no node touches no disk.
 pub type Opener = Box<dyn FnMut() -> Result<Box<dyn Door>, CallError>>;
 
-/// Something that happened on the node, as an operator's words are told.
+/// An event of the node, as passed to an operator's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Happening {
-    /// A block was connected; the ids, in order, are of those of its transactions that nobody was
-    /// told of before.
+    /// A block was connected; the ids, in order, are those of its transactions that were not
+    /// reported before.
     Block { height: u32, txids: Vec<String> },
-    /// A transaction came into the pool.
+    /// A transaction entered the mempool.
     Transaction { txid: String },
-    /// `depth` blocks were taken back; the chain now ends at `height`.
+    /// `depth` blocks were disconnected; the chain now ends at `height`.
     Reorganisation { height: u32, depth: u32 },
 }
 
-/// What a console that waits with its node listens to.
+/// The source of events for a console that waits together with its node.
 pub trait Watch {
-    /// The next thing that happens; `None` when nothing does for so long.
+    /// The next event; `None` if there is none for this long.
     fn next(&mut self, wait: Duration) -> Option<Happening>;
 
-    /// Waits as long while nobody cares what happens.
+    /// Waits as long when no events are wanted.
     fn rest(&mut self, wait: Duration);
 
-    /// An operator's word failed: noted, never fatal.
+    /// An operator's word failed: logged, never fatal.
     fn failed(&mut self, word: &str, why: &str);
 }

@@ -1,42 +1,42 @@
-//! What runs around a node in the process that owns it: doors that others come in by, and logs.
-//! The node itself knows nothing of them.
+//! The services around a node in the process that owns it: API server, backups, logs. The node
+//! itself knows nothing of them.
 
 use rpc_types::upkeep::{BackupStatus, Health, MemoryInfo, ServerInfo};
 
 use super::error::CallError;
 
-/// What a service call may ask of the process.
+/// What a service call may request from the process.
 pub trait Services: Send + Sync {
-    /// Opens the WebSocket and HTTP port that the process was told of; its status.
+    /// Starts the API server on its configured address; its status.
     fn start_server(&self) -> Result<ServerInfo, CallError>;
 
-    /// Closes the port and every connection on it.
+    /// Stops the API server and closes every connection to it.
     fn stop_server(&self) -> Result<(), CallError>;
 
-    /// How the port is; no more than that it does not run while it does not.
+    /// The status of the API server; only that it is not running while it is not.
     fn server_status(&self) -> ServerInfo;
 
-    /// Has the process stop in order, soon after this returns.
+    /// Makes the process shut down cleanly, soon after this returns.
     fn stop_node(&self) -> Result<(), CallError>;
 
-    /// Sets what is logged: `info`, or `info,http=debug`; the filter now in force.
+    /// Sets the log level: `info`, or `info,http=debug`; the filter now in force.
     fn set_log_level(&self, filter: &str) -> Result<String, CallError>;
 
-    /// Begins to write all of the chain, as it is now, to a new file; how it is going.
+    /// Starts a backup of the chain's current state to a new file; its progress.
     fn start_backup(&self, path: &str) -> Result<BackupStatus, CallError>;
 
-    /// How the last backup of this process is going or went.
+    /// The progress or result of the last backup of this process.
     fn backup_status(&self) -> BackupStatus;
 
-    /// Stops a backup that runs; nothing of it is left.
+    /// Aborts the running backup and deletes its file.
     fn stop_backup(&self);
 
-    /// Checks of the node and its folder.
+    /// Health checks of the node and its data folder.
     fn health(&self) -> Health;
 
-    /// Seconds since the process opened its folder.
+    /// Seconds since the process opened its data folder.
     fn uptime_s(&self) -> u64;
 
-    /// What memory the process takes, and for what.
+    /// Memory use of the process and of its largest parts.
     fn memory(&self) -> Result<MemoryInfo, CallError>;
 }

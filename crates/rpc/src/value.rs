@@ -1,4 +1,4 @@
-//! Kinds of values that cross a door: each has one stack shape and one JSON schema.
+//! Kinds of parameters and results: each has one stack shape and one JSON schema.
 //!
 //! On the Forth stack there are two shapes: a cell and a string `( c-addr u )`.
 
@@ -493,7 +493,7 @@ impl Kind for Difficulty {
     }
 }
 
-/// How much is told: a number, or as of old true for 1 and false for 0.
+/// Verbosity: a number, or, as in older versions of Core, true for 1 and false for 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verbosity(pub u64);
 

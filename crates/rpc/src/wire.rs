@@ -5,20 +5,20 @@ use serde_json::{Map, Value, json};
 use super::error::{CallError, ErrorKind};
 use super::value::Reply;
 
-/// The longest request or reply line that a door reads, in bytes: a batch of blocks as hex.
+/// The longest request or reply line that is read, in bytes: a batch of blocks as hex.
 pub const MAX_LINE: usize = 64 * 1024 * 1024;
 
 /// Requests in one batch.
 pub const MAX_BATCH: usize = 1000;
 
-/// The parameters of a request as they came.
+/// The parameters of a request as received.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Params {
     ByPosition(Vec<Value>),
     ByName(Map<String, Value>),
 }
 
-/// One call asked for.
+/// One requested call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     pub method: String,

@@ -1,6 +1,6 @@
-//! Calls about an address: what it is, and over the index of scripts its history, coins and balance.
+//! Calls about an address: validation, and through the script index its history, coins and balance.
 //!
-//! Bitcoin Core keeps no such index; names and shapes follow what explorers ask of it.
+//! Bitcoin Core has no such index; names and shapes follow what explorers need.
 
 use rpc_types::address::{
     AddressBalance, AddressHistory, AddressUtxo, AddressValidity, HistoryEntry, Place,

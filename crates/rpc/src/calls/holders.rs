@@ -1,4 +1,4 @@
-//! What every script of the chain holds, page by page: for exports and audits.
+//! The balance of every script of the chain, page by page: for exports and audits.
 
 use rpc_types::AmountText;
 use rpc_types::address::{Balance, BalancePage};

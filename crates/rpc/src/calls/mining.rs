@@ -1,4 +1,4 @@
-//! Calls that tell of mining, difficulty and hashrates.
+//! Calls that report on mining, difficulty and hash rates.
 
 use std::sync::atomic::Ordering;
 

@@ -1,4 +1,4 @@
-//! The calls, a file a subject.
+//! The calls, one file per subject.
 
 pub mod address;
 pub mod chain;

@@ -1,4 +1,4 @@
-//! Throwing old blocks away.
+//! Pruning: deleting old blocks.
 
 use crate::call::{ActCall, Call, Class};
 use crate::error::{CallError, ErrorKind};

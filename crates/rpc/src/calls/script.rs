@@ -1,4 +1,4 @@
-//! Calls that put a spend on the bench: a transaction's input with all that its scripts see.
+//! Calls for debugging scripts: a transaction's input with everything that its scripts see.
 
 use rpc_types::script::{Spend, SpentOutput};
 

@@ -1,4 +1,4 @@
-//! Calls about the doors and the logs of the process that owns the node.
+//! Calls about the API server and the logs of the process that owns the node.
 
 use rpc_types::upkeep::ServerInfo;
 

@@ -1,4 +1,4 @@
-//! Calls about the node itself, and blocks handed to it.
+//! Calls about the node itself, and blocks submitted to it.
 
 use rpc_types::node::{ImportReport, RefusedBlock, Status};
 

@@ -1,4 +1,4 @@
-//! Calls that look after a node: its health, its memory, its schema, backups.
+//! Calls for maintaining a node: health, memory, schema, backups.
 
 use rpc_types::upkeep as types;
 use rpc_types::upkeep::{Health, IndexState, MemoryInfo, SchemaInfo};

@@ -1,5 +1,5 @@
-//! Calls for wallets, which live elsewhere: many scripts at once, as the node never knows whose
-//! they are.
+//! Calls for wallets, which are outside of the node: many scripts at once, since the node never
+//! knows whose they are.
 
 use std::collections::HashMap;
 
