@@ -49,7 +49,7 @@ fn argument(entry: &Entry) -> Arg {
         _ => ValueHint::Other,
     });
     if let Kind::Choice { of, .. } = entry.kind {
-        argument = argument.value_parser(of.to_vec());
+        argument = argument.value_parser(of.to_vec()).hide_possible_values(true);
     }
     if entry.stands_alone() {
         argument = argument.num_args(0..=1).require_equals(true);
